@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libaccel.a
+libaccel_a_SOURCES =

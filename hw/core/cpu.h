@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine-neutral vCPU: its thread, run control, requests from other threads, and the
+ * two interfaces it is connected by: CpuOps (what a guest architecture provides) and
+ * CpuExecOps (what an engine provides).
+ *
+ * Locking: the machine lock protects devices, timers and run state. vCPU threads run
+ * guest code without it and take it for device access (memory_io_*, done by hw/core).
+ * `request` and `exit_request` are atomics that any thread may set.
+ */
+#ifndef HW_CORE_CPU_H
+#define HW_CORE_CPU_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "util/compiler.h"
+#include "util/error.h"
+
+struct Machine;
+struct StateDesc;
+typedef struct Cpu Cpu;
+
+/* Cpu.request bits: what waits for this vCPU. Levels for HARD (lowered by its source),
+ * edges for the others (cleared by the vCPU when it takes them). */
+enum {
+    CPU_REQ_HARD = 1 << 0,   /* the interrupt controller has a vector (or INTR is high) */
+    CPU_REQ_NMI = 1 << 1,
+    CPU_REQ_INIT = 1 << 2,
+    CPU_REQ_SIPI = 1 << 3,   /* vector in Cpu.sipi_vector */
+    CPU_REQ_RESET = 1 << 4,
+    CPU_REQ_STOP = 1 << 5,   /* machine is pausing: park */
+    CPU_REQ_WORK = 1 << 6,   /* run queued work (cpu_run_on) */
+    CPU_REQ_EXCL = 1 << 7,   /* another vCPU wants to be alone: park briefly */
+    CPU_REQ_FLUSH = 1 << 8,  /* flush this vCPU's TLB */
+    CPU_REQ_SMI = 1 << 9,
+};
+
+/* The interrupt controller a vCPU is wired to (hw/intc/lapic.c implements it). Called by
+ * the vCPU's thread without the machine lock; the controller locks. */
+typedef struct CpuIrqOps {
+    int (*ack)(void *opaque);      /* take the highest pending vector, -1 if none */
+    uint64_t (*get_tpr)(void *opaque);            /* CR8 */
+    void (*set_tpr)(void *opaque, uint64_t cr8);
+    uint64_t (*get_base)(void *opaque);           /* MSR IA32_APIC_BASE */
+    bool (*set_base)(void *opaque, uint64_t v);   /* false: #GP */
+    bool (*msr_read)(void *opaque, uint32_t msr, uint64_t *v);  /* x2APIC 800H-8FFH, and */
+    bool (*msr_write)(void *opaque, uint32_t msr, uint64_t v);  /* TSC_DEADLINE 6E0H */
+} CpuIrqOps;
+
+/* What a guest architecture provides to machine and engines. */
+typedef struct CpuOps {
+    const char *name;
+    void (*reset)(Cpu *cpu, bool init);
+    bool (*has_work)(Cpu *cpu);          /* may a halted vCPU go on? */
+    const struct StateDesc *state;       /* the saved form */
+    void (*dump)(Cpu *cpu, void *file);  /* info registers: FILE * */
+    uint64_t (*get_pc)(Cpu *cpu);        /* linear address of the next instruction */
+    /* Linear to physical with no side effects; false if not mapped. */
+    bool (*translate)(Cpu *cpu, uint64_t lin, uint64_t *gpa);
+    void (*dump_tlb)(Cpu *cpu, void *file); /* info tlb / info mem: page-table dump */
+    void (*dump_mem)(Cpu *cpu, void *file);
+} CpuOps;
+
+/* What an engine provides. Every entry is mandatory unless marked optional. */
+typedef struct CpuExecOps {
+    const char *name;
+    void *(*alloc_cpu)(struct Machine *m, int index, size_t size); /* zeroed memory for
+                                              * the vCPU struct; freed by the engine */
+    bool (*init_cpu)(Cpu *cpu, Error *err);
+    void (*run)(Cpu *cpu);            /* the vCPU thread's body between parks: returns
+                                       * when cpu_must_leave() */
+    void (*kick)(Cpu *cpu);           /* make run() notice requests soon; any thread */
+    void (*sync_from_engine)(Cpu *cpu); /* architectural state := engine's; parked */
+    void (*sync_to_engine)(Cpu *cpu);   /* engine's := architectural state; parked */
+    void (*ram_written)(struct Machine *m, uint64_t ram_addr, uint64_t len);
+                                      /* a device wrote RAM (translated code there?) */
+    void (*mapping_changed)(struct Machine *m); /* flat view or dirty log changed: all
+                                       * cached translations are void */
+    void (*info)(struct Machine *m, const char *what, void *file); /* jit, accel */
+} CpuExecOps;
+
+struct Cpu {
+    struct Machine *machine;
+    const CpuOps *ops;
+    const CpuExecOps *exec;
+    int index;                  /* 0 is the boot processor */
+    pthread_t thread;
+    bool thread_started;
+
+    _Atomic uint32_t request;      /* CPU_REQ_* */
+    _Atomic uint32_t exit_request; /* nonzero: leave generated code at the next
+                                    * boundary; set together with request */
+    _Atomic uint32_t in_guest;     /* the engine is inside generated code / KVM_RUN */
+    uint8_t sipi_vector;
+
+    const CpuIrqOps *irq_ops;
+    void *irq_opaque;
+
+    /* machine lock: */
+    bool parked;                /* thread waits in cpu_park */
+    bool halted;                /* thread waits for work (HLT) */
+    pthread_cond_t cond;        /* signalled when request changes */
+    struct CpuWork *work;       /* queue of cpu_run_on */
+    void *engine;               /* engine's own */
+    uint64_t halts, io_exits;   /* counters for info */
+};
+
+/* Sets request bits and makes the vCPU notice. Any thread, lock held or not. */
+void cpu_request(Cpu *cpu, uint32_t bits);
+void cpu_clear_request(Cpu *cpu, uint32_t bits);
+
+/* Creates the thread (parked until the machine runs). */
+bool cpu_start_thread(Cpu *cpu, Error *err);
+
+/* Called by the engine in run(): true when run() must return (STOP, WORK, EXCL, RESET). */
+static inline bool cpu_must_leave(Cpu *cpu)
+{
+    return atomic_load_explicit(&cpu->request, memory_order_acquire) &
+           (CPU_REQ_STOP | CPU_REQ_WORK | CPU_REQ_EXCL | CPU_REQ_RESET);
+}
+
+/* Called by the engine for a halted vCPU: waits until has_work or cpu_must_leave. */
+void cpu_wait_halted(Cpu *cpu);
+
+/* Runs fn(cpu, arg) on the vCPU's thread between instructions, and waits for it. Machine
+ * lock held by the caller, dropped while waiting. */
+void cpu_run_on(Cpu *cpu, void (*fn)(Cpu *cpu, void *arg), void *arg);
+
+/* Exclusive section: returns when every other vCPU is outside guest code and generated
+ * code; they stay there until cpu_exclusive_end. Callable from a vCPU thread (not while
+ * it is inside generated code it would free) or from any other thread. Not nested. The
+ * machine lock may be held or not. */
+void cpu_exclusive_begin(struct Machine *m, Cpu *self);
+void cpu_exclusive_end(struct Machine *m, Cpu *self);
+
+/* The guest shut itself down by a triple fault: asks the machine for a reset (or exit
+ * under -no-reboot), parks this vCPU meanwhile. */
+void cpu_triple_fault(Cpu *cpu);
+
+#endif

@@ -1,0 +1,1 @@
+libhwcore_a_SOURCES +=

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine: RAM, address spaces, vCPUs, clock, buses, run state, the machine lock.
+ * Boards (hw/pc) are MachineClass rows in hw/machine_list.c.
+ */
+#ifndef HW_CORE_MACHINE_H
+#define HW_CORE_MACHINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "hw/core/clock.h"
+#include "hw/core/cpu.h"
+#include "hw/core/device.h"
+#include "hw/core/memory.h"
+
+typedef struct Machine Machine;
+typedef struct MachineClass MachineClass;
+
+enum RunState { RUN_PAUSED, RUN_RUNNING, RUN_SHUTDOWN, RUN_INTERNAL_ERROR };
+enum { MACHINE_MAX_CPUS = 64 };
+
+/* What the command line says about a machine; strings owned by the option parser. */
+typedef struct MachineConfig {
+    uint64_t ram_size;
+    unsigned cpus;
+    const char *cpu_model;      /* "max", with ",+feat,-feat,feat=on" behind */
+    const char *kernel, *initrd, *append, *bios, *boot;
+    bool no_reboot, no_shutdown, start_paused, nodefaults;
+    const char *rtc_base;       /* "utc", "localtime", or a date */
+    const char *name;
+} MachineConfig;
+
+struct MachineClass {
+    const char *name;
+    const char *const *aliases;
+    const char *desc;
+    const Property *props;      /* of the board's struct, -machine NAME,prop=value */
+    size_t size;                /* of the board's struct; Machine first */
+    uint64_t default_ram;
+    unsigned max_cpus;
+    /* Builds the board: RAM, chips, buses. Then -device devices are added, then ready()
+     * loads firmware or kernel and makes tables. */
+    bool (*init)(Machine *m, Error *err);
+    bool (*ready)(Machine *m, Error *err);
+    void (*reset)(Machine *m);  /* after all devices are reset; optional */
+};
+extern const MachineClass *const machine_classes[]; /* hw/machine_list.c */
+
+struct Machine {
+    const MachineClass *cls;
+    MachineConfig cfg;
+    const CpuExecOps *exec;     /* the engine's */
+    const struct CpuFactory *cpu_factory;
+    void *accel;                /* engine's own */
+
+    /* RAM arena: all RAM and ROM regions, one memfd, mapped once. */
+    int ram_fd;
+    uint8_t *ram_base;          /* host address of ram_addr 0; the mapping never moves */
+    uint64_t ram_used, ram_max; /* bytes handed out; bytes of address space reserved */
+    _Atomic uint8_t *dirty;     /* a byte per RAM page: DIRTY_* clients */
+    _Atomic uint8_t *ram_log;   /* a byte per RAM page: clients that log it */
+
+    MemoryRegion mem_root, io_root;
+    AddressSpace mem, io;
+    int memory_depth;           /* begin/commit nesting */
+    bool memory_dirty_topology;
+
+    Clock *clock;               /* virtual time */
+    Cpu *cpus[MACHINE_MAX_CPUS];
+    unsigned ncpus;
+    Device *board_devices;      /* devices with no bus */
+    Bus *buses;                 /* machine's own buses */
+
+    pthread_mutex_t lock;
+    enum RunState state;
+    bool reset_requested, shutdown_requested, powerdown_requested;
+    int exit_code;
+    struct Loop *loop;
+    void (*powerdown)(Machine *m);  /* ACPI power button, set by the board; or NULL */
+    void (*nmi)(Machine *m);
+};
+
+/* How the board makes vCPUs without knowing the engine (main.c fills it). */
+typedef struct CpuFactory {
+    Cpu *(*create)(Machine *m, int index, Error *err);
+} CpuFactory;
+
+Machine *machine_create(const MachineClass *cls, const MachineConfig *cfg, Error *err);
+bool machine_init(Machine *m, Error *err);    /* cls->init */
+bool machine_ready(Machine *m, Error *err);   /* cls->ready, then reset */
+void machine_destroy(Machine *m);             /* all vCPU threads joined */
+const MachineClass *machine_class_find(const char *name);
+
+/* The big lock. Recursive locking is a bug; machine_locked() tells if this thread has
+ * it. */
+void machine_lock(Machine *m);
+void machine_unlock(Machine *m);
+bool machine_locked(const Machine *m);
+
+/* Run control; machine lock held; pause returns when every vCPU is parked and its state
+ * synced from the engine. */
+void machine_run(Machine *m);
+void machine_pause(Machine *m);
+/* From devices and vCPUs: acted on by the main loop. Any thread with the lock. */
+void machine_request_reset(Machine *m);
+void machine_request_shutdown(Machine *m, int exit_code);
+void machine_request_powerdown(Machine *m);   /* the power button */
+
+/* Main loop: until shutdown; returns the exit code. Called by main() without the lock. */
+int machine_main_loop(Machine *m);
+
+/* Whole-machine state (devices, vCPUs, clock; RAM separately). Paused machine. */
+bool machine_save_state(Machine *m, StateBuf *buf, Error *err);
+bool machine_load_state(Machine *m, StateBuf *buf, Error *err);
+
+#endif

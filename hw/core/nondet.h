@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one door through which everything not deterministic enters a machine: host time,
+ * random numbers, keys and pointer, characters, network packets. Nothing else in hw/ may
+ * read a host clock or the host's random source (tests/style/check_nondet). Record and
+ * replay will hook here and nowhere else.
+ */
+#ifndef HW_CORE_NONDET_H
+#define HW_CORE_NONDET_H
+
+#include "util/compiler.h"
+
+int64_t nondet_host_ns(void);       /* monotonic host time */
+int64_t nondet_wall_ns(void);       /* wall clock, ns since 1970 UTC */
+void nondet_random(void *to, size_t n);
+uint64_t nondet_host_tsc(void);     /* host time-stamp counter (or ns where none) */
+uint64_t nondet_tsc_hz(void);       /* its frequency, measured or read once */
+
+/* A host event that reaches a device: fn runs on the main loop's thread with the machine
+ * lock held. `kind` names the source ("key", "net", "char", "block"). */
+void nondet_inject(const char *kind, void (*fn)(void *dev, const void *data, size_t n),
+                   void *dev, const void *data, size_t n);
+
+#endif

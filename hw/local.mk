@@ -1,0 +1,9 @@
+# hw/core is a library of its own: unit tests link it without the devices.
+noinst_LIBRARIES += libhwcore.a libhw.a
+libhwcore_a_SOURCES =
+libhw_a_SOURCES =
+include hw/core/local.mk
+include hw/devices.mk
+include hw/pci.mk
+include hw/backend/local.mk
+include hw/pc/local.mk

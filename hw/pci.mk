@@ -1,0 +1,1 @@
+libhw_a_SOURCES +=

@@ -1,0 +1,2 @@
+libx86leaf_a_SOURCES +=
+libtargetx86_a_SOURCES +=

@@ -1,0 +1,2 @@
+noinst_LIBRARIES += libtcg.a
+libtcg_a_SOURCES =
