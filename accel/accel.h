@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Engines as constant rows, and the choice among them: `-accel NAME,prop=value` may be
+ * given several times (or spelt NAME:NAME) and they are tried in that order. Nothing
+ * here knows any engine; accel/accel_list.c is the list.
+ */
+#ifndef ACCEL_ACCEL_H
+#define ACCEL_ACCEL_H
+
+#include <stdio.h>
+#include "util/compiler.h"
+#include "util/error.h"
+#include "util/property.h"
+
+struct Machine;
+
+typedef struct AccelClass {
+    const char *name, *desc;
+    const Property *props;  /* of the options struct; NULL: none */
+    size_t size;            /* of the options struct */
+    /* Is the engine usable on this host? If not, writes the reason to why. Cheap, makes
+     * nothing. NULL: always. */
+    bool (*probe)(char *why, size_t n);
+    /* Before the board is built: sets m->exec, m->cpu_factory and m->accel. opts is the
+     * filled options struct and lives until destroy has returned. */
+    bool (*init_machine)(struct Machine *m, void *opts, Error *err);
+    /* After all vCPU threads are joined; optional. */
+    void (*destroy)(struct Machine *m);
+    /* info jit, info accel; optional. */
+    void (*info)(struct Machine *m, const char *what, FILE *f);
+} AccelClass;
+
+extern const AccelClass *const accel_classes[]; /* accel/accel_list.c, NULL-ended */
+
+/* The engine chosen for a machine. */
+typedef struct Accel {
+    const AccelClass *cls;
+    struct Machine *machine;
+    void *opts;             /* cls->size bytes, owned */
+} Accel;
+
+/* Checks the specs (names and properties) of all -accel options before anything is
+ * made. With n = 0 every engine of the list is wished for, in its order. */
+bool accel_check(const char *const *specs, size_t n, Error *err);
+
+/* Takes the first that works and initializes m with it. Engines passed over are warned
+ * about, with the reason. On failure the error lists every reason and a is empty. */
+bool accel_select(Accel *a, struct Machine *m, const char *const *specs, size_t n,
+                  Error *err);
+void accel_destroy(Accel *a); /* a may be empty */
+
+const AccelClass *accel_class_find(const char *name);
+void accel_help(FILE *f);
+void accel_class_help(const AccelClass *cls, FILE *f);
+
+#endif
