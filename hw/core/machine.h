@@ -23,11 +23,13 @@ enum { MACHINE_MAX_CPUS = 64 };
 typedef struct MachineConfig {
     uint64_t ram_size;
     unsigned cpus;
+    unsigned sockets, cores, threads; /* -smp topology; product = cpus; all 0: not given */
     const char *cpu_model;      /* "max", with ",+feat,-feat,feat=on" behind */
     const char *kernel, *initrd, *append, *bios, *boot;
     bool no_reboot, no_shutdown, start_paused, nodefaults;
     const char *rtc_base;       /* "utc", "localtime", or a date */
     const char *name;
+    const char *uuid;           /* checked text form or NULL */
 } MachineConfig;
 
 struct MachineClass {
