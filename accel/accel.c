@@ -13,7 +13,7 @@
 
 typedef struct Wish {
     const AccelClass *cls;
-    char *props;            /* text behind the name, owned */
+    char *props; /* text behind the name, owned */
 } Wish;
 
 typedef struct Wishes {
@@ -49,7 +49,7 @@ static void wishes_free(Wishes *ws)
 static void wishes_add(Wishes *ws, const AccelClass *cls, const char *props)
 {
     ws->w = xrealloc(ws->w, (ws->n + 1) * sizeof(Wish));
-    ws->w[ws->n++] = (Wish) { cls, xstrdup(props) };
+    ws->w[ws->n++] = (Wish){ cls, xstrdup(props) };
 }
 
 static bool set_unknown(Error *err, const char *name)
@@ -104,7 +104,7 @@ static void *wish_options(const Wish *w, Error *err)
 
 static bool wishes_make(Wishes *ws, const char *const *specs, size_t n, Error *err)
 {
-    *ws = (Wishes) { 0 };
+    *ws = (Wishes){ 0 };
     for (size_t i = 0; i < n; i++) {
         if (!wishes_parse(ws, specs[i], err)) {
             return false;
@@ -149,14 +149,14 @@ static bool try_wish(Accel *a, struct Machine *m, const Wish *w, Error *err)
         free(opts);
         return false;
     }
-    *a = (Accel) { w->cls, m, opts };
+    *a = (Accel){ w->cls, m, opts };
     return true;
 }
 
 bool accel_select(Accel *a, struct Machine *m, const char *const *specs, size_t n,
                   Error *err)
 {
-    *a = (Accel) { 0 };
+    *a = (Accel){ 0 };
     Wishes ws;
     if (!wishes_make(&ws, specs, n, err)) {
         wishes_free(&ws);
@@ -196,7 +196,7 @@ void accel_destroy(Accel *a)
     }
     property_free(props_of(a->cls), a->opts);
     free(a->opts);
-    *a = (Accel) { 0 };
+    *a = (Accel){ 0 };
 }
 
 void accel_help(FILE *f)
@@ -206,8 +206,8 @@ void accel_help(FILE *f)
         const AccelClass *cls = accel_classes[i];
         char why[256] = "";
         bool ok = !cls->probe || cls->probe(why, sizeof(why));
-        fprintf(f, "  %-10s %s%s%s%s\n", cls->name, cls->desc, ok ? "" : " [not usable: ",
-                why, ok ? "" : "]");
+        fprintf(f, "  %-10s %s%s%s%s\n", cls->name, cls->desc,
+                ok ? "" : " [not usable: ", why, ok ? "" : "]");
     }
 }
 

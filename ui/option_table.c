@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The option table and the setters of its rows. A setter checks everything that can be
+ * judged without opening or making anything. Adding an option is a row here (and a
+ * setter if none of the common ones fits); help and man page follow.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ui/options.h"
+#include "ui/ui.h"
+#include "util/alloc.h"
+#include "util/log.h"
+#include "util/property.h"
+
+/* --- common setters: the field is at row->offset --- */
+
+static void *field(Options *o, const OptionRow *row)
+{
+    return (char *)o + row->offset;
+}
+
+static bool set_flag(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    *(bool *)field(o, row) = true;
+    return true;
+}
+
+static bool set_text(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    if (!*value) {
+        return error_set(err, "-%s: is empty: expected %s", row->name, row->metavar);
+    }
+    *(const char **)field(o, row) = value;
+    return true;
+}
+
+/* -append "" is a command line too. */
+static bool set_any_text(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    *(const char **)field(o, row) = value;
+    return true;
+}
+
+static bool add_text(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    if (!*value) {
+        return error_set(err, "-%s: is empty: expected %s", row->name, row->metavar);
+    }
+    /* "-drive" for messages */
+    char *option = xasprintf("-%s", row->name);
+    option_list_add(field(o, row), options_own(o, option), value);
+    return true;
+}
+
+/* --- machine --- */
+
+/* "pc,accel=tcg,hpet=off": accel= goes to the engines, the rest to the board. */
+static bool set_machine(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    char *type = property_get_text(value, "type");
+    char *accel = property_get_text(value, "accel");
+    if (accel) {
+        option_list_add(&o->accels, "-machine accel=", options_own(o, accel));
+    }
+    const char *rest;
+    char *first = property_first_word(value, &rest);
+    char *text = xstrdup(first ? first : type ? type : "");
+    for (const char *p = first ? rest : value; *p;) {
+        size_t n = strcspn(p, ",");
+        bool skip = n == 0 || strncmp(p, "accel=", 6) == 0 || strncmp(p, "type=", 5) == 0;
+        if (!skip) {
+            char *longer = xasprintf("%s,%.*s", text, (int)n, p);
+            free(text);
+            text = longer;
+        }
+        p += n + (p[n] == ',');
+    }
+    free(first);
+    free(type);
+    o->machine = options_own(o, text);
+    return true;
+}
+
+static bool add_kvm(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    option_list_add(&o->accels, "-enable-kvm", "kvm");
+    return true;
+}
+
+static const Property memory_props[] = {
+    { .name = "size", .kind = PK_STR, .help = "RAM, MiB unless K, M, G or T follows" },
+    PROP_END
+};
+
+static bool set_memory(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    char *text = NULL;
+    if (strchr(value, '=')) {
+        if (!property_parse(memory_props, &text, value, NULL, err)) {
+            error_prefix(err, "-m: ");
+            return false;
+        }
+    } else {
+        text = xstrdup(value);
+    }
+    uint64_t size = 0;
+    bool ok = text && parse_size(text, MiB, &size) && size >= MiB && size <= 1024 * GiB;
+    if (ok) {
+        o->cfg.ram_size = ALIGN_UP(size, 4096);
+    } else {
+        error_set(err,
+                  "-m: %s is not accepted: expected a size from 1M to 1024G such as "
+                  "512M, 2G or 2048 (MiB)",
+                  text ? text : value);
+    }
+    free(text);
+    return ok;
+}
+
+typedef struct SmpOption {
+    uint32_t cpus, maxcpus, sockets, dies, cores, threads;
+} SmpOption;
+
+#define SMP_PROP(f, h) PROP_U32(SmpOption, f, 0, 1, MACHINE_MAX_CPUS, h)
+static const Property smp_props[] = {
+    SMP_PROP(cpus, "virtual CPUs"),
+    SMP_PROP(maxcpus, "must equal cpus: there is no CPU hot-plug"),
+    SMP_PROP(sockets, "packages"),
+    SMP_PROP(dies, "must be 1"),
+    SMP_PROP(cores, "cores of a package"),
+    SMP_PROP(threads, "threads of a core"),
+    PROP_END
+};
+
+/* Missing factors of cpus = sockets * cores * threads: sockets takes what is left, as
+ * cores and threads are 1 unless given. */
+static bool smp_complete(SmpOption *s, Error *err)
+{
+    bool topology = s->sockets || s->cores || s->threads;
+    uint32_t threads = s->threads ? s->threads : 1;
+    uint32_t cores = s->cores ? s->cores : 1;
+    uint32_t sockets = s->sockets ? s->sockets : 1;
+    if (!s->cpus) {
+        s->cpus = s->maxcpus ? s->maxcpus : sockets * cores * threads;
+    }
+    if (s->cpus > MACHINE_MAX_CPUS) {
+        return error_set(err, "-smp: %u CPUs are not accepted: expected 1 to %u", s->cpus,
+                         MACHINE_MAX_CPUS);
+    }
+    if (s->maxcpus && s->maxcpus != s->cpus) {
+        return error_set(err,
+                         "-smp: maxcpus=%u is not accepted: expected %u (no CPU "
+                         "hot-plug)",
+                         s->maxcpus, s->cpus);
+    }
+    if (!topology) {
+        return true;
+    }
+    if (!s->sockets) {
+        sockets = s->cpus / (cores * threads);
+    } else if (!s->cores) {
+        cores = s->cpus / (sockets * threads);
+    } else if (!s->threads) {
+        threads = s->cpus / (sockets * cores);
+    }
+    if (sockets * cores * threads != s->cpus) {
+        return error_set(err, "-smp: sockets=%u * cores=%u * threads=%u is not cpus=%u",
+                         sockets, cores, threads, s->cpus);
+    }
+    s->sockets = sockets;
+    s->cores = cores;
+    s->threads = threads;
+    return true;
+}
+
+static bool set_smp(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    SmpOption s = { 0 };
+    const char *rest = value;
+    char *first = property_first_word(value, &rest);
+    if (first) {
+        uint64_t n = 0;
+        bool ok = parse_u64(first, &n) && n >= 1 && n <= MACHINE_MAX_CPUS;
+        free(first);
+        if (!ok) {
+            return error_set(err,
+                             "-smp: %.*s is not accepted: expected a number of CPUs "
+                             "from 1 to %u",
+                             (int)strcspn(value, ","), value, MACHINE_MAX_CPUS);
+        }
+        s.cpus = (uint32_t)n;
+    }
+    if (!property_parse(smp_props, &s, rest, NULL, err)) {
+        error_prefix(err, "-smp: ");
+        return false;
+    }
+    if (s.dies > 1) {
+        return error_set(err, "-smp: dies=%u is not accepted: expected 1", s.dies);
+    }
+    if (!smp_complete(&s, err)) {
+        return false;
+    }
+    o->cfg.cpus = s.cpus;
+    o->cfg.sockets = s.sockets;
+    o->cfg.cores = s.cores;
+    o->cfg.threads = s.threads;
+    return true;
+}
+
+typedef struct NameOption {
+    char *guest, *process;
+    bool debug_threads;
+} NameOption;
+
+static const Property name_props[] = {
+    PROP_STR(NameOption, guest, NULL, "the guest's name, shown in titles"),
+    PROP_STR(NameOption, process, NULL, "accepted for other tools' sake; no effect"),
+    { .name = "debug-threads",
+      .kind = PK_BOOL,
+      .offset = offsetof(NameOption, debug_threads),
+      .max = 1,
+      .help = "accepted; threads always have names" },
+    PROP_END
+};
+
+static bool set_name(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    NameOption n = { 0 };
+    const char *rest = value;
+    char *first = property_first_word(value, &rest);
+    if (!property_parse(name_props, &n, rest, NULL, err)) {
+        error_prefix(err, "-name: ");
+        free(first);
+        return false;
+    }
+    const char *name = first ? first : n.guest;
+    o->cfg.name = name ? options_own(o, xstrdup(name)) : NULL;
+    property_free(name_props, &n);
+    free(first);
+    return true;
+}
+
+static bool set_uuid(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    bool ok = strlen(value) == 36;
+    for (int i = 0; ok && i < 36; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        ok = dash ? value[i] == '-' : isxdigit((unsigned char)value[i]) != 0;
+    }
+    if (!ok) {
+        return error_set(err,
+                         "-uuid: %s is not accepted: expected hexadecimal digits as in "
+                         "550e8400-e29b-41d4-a716-446655440000",
+                         value);
+    }
+    o->cfg.uuid = value;
+    return true;
+}
+
+typedef struct RtcOption {
+    char *base;
+    int clock;
+} RtcOption;
+
+static const char *const rtc_clocks[] = { "host", "vm", NULL };
+static const Property rtc_props[] = {
+    PROP_STR(RtcOption, base, "utc", "utc, localtime, or a date: 2026-01-31T12:00:00"),
+    PROP_ENUM(RtcOption, clock, 0, rtc_clocks, "what drives it; it stands while paused"),
+    PROP_END
+};
+
+static bool rtc_base_ok(const char *base)
+{
+    struct tm tm = { 0 };
+    if (strcmp(base, "utc") == 0 || strcmp(base, "localtime") == 0) {
+        return true;
+    }
+    const char *end = strptime(base, "%Y-%m-%d", &tm);
+    if (end && *end == 'T') {
+        end = strptime(end, "T%H:%M:%S", &tm);
+    }
+    return end && !*end;
+}
+
+static bool set_rtc(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    RtcOption r = { 0 };
+    property_defaults(rtc_props, &r);
+    bool ok = property_parse(rtc_props, &r, value, NULL, err);
+    if (!ok) {
+        error_prefix(err, "-rtc: ");
+    } else if (!r.base || !rtc_base_ok(r.base)) {
+        ok = error_set(err,
+                       "-rtc: base=%s is not accepted: expected utc, localtime or a "
+                       "date such as 2026-01-31T12:00:00",
+                       r.base ? r.base : "");
+    } else {
+        o->cfg.rtc_base = options_own(o, xstrdup(r.base));
+    }
+    property_free(rtc_props, &r);
+    return ok;
+}
+
+typedef struct BootOption {
+    char *order, *once;
+    bool menu, strict;
+} BootOption;
+
+static const Property boot_props[] = {
+    PROP_STR(BootOption, order, NULL, "letters: a floppy, c disk, d CD, n network"),
+    PROP_STR(BootOption, once, NULL, "order of the first boot only"),
+    PROP_BOOL(BootOption, menu, 0, "the firmware's boot menu"),
+    PROP_BOOL(BootOption, strict, 0, "try nothing but the order given"), PROP_END
+};
+
+static bool boot_letters_ok(const char *s, Error *err)
+{
+    if (s && strspn(s, "abcdnp") != strlen(s)) {
+        return error_set(err,
+                         "-boot: %s is not accepted: expected letters of a (floppy), c "
+                         "(disk), d (CD), n (network)",
+                         s);
+    }
+    return true;
+}
+
+static bool set_boot(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    BootOption b = { 0 };
+    const char *rest = value;
+    char *first = property_first_word(value, &rest);
+    bool ok = property_parse(boot_props, &b, rest, NULL, err);
+    if (!ok) {
+        error_prefix(err, "-boot: ");
+    }
+    ok = ok && boot_letters_ok(first, err) && boot_letters_ok(b.order, err) &&
+         boot_letters_ok(b.once, err);
+    if (ok) {
+        o->cfg.boot = value;
+    }
+    property_free(boot_props, &b);
+    free(first);
+    return ok;
+}
+
+/* --- disks: everything becomes a -drive text --- */
+
+/* A comma in a file name is written twice in option texts. */
+static char *escape_commas(const char *s)
+{
+    char *out = xalloc(2 * strlen(s) + 1), *p = out;
+    for (; *s; s++) {
+        *p++ = *s;
+        if (*s == ',') {
+            *p++ = ',';
+        }
+    }
+    *p = 0;
+    return out;
+}
+
+static bool add_disk(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    bool cd = strcmp(row->name, "cdrom") == 0;
+    char *file = escape_commas(value);
+    char *text = xasprintf("file=%s,if=ide,index=%d,media=%s", file,
+                           cd ? 2 : row->name[2] - 'a', cd ? "cdrom" : "disk");
+    free(file);
+    char *option = xasprintf("-%s", row->name);
+    option_list_add(&o->drives, options_own(o, option), options_own(o, text));
+    return true;
+}
+
+/* --- network --- */
+
+static bool set_net(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    if (strcmp(value, "none") != 0) {
+        return error_set(err,
+                         "-net: %s is not accepted: expected none (a network card is "
+                         "-nic user or -netdev with -device)",
+                         value);
+    }
+    o->no_network = true;
+    return true;
+}
+
+static bool add_nic(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    if (strcmp(value, "none") == 0) {
+        o->no_network = true;
+        return true;
+    }
+    return add_text(o, row, value, err);
+}
+
+/* --- what is not there: says so --- */
+
+static bool refuse_gdb(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    return error_set(err, "-%s: the debugger's stub is not built yet (issue 4)",
+                     row->name);
+}
+
+static bool set_parallel(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    if (strcmp(value, "none") == 0) {
+        return true;
+    }
+    return error_set(err,
+                     "-parallel: %s is not accepted: expected none (this machine has no "
+                     "parallel port)",
+                     value);
+}
+
+static bool set_vga(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    static const char *const known[] = { "none", NULL };
+    if (strcmp(value, "none") == 0) {
+        o->vga = value;
+        return true;
+    }
+    if (strcmp(value, "std") == 0) {
+        return error_set(err,
+                         "-vga: std is not accepted: expected none (this machine has no "
+                         "VGA yet, issue 6)");
+    }
+    return error_set_choice(err, "-vga", value, known);
+}
+
+static bool set_display(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    if (!display_check(value, err)) {
+        return false;
+    }
+    o->display = value;
+    return true;
+}
+
+/* --- log: checked here, switched on by main.c --- */
+
+static bool set_log_items(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    if (!log_set_items(value, err)) {
+        error_prefix(err, "-d: ");
+        return false;
+    }
+    o->log_items = value;
+    return true;
+}
+
+static bool set_log_filter(Options *o, const OptionRow *row, const char *value,
+                           Error *err)
+{
+    if (!log_set_filter(value, err)) {
+        error_prefix(err, "-dfilter: ");
+        return false;
+    }
+    o->log_filter = value;
+    return true;
+}
+
+/* clang-format off: rows */
+#define AT(f) .offset = offsetof(Options, f)
+#define HELP .has_help = true
+#define MANY .repeatable = true
+
+static const OptionRow machine_rows[] = {
+    { "machine", "M", "NAME[,prop=value]", HELP, .set = set_machine,
+      .help = "the board and its properties; accel=NAME chooses the engine." },
+    { "accel", NULL, "NAME[,prop=value]", MANY, HELP, .set = add_text, AT(accels),
+      .help = "the engine that runs the guest's CPUs. Several (-accel kvm -accel tcg, or "
+              "kvm:tcg) are tried in order." },
+    { "enable-kvm", NULL, NULL, .set = add_kvm, .help = "the same as -accel kvm." },
+    { "cpu", NULL, "MODEL[,feature=on|off]", HELP, .set = set_text, AT(cfg.cpu_model),
+      .help = "the CPU's model; +feature and -feature too." },
+    { "m", NULL, "SIZE", HELP, .props = memory_props, .set = set_memory,
+      .help = "RAM: 512M, 2G, size=2G; a bare number counts MiB." },
+    { "smp", NULL, "N[,sockets=S,cores=C,threads=T]", HELP, .props = smp_props,
+      .set = set_smp, .help = "number of virtual CPUs and how they are packed." },
+    { "bios", NULL, "FILE", .set = set_text, AT(cfg.bios),
+      .help = "firmware image; looked for in the -L directories too." },
+    { "L", NULL, "DIR", MANY, .set = add_text, AT(firmware_dirs),
+      .help = "where firmware images are looked for." },
+    { "boot", NULL, "ORDER[,menu=on]", HELP, .props = boot_props, .set = set_boot,
+      .help = "what the firmware boots: c disk, d CD, n network." },
+    { "rtc", NULL, "base=utc|localtime|DATE", HELP, .props = rtc_props, .set = set_rtc,
+      .help = "what the real-time clock starts with." },
+    { "name", NULL, "TEXT", HELP, .props = name_props, .set = set_name,
+      .help = "the guest's name." },
+    { "uuid", NULL, "UUID", .set = set_uuid, .help = "the machine's identity." },
+    { "nodefaults", NULL, NULL, .set = set_flag, AT(cfg.nodefaults),
+      .help = "no device beyond the board's own unless an option asks for it." },
+    { NULL }
+};
+
+static const OptionRow kernel_rows[] = {
+    { "kernel", NULL, "FILE", .set = set_text, AT(cfg.kernel),
+      .help = "a Linux bzImage, an ELF with a PVH note, or a multiboot image." },
+    { "initrd", NULL, "FILE", .set = set_text, AT(cfg.initrd),
+      .help = "the initial RAM disk, or multiboot modules." },
+    { "append", NULL, "TEXT", .set = set_any_text, AT(cfg.append),
+      .help = "the kernel's command line." },
+    { NULL }
+};
+
+static const OptionRow disk_rows[] = {
+    { "drive", NULL, "file=FILE[,if=virtio][,format=raw]...", MANY, HELP, .set = add_text,
+      AT(drives), .help = "a disk: its image and how the guest sees it." },
+    { "blockdev", NULL, "driver=raw,node-name=N,file.driver=file,file.filename=F", MANY,
+      HELP, .set = add_text, AT(blockdevs),
+      .help = "a disk image by itself, for -device ...,drive=N." },
+    { "hda", NULL, "FILE", .set = add_disk, .help = "first IDE disk." },
+    { "hdb", NULL, "FILE", .set = add_disk, .help = "second IDE disk." },
+    { "hdc", NULL, "FILE", .set = add_disk, .help = "third IDE disk." },
+    { "hdd", NULL, "FILE", .set = add_disk, .help = "fourth IDE disk." },
+    { "cdrom", NULL, "FILE", .set = add_disk, .help = "IDE CD drive with this image." },
+    { "snapshot", NULL, NULL, .set = set_flag, AT(snapshot),
+      .help = "writes go to temporary files: the images stay as they are." },
+    { NULL }
+};
+
+static const OptionRow device_rows[] = {
+    { "device", NULL, "DRIVER[,prop=value]", MANY, HELP, .set = add_text, AT(devices),
+      .help = "a device." },
+    { "netdev", NULL, "user,id=ID[,hostfwd=tcp::PORT-:PORT]", MANY, HELP, .set = add_text,
+      AT(netdevs), .help = "the host's end of a network, for -device ...,netdev=ID." },
+    { "nic", NULL, "user|none[,model=NAME][,mac=ADDR]", MANY, HELP, .set = add_nic,
+      AT(nics),
+      .help = "a network card and its host end in one; none: no default card." },
+    { "net", NULL, "none", .set = set_net, .help = "no default network card." },
+    { "chardev", NULL, "BACKEND,id=ID[,prop=value]", MANY, HELP, .set = add_text,
+      AT(chardevs), .help = "the host's end of a character device." },
+    { "serial", NULL, "BACKEND", MANY, HELP, .set = add_text, AT(serials),
+      .help = "where the next serial port goes: stdio, mon:stdio, file:PATH, pty, "
+              "unix:PATH, tcp:HOST:PORT, null, none, chardev:ID." },
+    { "parallel", NULL, "none", .set = set_parallel,
+      .help = "there is no parallel port." },
+    { "debugcon", NULL, "BACKEND", MANY, HELP, .set = add_text, AT(debugcons),
+      .help = "where bytes written to port 0xe9 go." },
+    { NULL }
+};
+
+static const OptionRow screen_rows[] = {
+    { "display", NULL, "KIND", HELP, .values = display_help, .set = set_display,
+      .help = "where the guest's screen is shown." },
+    { "nographic", NULL, NULL, .set = set_flag, AT(nographic),
+      .help = "no screen; serial port and monitor share this terminal (ctrl-a h)." },
+    { "vga", NULL, "none", .set = set_vga, .help = "the graphics card." },
+    { NULL }
+};
+
+static const OptionRow run_rows[] = {
+    { "monitor", NULL, "BACKEND", MANY, HELP, .set = add_text, AT(monitors),
+      .help = "a text monitor on stdio, unix:PATH,server=on,wait=off, tcp:..., pty." },
+    { "no-reboot", NULL, NULL, .set = set_flag, AT(cfg.no_reboot),
+      .help = "end the program when the guest resets." },
+    { "no-shutdown", NULL, NULL, .set = set_flag, AT(cfg.no_shutdown),
+      .help = "pause when the guest switches itself off." },
+    { "S", NULL, NULL, .set = set_flag, AT(cfg.start_paused),
+      .help = "start paused; the monitor's cont begins." },
+    { "gdb", NULL, "BACKEND", .set = refuse_gdb,
+      .help = "not built yet: refused (issue 4)." },
+    { "s", NULL, NULL, .set = refuse_gdb, .help = "not built yet: refused (issue 4)." },
+    { "pidfile", NULL, "FILE", .set = set_text, AT(pidfile),
+      .help = "write the process number there." },
+    { NULL }
+};
+
+static const OptionRow log_rows[] = {
+    { "d", NULL, "ITEM[,ITEM]", HELP, .values = log_help, .set = set_log_items,
+      .help = "log items: in_asm, out_asm, int, ..." },
+    { "D", NULL, "FILE", .set = set_text, AT(log_file),
+      .help = "where the log goes; else stderr." },
+    { "dfilter", NULL, "RANGE[,RANGE]", .set = set_log_filter,
+      .help = "log only code at these guest addresses: 0x1000..0x1fff, 0x1000+0x200." },
+    { NULL }
+};
+
+static const OptionRow other_rows[] = {
+    { "help", "h", NULL, .verdict = OPTIONS_USAGE, .help = "this list." },
+    { "version", NULL, NULL, .verdict = OPTIONS_VERSION, .help = "the version." },
+    { "dump-man", NULL, NULL, .verdict = OPTIONS_MAN },
+    { NULL }
+};
+
+/* clang-format on */
+
+const OptionSection option_sections[] = { { "Machine", machine_rows },
+                                          { "Kernel", kernel_rows },
+                                          { "Disks", disk_rows },
+                                          { "Devices and backends", device_rows },
+                                          { "Screen", screen_rows },
+                                          { "Running", run_rows },
+                                          { "Log", log_rows },
+                                          { "Other", other_rows },
+                                          { NULL } };
