@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Host bridge 82441FX (PMC): configuration mechanism #1 ports, reset control, and the PAM
+ * registers that shadow the BIOS area. Intel 290549 (440FX PCIset), 3.1 and 3.2.
+ * Two devices: the host side (ports, the bus) and function 00.0 on that bus.
+ * Left out: SMRAM, DRAM timing and row registers are plain storage. Machine lock held.
+ */
+#include "hw/pci/host.h"
+
+#include <string.h>
+#include "hw/core/machine.h"
+#include "util/log.h"
+
+/* --- function 00.0 --- */
+
+enum { PAM0 = 0x59, PAM_SEGMENTS = 13, PAM_READ = 1, PAM_WRITE = 2 };
+
+typedef struct {
+    PciState pci;
+} I440fxState;
+
+typedef struct I440fx I440fx;
+
+typedef struct {
+    I440fx *d;
+    uint32_t start, size;
+    MemoryRegion ram;     /* alias of RAM: read/write or read-only */
+    MemoryRegion wo;      /* reads come from PCI, writes go to RAM */
+    uint8_t mode;         /* PAM_*; what is mapped now */
+} PamSegment;
+
+struct I440fx {
+    PciDevice pci;
+    I440fxState s;
+    PciHostConfig cfg;
+    PamSegment pam[PAM_SEGMENTS];
+};
+
+/* Region that answers at addr below mr, by priority. Used only for the rare mode in
+ * which reads and writes of one address go to different places. */
+static MemoryRegion *tree_find(MemoryRegion *mr, uint64_t addr, uint64_t *off, int depth)
+{
+    if (depth > 8) {
+        return NULL;
+    }
+    if (mr->kind == MR_ALIAS) {
+        return tree_find(mr->target, mr->target_off + addr, off, depth + 1);
+    }
+    if (mr->kind != MR_CONTAINER) {
+        *off = addr;
+        return mr;
+    }
+    MemoryRegion *best = NULL;
+    int best_prio = 0;
+    for (MemoryRegion *c = mr->children; c; c = c->next) {
+        if (!c->enabled || addr < c->addr || addr - c->addr >= c->size ||
+            (best && c->priority <= best_prio)) {
+            continue;
+        }
+        uint64_t o;
+        MemoryRegion *hit = tree_find(c, addr - c->addr, &o, depth + 1);
+        if (hit) {
+            best = hit;
+            best_prio = c->priority;
+            *off = o;
+        }
+    }
+    return best;
+}
+
+static uint64_t pam_wo_read(void *opaque, uint64_t addr, unsigned size)
+{
+    PamSegment *seg = opaque;
+    uint64_t off, v = ~0ull;
+    MemoryRegion *mr = tree_find(&seg->d->pci.bus->mem, seg->start + addr, &off, 0);
+    if (!mr) {
+        return v;
+    }
+    if (mr->kind == MR_IO) {
+        return mr->ops->read ? mr->ops->read(mr->opaque, off, size) : v;
+    }
+    if (off <= mr->size && size <= mr->size - off) {
+        v = 0;
+        memcpy(&v, memory_host(mr) + off, size);
+    }
+    return v;
+}
+
+static void pam_wo_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
+{
+    PamSegment *seg = opaque;
+    Machine *m = seg->d->pci.dev.machine;
+    const MemoryRegion *ram = seg->d->cfg.ram;
+    uint64_t off = seg->start + addr;
+    if (off > ram->size || size > ram->size - off) {
+        return;
+    }
+    memcpy(memory_host(ram) + off, &val, size);
+    memory_set_dirty(m, ram->ram_addr + off, size);
+    if (m->exec && m->exec->ram_written) {
+        m->exec->ram_written(m, ram->ram_addr + off, size);
+    }
+}
+
+static const MemoryOps pam_wo_ops = {
+    .read = pam_wo_read, .write = pam_wo_write, .min_size = 1, .max_size = 1,
+};
+
+/* Segment 0 is 0xf0000-0xfffff (PAM0 bits 5:4); 1 to 12 are the 16 KiB segments from
+ * 0xc0000 up, two per register from PAM1 on (3.2.18). */
+static uint8_t pam_mode(const I440fx *d, unsigned seg)
+{
+    const uint8_t *cfg = d->s.pci.config;
+    if (seg == 0) {
+        return (cfg[PAM0] >> 4) & 3;
+    }
+    uint8_t reg = cfg[PAM0 + 1 + (seg - 1) / 2];
+    return (seg - 1) & 1 ? (reg >> 4) & 3 : reg & 3;
+}
+
+static void pam_update(I440fx *d)
+{
+    if (!d->cfg.ram) {
+        return;
+    }
+    memory_begin(d->pci.dev.machine);
+    for (unsigned i = 0; i < PAM_SEGMENTS; i++) {
+        PamSegment *seg = &d->pam[i];
+        uint8_t mode = pam_mode(d, i);
+        if (mode == seg->mode) {
+            continue;
+        }
+        seg->mode = mode;
+        memory_set_enabled(&seg->wo, mode == PAM_WRITE);
+        memory_set_enabled(&seg->ram, mode & PAM_READ);
+        memory_set_readonly(&seg->ram, mode == PAM_READ);
+    }
+    memory_commit(d->pci.dev.machine);
+}
+
+static void pam_init(I440fx *d)
+{
+    Machine *m = d->pci.dev.machine;
+    memory_begin(m);
+    for (unsigned i = 0; i < PAM_SEGMENTS && d->cfg.ram; i++) {
+        PamSegment *seg = &d->pam[i];
+        seg->d = d;
+        seg->start = i ? 0xc0000 + (i - 1) * 0x4000 : 0xf0000;
+        seg->size = i ? 0x4000 : 0x10000;
+        memory_init_alias(&seg->ram, m, "pam-ram", d->cfg.ram, seg->start, seg->size);
+        memory_add(&m->mem_root, &seg->ram, seg->start, 2);
+        memory_set_enabled(&seg->ram, false);
+        memory_init_io(&seg->wo, m, "pam-write-only", seg->size, &pam_wo_ops, seg);
+        memory_add(&m->mem_root, &seg->wo, seg->start, 2);
+        memory_set_enabled(&seg->wo, false);
+    }
+    memory_commit(m);
+}
+
+static void i440fx_config_written(PciDevice *pci, unsigned off, unsigned size)
+{
+    if (off < PAM0 + 7u && PAM0 < off + size) {
+        pam_update((I440fx *)pci);
+    }
+}
+
+static bool i440fx_realize(Device *dev, Error *err)
+{
+    I440fx *d = (I440fx *)dev;
+    uint8_t *cfg = d->s.pci.config, *wm = d->pci.wmask;
+    /* The bridge always masters and decodes memory; status: fast back-to-back, medium. */
+    pci_put16(cfg + PCI_COMMAND, PCI_CMD_MASTER | PCI_CMD_MEM);
+    pci_put16(wm + PCI_COMMAND, PCI_CMD_SERR);
+    pci_put16(cfg + PCI_STATUS, 0x0280);
+    cfg[PCI_IRQ_PIN] = 0;
+    for (unsigned i = 0x50; i < 0x100; i++) {
+        wm[i] = 0xff;
+    }
+    for (unsigned i = 0; i < 7; i++) {
+        wm[PAM0 + i] = 0x33;
+        if (d->cfg.pam_ram_at_reset) {
+            cfg[PAM0 + i] = i ? 0x33 : 0x30;
+        }
+    }
+    cfg[0x72] = 0x02;   /* SMRAM: reset value; SMRAM itself is not modelled */
+    wm[0x72] = 0x7f;
+    pam_init(d);
+    return true;
+}
+
+static void i440fx_reset(Device *dev)
+{
+    I440fx *d = (I440fx *)dev;
+    pci_reset(&d->pci);
+    pam_update(d);
+}
+
+static bool i440fx_post_load(void *dev, Error *err)
+{
+    I440fx *d = dev;
+    if (!pci_post_load(&d->pci, err)) {
+        return false;
+    }
+    pam_update(d);
+    return true;
+}
+
+static const StateField i440fx_fields[] = {
+    STATE_SUB(I440fxState, pci, pci_state), STATE_END
+};
+
+const DeviceClass i440fx_class = {
+    .name = "i440FX", .desc = "host bridge function 00.0", .bus = BUS_PCI,
+    .size = sizeof(I440fx), .internal = true,
+    .bus_data = &(const PciInfo){
+        .vendor = 0x8086, .device = 0x1237, .class_code = 0x060000, .revision = 2,
+        .subsys_vendor = 0x1af4, .subsys = 0x1100,
+        .state_offset = offsetof(I440fx, s.pci), .config_written = i440fx_config_written,
+    },
+    .state = { .version = 1, .offset = offsetof(I440fx, s), .size = sizeof(I440fxState),
+               .fields = i440fx_fields, .post_load = i440fx_post_load },
+    .realize = i440fx_realize, .reset = i440fx_reset,
+};
+
+/* --- the host side: ports and the bus --- */
+
+typedef struct {
+    uint32_t address;   /* CONFADD, port 0xcf8 (3.1.1) */
+    uint8_t rcr;        /* reset control, port 0xcf9 (PIIX3 RC register, 290550 2.5.4.5) */
+} HostState;
+
+typedef struct {
+    Device dev;
+    HostState s;
+    MemoryRegion addr_mr, data_mr, low_view;
+    PciBus *bus;
+} Host;
+
+enum { RCR_FULL = 2, RCR_RESET = 4 };
+
+/* Byte accesses to 0xcf8-0xcfb do not reach CONFADD (3.1.1); the one to 0xcf9 is the reset
+ * control register, which is why that register lives here. */
+static uint64_t host_addr_read(void *opaque, uint64_t addr, unsigned size)
+{
+    Host *d = opaque;
+    if (size == 4) {
+        return d->s.address;
+    }
+    return size == 1 && addr == 1 ? d->s.rcr : ~0ull;
+}
+
+static void host_addr_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
+{
+    Host *d = opaque;
+    if (size == 4) {
+        d->s.address = val & 0x80fffffc;
+    } else if (size == 1 && addr == 1) {
+        bool rising = (val & RCR_RESET) && !(d->s.rcr & RCR_RESET);
+        d->s.rcr = val & RCR_FULL;
+        if (rising) {
+            machine_request_reset(d->dev.machine);
+        }
+    }
+}
+
+static uint64_t host_data_read(void *opaque, uint64_t addr, unsigned size)
+{
+    Host *d = opaque;
+    return pci_bus_config_read(d->bus, d->s.address | addr, size);
+}
+
+static void host_data_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
+{
+    Host *d = opaque;
+    pci_bus_config_write(d->bus, d->s.address | addr, val, size);
+}
+
+static const MemoryOps host_addr_ops = {
+    .read = host_addr_read, .write = host_addr_write, .min_size = 1, .max_size = 4,
+};
+static const MemoryOps host_data_ops = {
+    .read = host_data_read, .write = host_data_write, .min_size = 1, .max_size = 4,
+};
+
+static bool host_realize(Device *dev, Error *err)
+{
+    Host *d = (Host *)dev;
+    Machine *m = dev->machine;
+    d->bus = pci_bus_create(m, dev, "pci.0");
+    device_map(dev, &m->mem_root, &d->bus->mem, 0, -1);
+    device_map(dev, &m->io_root, &d->bus->io, 0, -1);
+    memory_init_alias(&d->low_view, m, "pci-low", &d->bus->mem, 0xa0000, 0x60000);
+    device_map(dev, &m->mem_root, &d->low_view, 0xa0000, 1);
+    device_add_ports(dev, &d->addr_mr, "pci-config-address", 0xcf8, 4, &host_addr_ops, d);
+    device_add_ports(dev, &d->data_mr, "pci-config-data", 0xcfc, 4, &host_data_ops, d);
+    return true;
+}
+
+static void host_reset(Device *dev)
+{
+    Host *d = (Host *)dev;
+    d->s = (HostState){ 0 };
+}
+
+static const StateField host_fields[] = {
+    STATE_U32(HostState, address), STATE_U8(HostState, rcr), STATE_END
+};
+
+const DeviceClass i440fx_host_class = {
+    .name = "i440FX-pcihost", .desc = "PCI host bridge, configuration ports",
+    .bus = BUS_NONE, .size = sizeof(Host), .internal = true,
+    .state = { .version = 1, .offset = offsetof(Host, s), .size = sizeof(HostState),
+               .fields = host_fields },
+    .realize = host_realize, .reset = host_reset,
+};
+
+PciBus *pci_i440fx_create(struct Machine *m, const PciHostConfig *cfg, Error *err)
+{
+    Device *host = device_create(m, &i440fx_host_class);
+    if (!device_realize(host, NULL, err)) {
+        return NULL;
+    }
+    PciBus *bus = ((Host *)host)->bus;
+    bus->msi = cfg->msi;
+    bus->msi_opaque = cfg->msi_opaque;
+    Device *fn = device_create(m, &i440fx_class);
+    ((I440fx *)fn)->cfg = *cfg;
+    fn->addr = 0;
+    if (!device_realize(fn, &bus->bus, err)) {
+        return NULL;
+    }
+    return bus;
+}
