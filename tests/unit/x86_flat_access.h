@@ -9,7 +9,8 @@
  *   - flat_init() once; the window [FLAT_BASE, FLAT_BASE + FLAT_SIZE) then exists, with
  *     page rights settable by flat_protect();
  *   - flat_cpu(cpu, FLAT_MODE64 ...) makes a vCPU with all features and flat segments
- *     (16-bit modes: all bases = FLAT_BASE, limit 64K), CPL 0, code at FLAT_CODE;
+ *     (16-bit modes: all bases = FLAT_BASE = selector 1000H * 16, limit 64K), code at
+ *     FLAT_CODE, CPL 0 (v86: 3);
  *   - put bytes at FLAT_CODE or call flat_exec(cpu, bytes, n): decodes, executes one
  *     instruction and returns FLAT_OK, or the vector raised, or FLAT_RESTART; the event is
  *     in cpu->st.event. On FLAT_OK rip = next_rip as an engine would do.
@@ -22,7 +23,7 @@
 
 #include "target-x86/insn.h"
 
-#define FLAT_BASE 0x10000000ull
+#define FLAT_BASE 0x10000ull
 #define FLAT_SIZE 0x100000ull
 #define FLAT_CODE (FLAT_BASE + 0x1000)   /* offset 1000H in the 16-bit modes */
 #define FLAT_STACK (FLAT_BASE + 0x8000)  /* rSP; offset 8000H in the 16-bit modes */
