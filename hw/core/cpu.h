@@ -59,6 +59,9 @@ typedef struct CpuOps {
     bool (*translate)(Cpu *cpu, uint64_t lin, uint64_t *gpa);
     void (*dump_tlb)(Cpu *cpu, void *file); /* info tlb / info mem: page-table dump */
     void (*dump_mem)(Cpu *cpu, void *file);
+    /* For the monitor and debuggers; optional. A parked vCPU. */
+    bool (*get_reg)(Cpu *cpu, const char *name, uint64_t *value); /* "rax", "cr3" */
+    int (*code_bits)(Cpu *cpu);          /* of the current code segment: 16, 32, 64 */
 } CpuOps;
 
 /* What an engine provides. Every entry is mandatory unless marked optional. */
