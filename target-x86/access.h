@@ -55,6 +55,7 @@ typedef struct X86Rmw {
     void *host;         /* where it is, if plain RAM within a page */
     uint64_t lin, old;
     const X86Opnd *reg; /* register destination */
+    uint64_t ram_addr;  /* of a watched page (code, dirty log), else ~0 */
     uint8_t size;
     bool locked, excl;
 } X86Rmw;
@@ -101,6 +102,9 @@ uint8_t x86_sys_or8(X86Cpu *cpu, uint64_t lin, uint8_t bits);
 /* Linear address of seg:off for an access of n bytes after limit, rights and canonical
  * checks (#GP or #SS). */
 uint64_t x86_linear(X86Cpu *cpu, unsigned seg, uint64_t off, unsigned n, bool write);
+
+/* Alignment check and data breakpoints of an access (HF_AC, HF_DBG). */
+void x86_access_debug(X86Cpu *cpu, uint64_t lin, unsigned n, bool write);
 
 /* ---- vector registers: ymm(i) as two halves ---- */
 static ALWAYS_INLINE X86Xmm *x86_xmm(X86Cpu *cpu, unsigned i)

@@ -146,6 +146,8 @@ typedef struct X86Cpu {
     uint8_t mmu_idx;             /* X86_MMU_* of data accesses now */
     uint8_t end_block;           /* set by an instruction after which the engine must
                                   * leave its block (mode, mapping or event changed) */
+    uint8_t db_pending;          /* DR6 B0-B3 of data breakpoints hit by the current
+                                  * instruction; the engine raises #DB after it */
     uint8_t fpu_live;            /* guest FPU/vector state is in the host registers
                                   * (native back end); x86_fpu_sync() brings it back */
     void *jmp[5];                /* __builtin_setjmp buffer of the engine's loop */

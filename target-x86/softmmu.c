@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The soft TLB: tables by address space and privilege, filled from the page-table walk
+ * (mmu.c), flushed by MOV CR3, INVLPG and friends (SDM vol. 3, 4.10). Leaf but for
+ * softmmu_init/free. The vCPU's own thread.
+ *
+ * Address spaces are told apart by PCID: the last SLOTS of them keep their tables, so a
+ * no-flush MOV CR3 only switches pointers. Kernel translations with SMAP in force live in
+ * one table for all address spaces; the ones that are not global are listed and dropped at
+ * each MOV CR3. Dropping more than the architecture asks for is always allowed.
+ */
+#include "target-x86/softmmu_int.h"
+#include "hw/core/machine.h"
+#include "target-x86/access.h"
+#include "target-x86/leaf.h"
+#include "target-x86/mmu.h"
+
+/* ---- clearing ---- */
+
+static void fill_words(uint64_t *p, uint64_t v, size_t n)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("rep stosq" : "+D"(p), "+c"(n) : "a"(v) : "memory");
+#else
+    while (n--) {
+        *(volatile uint64_t *)p++ = v;
+    }
+#endif
+}
+
+static void table_clear(TlbTable *t)
+{
+    if (t->nfilled <= TLB_FILLED_MAX) {
+        for (unsigned i = 0; i < t->nfilled; i++) {
+            t->e[t->filled[i]].tag = TLB_EMPTY;
+            t->e[t->filled[i]].host = TLB_EMPTY;
+        }
+    } else {
+        fill_words(&t->e[0].tag, TLB_EMPTY, TLB_SIZE * 2);
+    }
+    t->nfilled = 0;
+    t->any_large = false;
+}
+
+static void table_set(TlbTable *t, uint64_t page, uint8_t *host_page, bool large)
+{
+    unsigned i = (page >> TLB_PAGE_BITS) & (TLB_SIZE - 1);
+    t->e[i].host = (uint64_t)host_page;
+    t->e[i].tag = -page;
+    t->any_large |= large;
+    if (t->nfilled < TLB_FILLED_MAX) {
+        t->filled[t->nfilled] = i;
+    }
+    t->nfilled += t->nfilled <= TLB_FILLED_MAX;
+}
+
+static void table_drop(TlbTable *t, uint64_t page)
+{
+    TlbEntry *e = tlb_entry(t, page);
+    if (e->tag == -page) {
+        e->tag = e->host = TLB_EMPTY;
+    }
+}
+
+static void table_drop_large(TlbTable *t, uint64_t lin)
+{
+    for (unsigned i = 0; t->any_large && i < TLB_SIZE; i++) {
+        /* 1 GiB pages too: whatever shares the 1 GiB region goes */
+        if ((-t->e[i].tag ^ lin) >> 30 == 0) {
+            t->e[i].tag = t->e[i].host = TLB_EMPTY;
+        }
+    }
+}
+
+void softmmu_jmp_clear(TcgEnv *env, JmpTable *j)
+{
+    if (j->nfilled <= TLB_FILLED_MAX) {
+        for (unsigned i = 0; i < j->nfilled; i++) {
+            j->e[j->filled[i]].pc = JMP_EMPTY;
+            j->e[j->filled[i]].host = (uint64_t)env->jmp_miss;
+        }
+    } else {
+        for (unsigned i = 0; i < JMP_SIZE; i++) {
+            *(volatile uint64_t *)&j->e[i].pc = JMP_EMPTY;
+            *(volatile uint64_t *)&j->e[i].host = (uint64_t)env->jmp_miss;
+        }
+    }
+    j->nfilled = 0;
+    fill_words(j->pages, 0, ARRAY_SIZE(j->pages));
+}
+
+static void slot_clear(X86Cpu *cpu, Slot *s)
+{
+    TcgEnv *env = x86_env(cpu);
+    for (unsigned i = 0; i < 2; i++) {
+        table_clear(s->rd[i]);
+        table_clear(s->wr[i]);
+    }
+    softmmu_jmp_clear(env, s->jmp);
+    s->gen = ++env->tlb_set->next_gen;
+}
+
+static void kernel_drop_nonglobal(X86Cpu *cpu)
+{
+    TlbSet *set = x86_env(cpu)->tlb_set;
+    if (set->n_nonglobal > NG_MAX) {
+        table_clear(set->kern_rd);
+        table_clear(set->kern_wr);
+    } else {
+        for (unsigned i = 0; i < set->n_nonglobal; i++) {
+            table_drop(set->kern_rd, set->nonglobal[i]);
+            table_drop(set->kern_wr, set->nonglobal[i]);
+        }
+    }
+    set->n_nonglobal = 0;
+    if (set->jmp_nonglobal) {
+        softmmu_jmp_clear(x86_env(cpu), set->kern_jmp);
+        set->jmp_nonglobal = false;
+    }
+}
+
+static void kernel_clear(X86Cpu *cpu)
+{
+    TlbSet *set = x86_env(cpu)->tlb_set;
+    table_clear(set->kern_rd);
+    table_clear(set->kern_wr);
+    set->n_nonglobal = 0;
+    softmmu_jmp_clear(x86_env(cpu), set->kern_jmp);
+    set->jmp_nonglobal = false;
+    set->global_gen = ++set->next_gen;
+}
+
+/* ---- address spaces ---- */
+
+void softmmu_set_mode(X86Cpu *cpu)
+{
+    TcgEnv *env = x86_env(cpu);
+    env->rd = env->tlb_rd[cpu->mmu_idx];
+    env->wr = env->tlb_wr[cpu->mmu_idx];
+    env->jmp = cpu->mmu_idx == X86_MMU_USER ? env->tlb_set->cur->jmp : env->tlb_set->kern_jmp;
+}
+
+void softmmu_use_slot(X86Cpu *cpu, Slot *s)
+{
+    TcgEnv *env = x86_env(cpu);
+    TlbSet *set = env->tlb_set;
+
+    set->cur = s;
+    s->stamp = ++set->stamp;
+    env->tlb_rd[X86_MMU_USER] = s->rd[0];
+    env->tlb_wr[X86_MMU_USER] = s->wr[0];
+    env->tlb_rd[X86_MMU_KERNEL_AC] = s->rd[1];
+    env->tlb_wr[X86_MMU_KERNEL_AC] = s->wr[1];
+    env->tlb_rd[X86_MMU_KERNEL] = set->kern_rd;
+    env->tlb_wr[X86_MMU_KERNEL] = set->kern_wr;
+    softmmu_set_mode(cpu);
+}
+
+void x86_tlb_switch(X86Cpu *cpu, uint64_t new_cr3, bool flush)
+{
+    TcgEnv *env = x86_env(cpu);
+    if (!env) {
+        return;
+    }
+    TlbSet *set = env->tlb_set;
+    uint32_t pcid = cpu->st.cr4 & CR4_PCIDE ? new_cr3 & 0xfff : 0;
+    Slot *s = NULL, *old = &set->slot[0];
+
+    for (unsigned i = 0; i < SLOTS; i++) {
+        if (set->slot[i].used && set->slot[i].pcid == pcid) {
+            s = &set->slot[i];
+            break;
+        }
+        if (!set->slot[i].used || (old->used && set->slot[i].stamp < old->stamp)) {
+            old = &set->slot[i];
+        }
+    }
+    env->flushes += flush;
+    if (!s) {
+        s = old;
+        slot_clear(cpu, s);
+        s->used = true;
+        s->pcid = pcid;
+    } else if (flush) {
+        slot_clear(cpu, s);
+    }
+    kernel_drop_nonglobal(cpu);
+    softmmu_use_slot(cpu, s);
+}
+
+void x86_tlb_flush(X86Cpu *cpu, bool global)
+{
+    TcgEnv *env = x86_env(cpu);
+    if (!env) {
+        return;
+    }
+    env->flushes++;
+    if (global) {
+        softmmu_flush_all(cpu);
+    } else {
+        slot_clear(cpu, env->tlb_set->cur);
+        kernel_drop_nonglobal(cpu);
+    }
+}
+
+void softmmu_flush_all(X86Cpu *cpu)
+{
+    TlbSet *set = x86_env(cpu)->tlb_set;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        slot_clear(cpu, &set->slot[i]);
+        if (&set->slot[i] != set->cur) {
+            set->slot[i].used = false;
+        }
+    }
+    kernel_clear(cpu);
+    set->last = NULL;
+}
+
+static uint64_t page_hash(uint64_t page)
+{
+    return (page >> 12 ^ page >> 22) & 1023;
+}
+
+void x86_tlb_flush_page(X86Cpu *cpu, uint64_t lin)
+{
+    TcgEnv *env = x86_env(cpu);
+    if (!env) {
+        return;
+    }
+    TlbSet *set = env->tlb_set;
+    uint64_t page = lin & ~(uint64_t)(TLB_PAGE - 1), h = page_hash(page);
+
+    env->page_flushes++;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        Slot *s = &set->slot[i];
+        for (unsigned k = 0; s->used && k < 2; k++) {
+            table_drop(s->rd[k], page);
+            table_drop(s->wr[k], page);
+            table_drop_large(s->rd[k], lin);
+            table_drop_large(s->wr[k], lin);
+        }
+        if (s->used && s->jmp->pages[h / 64] >> (h % 64) & 1) {
+            softmmu_jmp_clear(env, s->jmp);
+        }
+    }
+    table_drop(set->kern_rd, page);
+    table_drop(set->kern_wr, page);
+    if (set->kern_rd->any_large || set->kern_wr->any_large) {
+        table_drop_large(set->kern_rd, lin);
+        table_drop_large(set->kern_wr, lin);
+    }
+    if (set->kern_jmp->pages[h / 64] >> (h % 64) & 1) {
+        softmmu_jmp_clear(env, set->kern_jmp);
+    }
+    for (unsigned k = 0; k < 2; k++) {
+        CodeEntry *c = &set->code[k][(page >> 12) % CODE_TLB];
+        if (c->large) { /* its other 4 KiB pieces are entries of their own */
+            set->global_gen = ++set->next_gen;
+            set->cur->gen = ++set->next_gen;
+            softmmu_jmp_clear(env, set->kern_jmp);
+            softmmu_jmp_clear(env, set->cur->jmp);
+        }
+        c->page = ~0ull;
+    }
+}
+
+void x86_tlb_flush_pcid(X86Cpu *cpu, uint16_t pcid)
+{
+    TcgEnv *env = x86_env(cpu);
+    for (unsigned i = 0; env && i < SLOTS; i++) {
+        Slot *s = &env->tlb_set->slot[i];
+        if (s->used && s->pcid == pcid) {
+            slot_clear(cpu, s);
+        }
+    }
+    if (env) {
+        kernel_drop_nonglobal(cpu);
+    }
+}
+
+static void drop_host_page(TlbTable *t, uint64_t host)
+{
+    for (unsigned i = 0; i < TLB_SIZE; i++) {
+        if (t->e[i].host == host) {
+            t->e[i].tag = t->e[i].host = TLB_EMPTY;
+        }
+    }
+}
+
+void softmmu_protect(X86Cpu *cpu, const uint8_t *host_page)
+{
+    TlbSet *set = x86_env(cpu)->tlb_set;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        for (unsigned k = 0; k < 2; k++) {
+            TlbTable *t = set->slot[i].wr[k];
+            if (t->nfilled) {
+                drop_host_page(t, (uint64_t)host_page);
+            }
+        }
+    }
+    drop_host_page(set->kern_wr, (uint64_t)host_page);
+}
+
+/* ---- filling ---- */
+
+static const FlatRange *phys_range(X86Cpu *cpu, uint64_t gpa)
+{
+    TlbSet *set = x86_env(cpu)->tlb_set;
+    const FlatView *v = cpu->cpu.machine->mem.view;
+
+    if (likely(set->last && set->last_view == v && gpa >= set->last->start &&
+               gpa <= set->last->last)) {
+        return set->last;
+    }
+    unsigned lo = 0, hi = v->n;
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        if (gpa < v->r[mid].start) {
+            hi = mid;
+        } else if (gpa > v->r[mid].last) {
+            lo = mid + 1;
+        } else {
+            if (v->r[mid].host) {
+                set->last = &v->r[mid];
+                set->last_view = v;
+            }
+            return &v->r[mid];
+        }
+    }
+    return NULL;
+}
+
+uint8_t *x86_phys_host(X86Cpu *cpu, uint64_t gpa, bool write)
+{
+    const FlatRange *r = phys_range(cpu, gpa);
+
+    if (!r || !r->host || (write && r->readonly)) {
+        return NULL;
+    }
+    return r->host + (gpa - r->start);
+}
+
+/* Is a store to this RAM page to be reported? Called before a store translation of it
+ * is installed: marks it first, so that a block made meanwhile sees the mark. */
+static bool page_watched(X86Cpu *cpu, uint64_t ram_addr)
+{
+    TcgEnv *env = x86_env(cpu);
+    Machine *m = cpu->cpu.machine;
+    uint64_t n = ram_addr >> 12;
+
+    if (!(env->page_flags[n] & TCG_PAGE_STORED)) {
+        __atomic_fetch_or((uint8_t *)&env->page_flags[n], TCG_PAGE_STORED, __ATOMIC_SEQ_CST);
+    }
+    return env->page_flags[n] & TCG_PAGE_CODE || (m->ram_log[n] & ~m->dirty[n]);
+}
+
+void softmmu_translate(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
+                       SoftmmuRef *ref)
+{
+    TcgEnv *env = x86_env(cpu);
+    TlbEntry *e = tlb_entry(access == X86_WRITE ? env->tlb_wr[mmu] : env->tlb_rd[mmu], lin);
+    uint64_t t = lin + e->tag, page = lin & ~(uint64_t)(TLB_PAGE - 1);
+
+    ref->watched = ref->readonly = ref->large = false;
+    if (t < TLB_PAGE && e->tag != TLB_EMPTY) {
+        ref->host = (uint8_t *)(e->host + t);
+        ref->gpa = ref->ram_addr = 0;
+        return;
+    }
+    env->fills++;
+    X86WalkResult w = x86_walk(cpu, lin, access, mmu, true);
+    if (!w.ok) {
+        x86_raise_pf(cpu, lin, w.error);
+    }
+    const FlatRange *r = phys_range(cpu, w.gpa);
+    ref->gpa = w.gpa;
+    ref->large = w.page_size > TLB_PAGE;
+    if (!r || !r->host) {
+        ref->host = NULL;
+        return;
+    }
+    uint64_t off = w.gpa - r->start;
+    ref->host = r->host + off;
+    ref->ram_addr = r->ram_addr + off;
+    ref->readonly = r->readonly;
+
+    /* A range may begin or end inside the page (never for RAM today, but ask). */
+    uint64_t in_page = w.gpa & (TLB_PAGE - 1);
+    bool whole = off >= in_page && r->last - w.gpa >= TLB_PAGE - 1 - in_page;
+    bool store = w.can_write && w.dirty && !r->readonly;
+    if (access == X86_WRITE || store) {
+        ref->watched = !r->readonly && page_watched(cpu, ref->ram_addr);
+        store = store && !ref->watched;
+    }
+    if (!whole) {
+        return;
+    }
+    uint8_t *host_page = ref->host - in_page;
+    if (w.can_read) {
+        table_set(env->tlb_rd[mmu], page, host_page, ref->large);
+    }
+    if (store) {
+        table_set(env->tlb_wr[mmu], page, host_page, ref->large);
+    }
+    if (mmu == X86_MMU_KERNEL && !w.global) {
+        TlbSet *set = env->tlb_set;
+        if (set->n_nonglobal < NG_MAX) {
+            set->nonglobal[set->n_nonglobal] = page;
+        }
+        set->n_nonglobal += set->n_nonglobal <= NG_MAX;
+    }
+}
+
+void softmmu_stored(X86Cpu *cpu, uint64_t ram_addr, unsigned len)
+{
+    TcgEnv *env = x86_env(cpu);
+    Machine *m = cpu->cpu.machine;
+    uint64_t last = (ram_addr + len - 1) >> 12;
+
+    for (uint64_t n = ram_addr >> 12; n <= last; n++) {
+        if (m->ram_log[n] & ~m->dirty[n]) {
+            __atomic_fetch_or((uint8_t *)&m->dirty[n], m->ram_log[n], __ATOMIC_RELAXED);
+        }
+    }
+    env->slow_watch++;
+    if (env->page_flags[ram_addr >> 12] & TCG_PAGE_CODE ||
+        env->page_flags[last] & TCG_PAGE_CODE) {
+        env->code_written(env, ram_addr, len);
+    }
+}
+
+const uint8_t *softmmu_fetch(X86Cpu *cpu, uint64_t lin, uint64_t *ram_addr, bool *large)
+{
+    TlbSet *set = x86_env(cpu)->tlb_set;
+    bool user = cpu->mmu_idx == X86_MMU_USER;
+    uint64_t page = lin & ~(uint64_t)(TLB_PAGE - 1), off = lin & (TLB_PAGE - 1);
+    CodeEntry *c = &set->code[user][(lin >> 12) % CODE_TLB];
+
+    if (likely(c->page == page && (c->gen == set->cur->gen || c->gen == set->global_gen))) {
+        *ram_addr = c->ram_addr + off;
+        *large = c->large;
+        set->jmp_nonglobal |= !user && c->gen != set->global_gen;
+        return c->host + off;
+    }
+    X86WalkResult w = x86_walk(cpu, lin, X86_FETCH, cpu->mmu_idx, true);
+    if (!w.ok) {
+        x86_raise_pf(cpu, lin, w.error);
+    }
+    const FlatRange *r = phys_range(cpu, w.gpa);
+    if (!r || !r->host) {
+        return NULL;
+    }
+    c->host = r->host + (w.gpa - off - r->start);
+    c->ram_addr = r->ram_addr + (w.gpa - off - r->start);
+    c->large = w.page_size > TLB_PAGE && w.page_size - 1 <= r->last - r->start &&
+               (w.gpa & ~(2 * MiB - 1)) >= r->start && (w.gpa | (2 * MiB - 1)) <= r->last &&
+               ((r->ram_addr - r->start) & (2 * MiB - 1)) == 0;
+    c->page = page;
+    c->gen = w.global && !user ? set->global_gen : set->cur->gen;
+    if (!user && !w.global) {
+        set->jmp_nonglobal = true;
+    }
+    *ram_addr = c->ram_addr + off;
+    *large = c->large;
+    return c->host + off;
+}
+
+void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode)
+{
+    TcgEnv *env = x86_env(cpu);
+    JmpTable *j = cpu->mmu_idx == X86_MMU_USER ? env->tlb_set->cur->jmp : env->tlb_set->kern_jmp;
+    unsigned i = lin & (JMP_SIZE - 1);
+    uint64_t h = page_hash(lin & ~(uint64_t)(TLB_PAGE - 1));
+
+    if (j->mode != mode) {
+        softmmu_jmp_clear(env, j);
+        j->mode = mode;
+    }
+    j->e[i].pc = lin;
+    j->e[i].host = host;
+    j->pages[h / 64] |= 1ull << (h % 64);
+    if (j->nfilled < TLB_FILLED_MAX) {
+        j->filled[j->nfilled] = i;
+    }
+    j->nfilled += j->nfilled <= TLB_FILLED_MAX;
+}
+
+void softmmu_jmp_check_mode(X86Cpu *cpu, uint32_t mode)
+{
+    JmpTable *j = x86_env(cpu)->jmp;
+    if (unlikely(j->mode != mode)) {
+        softmmu_jmp_clear(x86_env(cpu), j);
+        j->mode = mode;
+    }
+}
+
+void softmmu_jmp_clear_all(X86Cpu *cpu)
+{
+    TlbSet *set = x86_env(cpu)->tlb_set;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        softmmu_jmp_clear(x86_env(cpu), set->slot[i].jmp);
+    }
+    softmmu_jmp_clear(x86_env(cpu), set->kern_jmp);
+}

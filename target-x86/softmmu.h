@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Soft TLB of the x86 vCPU: filling, flushing, address-space tables. Leaf. The vCPU's own
+ * thread only.
+ */
+#ifndef TARGET_X86_SOFTMMU_H
+#define TARGET_X86_SOFTMMU_H
+
+#include "target-x86/cpu.h"
+#include "tcg/env.h"
+
+enum { X86_READ, X86_WRITE, X86_FETCH };
+
+/* Outcome of a translation for one access within a page. */
+typedef struct SoftmmuRef {
+    uint8_t *host;       /* where the byte is; NULL: not RAM/ROM (use gpa) */
+    uint64_t gpa;
+    uint64_t ram_addr;   /* of the byte, if host */
+    bool watched;        /* a store must be reported to softmmu_stored() */
+    bool readonly;       /* a store must go through memory_io_write (ROM) */
+    bool large;          /* mapped by a page of 2 MiB or more (or no paging) */
+} SoftmmuRef;
+
+static inline TcgEnv *x86_env(const X86Cpu *cpu) { return cpu->engine; }
+
+/* Translates lin for an access that does not cross a page; raises #PF. Fills the TLB if
+ * the page may be accessed directly. */
+void softmmu_translate(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
+                       SoftmmuRef *ref);
+/* After a store to a watched page. */
+void softmmu_stored(X86Cpu *cpu, uint64_t ram_addr, unsigned len);
+
+/* Allocates the tables of a vCPU; heavy. */
+bool softmmu_init(X86Cpu *cpu, Error *err);
+void softmmu_free(X86Cpu *cpu);
+/* Drops everything in every table (mapping changed). */
+void softmmu_flush_all(X86Cpu *cpu);
+/* Drops store translations of one RAM page (host address) from every table. */
+void softmmu_protect(X86Cpu *cpu, const uint8_t *host_page);
+/* Points env->rd/wr at the tables of cpu->mmu_idx. After x86_update_hflags. */
+void softmmu_set_mode(X86Cpu *cpu);
+
+/* Instruction bytes: translation for a fetch at lin; raises #PF. *large as above. */
+const uint8_t *softmmu_fetch(X86Cpu *cpu, uint64_t lin, uint64_t *ram_addr, bool *large);
+
+/* The indirect-branch hash of the current mode. insert: host address of a block's entry
+ * for guest PC lin. `mode` is the block-key mode; a table holds one mode only. */
+void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode);
+void softmmu_jmp_check_mode(X86Cpu *cpu, uint32_t mode);
+void softmmu_jmp_clear_all(X86Cpu *cpu);
+void softmmu_jmp_clear(TcgEnv *env, JmpTable *j);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The soft TLB's own types, for softmmu.c and softmmu_init.c alone. */
+#ifndef TARGET_X86_SOFTMMU_INT_H
+#define TARGET_X86_SOFTMMU_INT_H
+
+#include "hw/core/memory.h"
+#include "target-x86/softmmu.h"
+
+enum { SLOTS = 8, NG_MAX = 128, CODE_TLB = 512 };
+
+typedef struct CodeEntry {
+    uint64_t page, gen, ram_addr;
+    const uint8_t *host;
+    bool large;
+} CodeEntry;
+
+typedef struct Slot {
+    uint32_t pcid;
+    bool used;
+    uint64_t stamp, gen;   /* last use; generation of its fetch translations */
+    TlbTable *rd[2], *wr[2]; /* user, kernel with AC */
+    JmpTable *jmp;
+} Slot;
+
+struct TlbSet {
+    Slot slot[SLOTS];
+    Slot *cur;
+    uint64_t stamp, next_gen, global_gen;
+    TlbTable *kern_rd, *kern_wr;
+    JmpTable *kern_jmp;
+    uint64_t nonglobal[NG_MAX];  /* kernel-table pages that are not global */
+    unsigned n_nonglobal;
+    bool jmp_nonglobal;          /* kern_jmp has entries of pages not global */
+    CodeEntry code[2][CODE_TLB]; /* kernel, user */
+    const FlatRange *last;       /* range of the last physical lookup */
+    const FlatView *last_view;
+};
+typedef struct TlbSet TlbSet;
+
+
+void softmmu_use_slot(X86Cpu *cpu, Slot *s);
+
+#endif

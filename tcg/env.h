@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What generated code and the leaf run-time share, per vCPU: soft-TLB tables, the
+ * indirect-branch hash, saved flags, exits. A TcgEnv lies at a fixed distance below the
+ * vCPU's view of the code cache, so that generated code reaches it RIP-relative and all
+ * vCPUs share one set of code bytes (TRANSLATOR.md, section 3).
+ *
+ * Only the vCPU's own thread touches it.
+ */
+#ifndef TCG_ENV_H
+#define TCG_ENV_H
+
+#include "util/compiler.h"
+
+/* --- soft TLB: direct mapped, negated tags --- */
+#define TLB_BITS 10
+#define TLB_SIZE (1u << TLB_BITS)
+#define TLB_PAGE_BITS 12
+#define TLB_PAGE 4096u
+
+/* addr + tag is the offset in the page on a hit, so one unsigned compare with
+ * 4096 - size checks the page and that the access does not cross its end. */
+typedef struct TlbEntry {
+    uint64_t tag;   /* minus the virtual page address */
+    uint64_t host;  /* host address of the page */
+} TlbEntry;
+
+/* Both words of an empty entry. Only a non-canonical guest address can match it, and the
+ * host address it then gives is non-canonical too: a host fault, resolved exactly. */
+#define TLB_EMPTY 0x8000000000000000ull
+
+enum { TLB_FILLED_MAX = 62 };
+
+typedef struct TlbTable {
+    TlbEntry e[TLB_SIZE];
+    /* which entries were filled since the table was last cleared, so that a flush of a
+     * little used table is cheap; more than TLB_FILLED_MAX: all may be */
+    uint16_t nfilled, filled[TLB_FILLED_MAX];
+    bool any_large;   /* holds pieces of a page of 2 MiB or more */
+} TlbTable;
+
+static ALWAYS_INLINE TlbEntry *tlb_entry(TlbTable *t, uint64_t lin)
+{
+    return &t->e[(lin >> TLB_PAGE_BITS) & (TLB_SIZE - 1)];
+}
+
+/* --- indirect branches: guest PC to host entry --- */
+#define JMP_BITS 12
+#define JMP_SIZE (1u << JMP_BITS)
+
+typedef struct JmpEntry {
+    uint64_t pc;    /* guest linear PC; JMP_EMPTY never matches */
+    uint64_t host;  /* offset of the block's indirect entry is added to the view by the
+                     * filler: absolute host address in this vCPU's view */
+} JmpEntry;
+
+/* Never a guest PC: not canonical. */
+#define JMP_EMPTY 0x8000000000000001ull
+
+typedef struct JmpTable {
+    JmpEntry e[JMP_SIZE];
+    uint16_t nfilled, filled[TLB_FILLED_MAX];
+    uint32_t mode;          /* mode bits all its blocks were looked up for */
+    uint64_t pages[16];     /* Bloom filter of the virtual pages it has entries for */
+} JmpTable;
+
+enum { TCG_NMMU = 3 };   /* privilege classes of data accesses */
+
+struct TlbSet;
+typedef struct TcgEnv TcgEnv;
+struct TcgEnv {
+    TlbTable *rd, *wr;          /* tables of the current privilege class */
+    JmpTable *jmp;              /* hash of the current mode */
+    uint64_t vbase;             /* virtual address of the code region (page) in which the
+                                 * current block lies */
+    uint64_t cc;                /* guest status flags while they are not in the host's
+                                 * EFLAGS: LAHF's AH in bits 15..8, OF in bit 0 */
+    uint64_t scratch[4];
+    uint64_t host_rsp;          /* C stack at entry to generated code */
+    void *thunk[8];             /* C functions called by the thunks (TCG_FN_*) */
+    uint64_t ret;               /* value tcg_enter returns with */
+    uint8_t bounce[128] __attribute__((aligned(64))); /* page-crossing loads */
+
+    TlbTable *tlb_rd[TCG_NMMU], *tlb_wr[TCG_NMMU]; /* of the current address space */
+    void *cpu;                  /* the guest CPU struct */
+
+    /* self-modifying code: a byte per RAM page, TCG_PAGE_*; shared by all vCPUs */
+    _Atomic uint8_t *page_flags;
+    /* Guest stored to a page with TCG_PAGE_CODE: drop blocks that overlap. Leaf. */
+    void (*code_written)(struct TcgEnv *env, uint64_t ram_addr, uint64_t len);
+
+    struct TlbSet *tlb_set;     /* softmmu's own */
+    void *jmp_miss;             /* host address an empty hash entry leads to */
+    uint64_t fills, flushes, page_flushes, slow_mmio, slow_cross, slow_watch, heavy;
+};
+
+enum {
+    TCG_PAGE_CODE = 1,     /* has translated blocks: no direct stores */
+    TCG_PAGE_STORED = 2,   /* some vCPU may hold a store translation of it */
+};
+
+enum { TCG_FN_MEM, TCG_FN_EXEC, TCG_FN_DISPATCH, TCG_FN_CHAIN };
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A translated block. Keyed by the RAM address of its first byte and the mode it was
+ * built for, never by its virtual address: one translation of libc serves every process.
+ *
+ * Written under tb_lock; read without it by vCPUs (fields that change after publishing
+ * are marked).
+ */
+#ifndef TCG_TB_H
+#define TCG_TB_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "util/compiler.h"
+
+struct X86Insn;
+typedef struct Tb Tb;
+
+enum { TB_MAX_INSNS = 64, TB_MAX_EXITS = 2 };
+
+/* A direct jump out of a block, patched to its target when that is known. */
+typedef struct TbExit {
+    Tb *tb;
+    uint32_t jmp_off;     /* code offset of the rel32 to patch; 0 = no such exit */
+    uint32_t stub_off;    /* code offset of the unchained stub */
+    int32_t target;       /* target as offset from vbase */
+    uint8_t flags_in_env; /* jump lands on entry_e (1) or entry_h (0) */
+    Tb *to;               /* patched to this block, or NULL */
+} TbExit;
+
+/* One guest instruction of a block: where it is in guest and host code. */
+typedef struct TbInsn {
+    uint16_t host;        /* offset of its first host instruction from tb->code_off, in
+                           * bytes */
+    uint16_t guest;       /* offset of the instruction from the block's first byte */
+    uint8_t flags_in_env; /* where the guest's flags are at this boundary */
+} TbInsn;
+
+struct Tb {
+    uint64_t key;         /* RAM address of the first byte */
+    uint32_t mode;        /* mode bits of the key */
+    uint16_t size;        /* guest bytes covered */
+    uint16_t ninsns;
+    bool valid;           /* cleared on invalidation; checked on lookup */
+    bool large;           /* vbase is the 2 MiB region, not the 4 KiB page */
+    uint32_t region_off;  /* offset of the first byte in its code region (vbase) */
+    /* native code, offsets in the code buffer; code_end 0 = interpreted */
+    uint32_t code_off, code_end;
+    uint32_t entry_h;     /* direct entry, flags in EFLAGS */
+    uint32_t entry_e;     /* direct entry, flags in env */
+    uint32_t entry_ind;   /* through the indirect hash (checks the PC; flags in env) */
+    uint32_t dead_off[3];   /* stubs the entries jump to once the block is dropped */
+    TbInsn *map;          /* ninsns rows: host to guest */
+    TbExit exit[TB_MAX_EXITS];
+    struct X86Insn *insns;   /* decoded, for the interpreter and helper calls; may be
+                              * NULL for native blocks without any */
+    Tb *hash_next;
+    Tb *page_next;        /* list of the page's blocks */
+    uint64_t execs;       /* statistics, interpreter only */
+};
+
+
+/* ---- the cache of blocks ---- */
+
+typedef struct TbPage {
+    Tb *list;            /* by page_next */
+    uint64_t granules;   /* bit n: some block covers bytes of the n-th 64-byte piece */
+} TbPage;
+
+typedef struct TbCacheOps {
+    /* Everyone else out of generated code. self: the calling vCPU or NULL. */
+    void (*exclusive_begin)(void *opaque, void *self);
+    void (*exclusive_end)(void *opaque, void *self);
+    /* All vCPUs (parked or self): drop store translations of this host page. */
+    void (*protect_page)(void *opaque, const uint8_t *host_page);
+    /* All vCPUs: forget every host code address. */
+    void (*forget_code)(void *opaque);
+    void *opaque;
+} TbCacheOps;
+
+struct CodeBuf;
+
+typedef struct TbCache {
+    pthread_mutex_t lock;      /* building and dropping blocks */
+    TbCacheOps ops;
+    Tb **hash;                 /* 1 << TB_HASH_BITS buckets; read without lock */
+    TbPage **pages;            /* by RAM page */
+    uint64_t npages;
+    _Atomic uint8_t *page_flags; /* TCG_PAGE_* by RAM page */
+    uint8_t *ram_base;
+    char *arena;               /* Tb, TbInsn, X86Insn; bump allocated */
+    size_t arena_size, arena_used;
+    Tb **by_code;              /* blocks with host code in address order */
+    unsigned n_by_code, max_by_code;
+    struct CodeBuf *code;      /* NULL: no native back end */
+    _Atomic uint64_t generation; /* counts flushes: held pointers are void after one */
+    uint64_t built, dropped, flushes, native_insns, native_bytes, guest_bytes, build_ns;
+} TbCache;
+
+enum { TB_HASH_BITS = 16 };
+
+TbCache *tb_cache_create(uint64_t ram_max, uint8_t *ram_base, size_t arena_size,
+                         struct CodeBuf *code, const TbCacheOps *ops);
+void tb_cache_destroy(TbCache *c);
+
+/* Finds a valid block. No lock. Leaf. */
+static inline Tb *tb_find(const TbCache *c, uint64_t key, uint32_t mode)
+{
+    uint64_t h = (key ^ key >> TB_HASH_BITS ^ (uint64_t)mode * 0x9e3779b1u) &
+                 ((1u << TB_HASH_BITS) - 1);
+    for (Tb *tb = __atomic_load_n(&c->hash[h], __ATOMIC_ACQUIRE); tb;
+         tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE)) {
+        if (tb->key == key && tb->mode == mode && tb->valid) {
+            return tb;
+        }
+    }
+    return NULL;
+}
+
+/* Memory from the arena, NULL when it is full (then tb_flush). Lock held. */
+void *tb_alloc(TbCache *c, size_t size);
+/* Makes the page of `ram_addr` a code page: stores to it are reported from now on. Called
+ * without the lock, before the bytes are read; the builder then takes the lock and checks
+ * that the page still has TCG_PAGE_CODE. Lock order: an exclusive section may wait for the
+ * lock, a holder of the lock never waits for one. `self` as in exclusive_begin. */
+void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self);
+/* Publishes. Lock held. */
+void tb_insert(TbCache *c, Tb *tb);
+/* A store hit [ram_addr, +len): drops the blocks that overlap. Returns whether any was.
+ * Takes the lock (and an exclusive section if there is native code and more than one
+ * vCPU). */
+bool tb_invalidate(TbCache *c, uint64_t ram_addr, uint64_t len, void *self);
+/* Would tb_invalidate drop something? Leaf, no lock; may say yes needlessly. */
+static inline bool tb_may_hit(const TbCache *c, uint64_t ram_addr, uint64_t len)
+{
+    for (uint64_t a = ram_addr & ~63ull; a < ram_addr + len; a += 64) {
+        const TbPage *p = __atomic_load_n(&c->pages[a >> 12], __ATOMIC_ACQUIRE);
+        if (p && p->granules >> (a >> 6 & 63) & 1) {
+            return true;
+        }
+    }
+    return false;
+}
+/* Drops everything. No lock held. */
+void tb_flush(TbCache *c, void *self);
+/* The block whose host code holds this offset of the code buffer, or NULL. Leaf. */
+Tb *tb_by_code(const TbCache *c, uint32_t code_off);
+
+#endif

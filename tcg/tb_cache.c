@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cache of translated blocks: lookup by RAM address and mode, pages that hold code,
+ * invalidation by stores, flush. Blocks are bump-allocated and freed all at once.
+ *
+ * A dropped native block is patched at its entries to leave generated code, so nothing
+ * that jumps to it needs to be found; its bytes stay until the next flush.
+ */
+#include "tcg/tb.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "tcg/codebuf.h"
+#include "tcg/env.h"
+#include "util/alloc.h"
+
+TbCache *tb_cache_create(uint64_t ram_max, uint8_t *ram_base, size_t arena_size,
+                         struct CodeBuf *code, const TbCacheOps *ops)
+{
+    TbCache *c = NEW(TbCache);
+
+    pthread_mutex_init(&c->lock, NULL);
+    c->ops = *ops;
+    c->hash = NEW_ARRAY(Tb *, 1u << TB_HASH_BITS);
+    c->npages = ram_max >> 12;
+    /* large and sparsely used: let the host give pages on touch */
+    c->pages = mmap(NULL, c->npages * sizeof(*c->pages), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    c->page_flags = mmap(NULL, c->npages, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    c->arena = mmap(NULL, arena_size, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (c->pages == MAP_FAILED || c->page_flags == MAP_FAILED || c->arena == MAP_FAILED) {
+        abort();
+    }
+    c->ram_base = ram_base;
+    c->arena_size = arena_size;
+    c->code = code;
+    if (code) {
+        c->max_by_code = code->size / 48;
+        c->by_code = mmap(NULL, c->max_by_code * sizeof(Tb *), PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (c->by_code == MAP_FAILED) {
+            abort();
+        }
+    }
+    return c;
+}
+
+void tb_cache_destroy(TbCache *c)
+{
+    if (!c) {
+        return;
+    }
+    for (uint64_t i = 0; i < c->npages; i++) {
+        if (c->page_flags[i] & TCG_PAGE_CODE) {
+            free(c->pages[i]);
+        }
+    }
+    munmap(c->pages, c->npages * sizeof(*c->pages));
+    munmap((void *)c->page_flags, c->npages);
+    munmap(c->arena, c->arena_size);
+    if (c->by_code) {
+        munmap(c->by_code, c->max_by_code * sizeof(Tb *));
+    }
+    free(c->hash);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+static unsigned bucket(uint64_t key, uint32_t mode)
+{
+    return (key ^ key >> TB_HASH_BITS ^ (uint64_t)mode * 0x9e3779b1u) &
+           ((1u << TB_HASH_BITS) - 1);
+}
+
+void *tb_alloc(TbCache *c, size_t size)
+{
+    size = ALIGN_UP(size, 16);
+    if (size > c->arena_size - c->arena_used) {
+        return NULL;
+    }
+    void *p = c->arena + c->arena_used;
+    c->arena_used += size;
+    memset(p, 0, size);
+    return p;
+}
+
+void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self)
+{
+    uint64_t n = ram_addr >> 12;
+
+    if (c->page_flags[n] & TCG_PAGE_CODE) {
+        return;
+    }
+    pthread_mutex_lock(&c->lock);
+    if (!c->pages[n]) {
+        __atomic_store_n(&c->pages[n], NEW(TbPage), __ATOMIC_RELEASE);
+    }
+    uint8_t old = atomic_fetch_or(&c->page_flags[n], TCG_PAGE_CODE);
+    pthread_mutex_unlock(&c->lock);
+    if (old & TCG_PAGE_STORED) {
+        c->ops.exclusive_begin(c->ops.opaque, self);
+        c->ops.protect_page(c->ops.opaque, c->ram_base + (n << 12));
+        atomic_fetch_and(&c->page_flags[n], (uint8_t)~TCG_PAGE_STORED);
+        c->ops.exclusive_end(c->ops.opaque, self);
+    }
+}
+
+void tb_insert(TbCache *c, Tb *tb)
+{
+    TbPage *p = c->pages[tb->key >> 12];
+    unsigned h = bucket(tb->key, tb->mode);
+    unsigned first = tb->key >> 6 & 63, last = (tb->key + tb->size - 1) >> 6 & 63;
+
+    for (unsigned i = first; i <= last; i++) {
+        p->granules |= 1ull << i;
+    }
+    tb->page_next = p->list;
+    p->list = tb;
+    tb->valid = true;
+    tb->hash_next = c->hash[h];
+    __atomic_store_n(&c->hash[h], tb, __ATOMIC_RELEASE);
+    if (tb->code_end) {
+        c->by_code[c->n_by_code] = tb;
+        __atomic_store_n(&c->n_by_code, c->n_by_code + 1, __ATOMIC_RELEASE);
+    }
+    c->built++;
+}
+
+static void unhash(TbCache *c, Tb *tb)
+{
+    for (Tb **p = &c->hash[bucket(tb->key, tb->mode)]; *p; p = &(*p)->hash_next) {
+        if (*p == tb) {
+            __atomic_store_n(p, tb->hash_next, __ATOMIC_RELEASE);
+            return;
+        }
+    }
+}
+
+/* Entries of a dead block: the 5 bytes there become a jump to its exit stub, which was
+ * emitted with the block for this purpose. */
+static void kill_code(TbCache *c, Tb *tb)
+{
+    const uint32_t at[3] = { tb->entry_h, tb->entry_e, tb->entry_ind };
+
+    for (unsigned i = 0; tb->code_end && i < 3; i++) {
+        if (at[i]) {
+            int32_t rel = tb->dead_off[i] - (at[i] + 5);
+            c->code->rw[at[i]] = 0xe9;
+            memcpy(c->code->rw + at[i] + 1, &rel, 4);
+        }
+    }
+}
+
+static void drop(TbCache *c, Tb *tb)
+{
+    tb->valid = false;
+    unhash(c, tb);
+    kill_code(c, tb);
+    c->dropped++;
+}
+
+bool tb_invalidate(TbCache *c, uint64_t ram_addr, uint64_t len, void *self)
+{
+    bool any = false;
+
+    if (!tb_may_hit(c, ram_addr, len)) {
+        return false;
+    }
+    if (c->code) {
+        c->ops.exclusive_begin(c->ops.opaque, self);
+    }
+    pthread_mutex_lock(&c->lock);
+    for (uint64_t n = ram_addr >> 12; n <= (ram_addr + len - 1) >> 12; n++) {
+        TbPage *p = c->pages[n];
+        if (!p) {
+            continue;
+        }
+        uint64_t granules = 0;
+        for (Tb **pp = &p->list; *pp;) {
+            Tb *tb = *pp;
+            if (tb->key < ram_addr + len && ram_addr < tb->key + tb->size) {
+                *pp = tb->page_next;
+                drop(c, tb);
+                any = true;
+                continue;
+            }
+            unsigned first = tb->key >> 6 & 63, last = (tb->key + tb->size - 1) >> 6 & 63;
+            for (unsigned i = first; i <= last; i++) {
+                granules |= 1ull << i;
+            }
+            pp = &tb->page_next;
+        }
+        p->granules = granules;
+        if (!p->list) {
+            atomic_fetch_and(&c->page_flags[n], (uint8_t)~TCG_PAGE_CODE);
+        }
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (c->code) {
+        c->ops.exclusive_end(c->ops.opaque, self);
+    }
+    return any;
+}
+
+void tb_flush(TbCache *c, void *self)
+{
+    c->ops.exclusive_begin(c->ops.opaque, self);
+    pthread_mutex_lock(&c->lock);
+    for (unsigned i = 0; i < 1u << TB_HASH_BITS; i++) {
+        for (Tb *tb = c->hash[i]; tb; tb = tb->hash_next) {
+            TbPage *p = c->pages[tb->key >> 12];
+            p->list = NULL;
+            p->granules = 0;
+            atomic_fetch_and(&c->page_flags[tb->key >> 12], (uint8_t)~TCG_PAGE_CODE);
+        }
+        c->hash[i] = NULL;
+    }
+    c->ops.forget_code(c->ops.opaque);
+    c->arena_used = 0;
+    c->n_by_code = 0;
+    if (c->code) {
+        c->code->used = c->code->fixed;
+    }
+    c->flushes++;
+    atomic_fetch_add(&c->generation, 1);
+    pthread_mutex_unlock(&c->lock);
+    c->ops.exclusive_end(c->ops.opaque, self);
+}
+
+Tb *tb_by_code(const TbCache *c, uint32_t code_off)
+{
+    unsigned lo = 0, hi = __atomic_load_n(&c->n_by_code, __ATOMIC_ACQUIRE);
+
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        const Tb *tb = c->by_code[mid];
+        if (code_off < tb->code_off) {
+            hi = mid;
+        } else if (code_off >= tb->code_end) {
+            lo = mid + 1;
+        } else {
+            return c->by_code[mid];
+        }
+    }
+    return NULL;
+}
