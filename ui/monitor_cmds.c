@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The monitor's commands: one table of rows and the handlers that are not about memory
+ * (ui/monitor_mem.c) or info (ui/monitor_info.c). Adding a command is a row here and,
+ * if it does something new, a handler.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/core/input.h"
+#include "hw/core/machine.h"
+#include "ui/monitor.h"
+#include "util/alloc.h"
+#include "util/log.h"
+
+enum { SENDKEY_MAX = 16, SENDKEY_MS = 100, SENDKEY_MAX_MS = 60000 };
+
+static bool cmd_help(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    const char *name = monitor_arg(a, "command")->text;
+    if (name && strcmp(name, "info") == 0) {
+        monitor_print_info_help(out);
+        return true;
+    }
+    for (const MonCommand *cmd = monitor_commands; cmd->name; cmd++) {
+        bool this = !name || strcmp(cmd->name, name) == 0 ||
+                    (cmd->alias && strcmp(cmd->alias, name) == 0);
+        if (!this) {
+            continue;
+        }
+        char head[80];
+        snprintf(head, sizeof(head), "%s%s%s%s%s", cmd->name, cmd->alias ? "|" : "",
+                 cmd->alias ? cmd->alias : "", cmd->params ? " " : "",
+                 cmd->params ? cmd->params : "");
+        fprintf(out, "%-32s %s\n", head, cmd->help);
+        if (name) {
+            return true;
+        }
+    }
+    return name ? error_set(err, "help: %s: unknown command", name) : true;
+}
+
+static bool cmd_info(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    const char *what = monitor_arg(a, "what")->text;
+    if (!what) {
+        monitor_print_info_help(out);
+        return true;
+    }
+    const char *names[64];
+    size_t n = 0;
+    for (const MonCommand *row = monitor_info_rows; row->name; row++) {
+        if (strcmp(row->name, what) != 0 &&
+            !(row->alias && strcmp(row->alias, what) == 0)) {
+            if (n + 1 < ARRAY_SIZE(names)) {
+                names[n++] = row->name;
+            }
+            continue;
+        }
+        const char *text = monitor_arg(a, "args")->text;
+        MonArgs inner;
+        bool ok = monitor_args_parse(&inner, row, text ? text : "", c->cpu, err) &&
+                  row->run(c, &inner, out, err);
+        monitor_args_free(&inner);
+        return ok;
+    }
+    const MonInfoHook *hook = monitor_info_hook(what);
+    if (hook) {
+        hook->print(c->m, out);
+        return true;
+    }
+    names[n] = NULL;
+    return error_set_choice(err, "info", what, names);
+}
+
+static bool cmd_stop(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    if (c->m->state == RUN_RUNNING) {
+        machine_pause(c->m);
+    }
+    return true;
+}
+
+static bool cmd_cont(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    if (c->m->state == RUN_INTERNAL_ERROR) {
+        return error_set(err, "the machine stopped with an internal error; system_reset "
+                              "first");
+    }
+    if (c->m->state != RUN_RUNNING) {
+        machine_run(c->m);
+    }
+    return true;
+}
+
+static bool cmd_reset(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    machine_request_reset(c->m);
+    return true;
+}
+
+static bool cmd_powerdown(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    if (!c->m->powerdown) {
+        return error_set(err, "this machine has no power button");
+    }
+    machine_request_powerdown(c->m);
+    return true;
+}
+
+static bool cmd_nmi(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    if (c->m->nmi) {
+        c->m->nmi(c->m);
+    } else if (c->cpu) {
+        cpu_request(c->cpu, CPU_REQ_NMI);
+    }
+    return true;
+}
+
+static bool cmd_quit(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    c->m->cfg.no_shutdown = false; /* that option is about the guest's wish */
+    machine_request_shutdown(c->m, 0);
+    return true;
+}
+
+static bool cmd_cpu(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    uint64_t n = monitor_arg(a, "index")->num;
+    if (n >= c->m->ncpus) {
+        return error_set(err, "cpu: %" PRIu64 " is not accepted: expected 0 to %u", n,
+                         c->m->ncpus ? c->m->ncpus - 1 : 0);
+    }
+    c->new_cpu = (int)n;
+    return true;
+}
+
+static bool cmd_log(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    const char *items = monitor_arg(a, "items")->text;
+    if (strcmp(items, "help") == 0) {
+        log_help(out);
+        return true;
+    }
+    return log_set_items(strcmp(items, "none") == 0 ? "" : items, err);
+}
+
+static bool cmd_device_add(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    return device_add(c->m, monitor_arg(a, "device")->text, err) != NULL;
+}
+
+static bool cmd_device_del(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    const char *id = monitor_arg(a, "id")->text;
+    Device *dev = device_find(c->m, id);
+    if (!dev) {
+        return error_set(err, "device_del: %s: no such device (info qtree lists them)",
+                         id);
+    }
+    if (!dev->id || dev->cls->internal || dev->cls->bus != BUS_PCI) {
+        return error_set(err,
+                         "device_del: %s: a %s cannot be removed: expected a PCI device "
+                         "with an id",
+                         id, dev->cls->name);
+    }
+    device_destroy(dev);
+    return true;
+}
+
+/* --- sendkey: pressed at once, let go after a while of virtual time --- */
+
+typedef struct HeldKeys {
+    Machine *m;
+    unsigned codes[SENDKEY_MAX], n;
+    Timer timer;
+} HeldKeys;
+
+static void release_keys(void *opaque)
+{
+    HeldKeys *h = opaque;
+    for (unsigned i = h->n; i > 0; i--) {
+        input_key(h->m, h->codes[i - 1], false);
+    }
+    timer_del(&h->timer);
+    free(h);
+}
+
+static bool cmd_sendkey(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    const MonArg *hold = monitor_arg(a, "ms");
+    uint64_t ms = hold->given ? hold->num : SENDKEY_MS;
+    if (ms > SENDKEY_MAX_MS) {
+        return error_set(err,
+                         "sendkey: %" PRIu64 " is not accepted: expected at most %d ms",
+                         ms, SENDKEY_MAX_MS);
+    }
+    HeldKeys *h = NEW(HeldKeys);
+    h->m = c->m;
+    h->n = key_names_parse(monitor_arg(a, "keys")->text, h->codes, SENDKEY_MAX, err);
+    if (!h->n) {
+        error_prefix(err, "sendkey: ");
+        free(h);
+        return false;
+    }
+    for (unsigned i = 0; i < h->n; i++) {
+        input_key(c->m, h->codes[i], true);
+    }
+    timer_init(&h->timer, c->m->clock, release_keys, h);
+    timer_mod(&h->timer, clock_now(c->m->clock) + (int64_t)ms * 1000000);
+    return true;
+}
+
+/* clang-format off: rows */
+const MonCommand monitor_commands[] = {
+    { "help", "?", "command:s?", "[COMMAND]", "this list, or one command", false,
+      cmd_help },
+    { "info", NULL, "what:s?,args:S?", "[WHAT]", "what the machine is and does", true,
+      cmd_info },
+    { "x", NULL, "fmt:f,addr:e", "/FMT ADDR",
+      "memory at a virtual address; FMT is COUNT, one "
+      "of x d u o c s i and one of b h w g",
+      true, monitor_cmd_x },
+    { "xp", NULL, "fmt:f,addr:e", "/FMT ADDR", "memory at a physical address", true,
+      monitor_cmd_xp },
+    { "print", "p", "fmt:f,value:e", "/FMT EXPR", "value of an expression", true,
+      monitor_cmd_print },
+    { "gva2gpa", NULL, "addr:e", "ADDR", "physical address of a virtual one", true,
+      monitor_cmd_gva2gpa },
+    { "memsave", NULL, "addr:e,size:e,file:s", "ADDR SIZE FILE",
+      "virtual memory to a file", true, monitor_cmd_memsave },
+    { "pmemsave", NULL, "addr:e,size:e,file:s", "ADDR SIZE FILE",
+      "physical memory to a file", true, monitor_cmd_pmemsave },
+    { "i", NULL, "fmt:f,port:e", "/SIZE PORT", "read an I/O port; SIZE is b h w", false,
+      monitor_cmd_in },
+    { "o", NULL, "fmt:f,port:e,value:e", "/SIZE PORT VALUE", "write an I/O port", false,
+      monitor_cmd_out },
+    { "cpu", NULL, "index:e", "N", "choose the vCPU that info, x and print look at",
+      false, cmd_cpu },
+    { "stop", "s", NULL, NULL, "pause the machine", false, cmd_stop },
+    { "cont", "c", NULL, NULL, "go on", false, cmd_cont },
+    { "system_reset", NULL, NULL, NULL, "the reset button", false, cmd_reset },
+    { "system_powerdown", NULL, NULL, NULL, "the power button", false, cmd_powerdown },
+    { "nmi", NULL, NULL, NULL, "the NMI button", false, cmd_nmi },
+    { "sendkey", NULL, "keys:s,ms:e?", "KEY-KEY... [MS]",
+      "press keys together, let go after "
+      "MS milliseconds (100)",
+      false, cmd_sendkey },
+    { "device_add", NULL, "device:S", "DRIVER,prop=value",
+      "add a device as -device does; the "
+      "guest must rescan its bus",
+      true, cmd_device_add },
+    { "device_del", NULL, "id:s", "ID", "pull a PCI device out, without asking the guest",
+      true, cmd_device_del },
+    { "log", NULL, "items:s", "ITEMS|none|help", "choose the log items, as -d", false,
+      cmd_log },
+    { "quit", "q", NULL, NULL, "end the program", false, cmd_quit },
+    { NULL }
+};
+/* clang-format on */
