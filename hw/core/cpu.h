@@ -108,6 +108,10 @@ struct Cpu {
     uint64_t halts, io_exits;   /* counters for info */
 };
 
+/* The vCPU whose thread this is; NULL on any other thread. hw/core/cpu.c defines it and
+ * its thread sets it before anything runs. The per-CPU local APIC page needs it. */
+extern _Thread_local Cpu *cpu_self;
+
 /* Sets request bits and makes the vCPU notice. Any thread, lock held or not. */
 void cpu_request(Cpu *cpu, uint32_t bits);
 void cpu_clear_request(Cpu *cpu, uint32_t bits);
