@@ -359,7 +359,7 @@ static bool pci_plug(Bus *b, Device *dev, Error *err)
     d->info = dev->cls->bus_data;
     d->s = (PciState *)((char *)dev + d->info->state_offset);
     d->bus = bus;
-    unsigned devfn;
+    unsigned devfn = 0;
     if (!pci_pick_devfn(bus, d, &devfn, err)) {
         return false;
     }
