@@ -32,6 +32,8 @@ typedef struct BlockOps {
     void (*submit)(BlockBackend *b, BlockRequest *rq);
     void (*drain)(BlockBackend *b);    /* returns when nothing is in flight */
     void (*close)(BlockBackend *b);
+    void (*plug)(BlockBackend *b, bool on); /* optional: requests submitted between on and
+                                             * off may go to the host together */
 } BlockOps;
 
 struct BlockBackend {
@@ -60,6 +62,12 @@ BlockBackend *block_first(struct Machine *m);
 void block_close_all(struct Machine *m);
 void block_help(FILE *f);
 static inline void block_submit(BlockBackend *b, BlockRequest *rq) { b->ops->submit(b, rq); }
+static inline void block_plug(BlockBackend *b, bool on)
+{
+    if (b->ops->plug) {
+        b->ops->plug(b, on);
+    }
+}
 /* Synchronous, for firmware loading and tests; machine not running or loop thread. */
 int block_read_sync(BlockBackend *b, uint64_t off, void *buf, size_t n);
 int block_write_sync(BlockBackend *b, uint64_t off, const void *buf, size_t n);

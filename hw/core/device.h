@@ -24,7 +24,8 @@ typedef struct DeviceClass DeviceClass;
 typedef struct Bus Bus;
 typedef struct BusClass BusClass;
 
-enum BusKind { BUS_NONE /* board wires it by hand */, BUS_ISA, BUS_PCI, BUS_IDE, BUS_KINDS };
+enum BusKind { BUS_NONE /* board wires it by hand */, BUS_ISA, BUS_PCI, BUS_IDE,
+               BUS_VSERIAL /* ports of virtio-serial */, BUS_KINDS };
 
 struct DeviceClass {
     const char *name;        /* as in -device NAME */
