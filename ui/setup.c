@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From options to backends and devices, in the order in which they depend on each other,
+ * and the defaults: a serial port, a network card. Everything is made through the texts
+ * that -device and the backends' own options take, so there is one path only. What was
+ * made before a failure goes with the machine.
+ */
+#include "ui/setup.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/core/block.h"
+#include "hw/core/chardev.h"
+#include "hw/core/netdev.h"
+#include "ui/monitor.h"
+#include "util/alloc.h"
+
+static bool prefix_option(Error *err, const OptionUse *u)
+{
+    error_prefix(err, "%s %s: ", u->option, u->text);
+    return false;
+}
+
+bool setup_backends(Machine *m, const Options *o, Error *err)
+{
+    for (size_t i = 0; i < o->chardevs.n; i++) {
+        if (!chardev_open_option(m, o->chardevs.v[i].text, err)) {
+            return prefix_option(err, &o->chardevs.v[i]);
+        }
+    }
+    for (size_t i = 0; i < o->blockdevs.n; i++) {
+        if (!block_open_blockdev(m, o->blockdevs.v[i].text, err)) {
+            return prefix_option(err, &o->blockdevs.v[i]);
+        }
+    }
+    for (size_t i = 0; i < o->drives.n; i++) {
+        if (!block_open_drive(m, o->drives.v[i].text, o->snapshot, err)) {
+            return prefix_option(err, &o->drives.v[i]);
+        }
+    }
+    for (size_t i = 0; i < o->netdevs.n; i++) {
+        if (!netdev_open(m, o->netdevs.v[i].text, err)) {
+            return prefix_option(err, &o->netdevs.v[i]);
+        }
+    }
+    return true;
+}
+
+static bool add_device(Machine *m, Error *err, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static bool add_device(Machine *m, Error *err, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *spec = NULL;
+    if (vasprintf(&spec, fmt, ap) < 0) {
+        spec = NULL;
+    }
+    va_end(ap);
+    bool ok = spec ? device_add(m, spec, err) != NULL : error_set(err, "out of memory");
+    free(spec);
+    return ok;
+}
+
+/* -serial, or what stands for it when none is given (QEMU's rules for -nographic). */
+static bool add_serials(Machine *m, Options *o, Error *err)
+{
+    if (!o->serials.n && o->nographic) {
+        option_list_add(&o->serials, "-serial", o->monitors.n ? "stdio" : "mon:stdio");
+    } else if (!o->serials.n && !o->cfg.nodefaults) {
+        option_list_add(&o->serials, "-serial", "null");
+    }
+    for (size_t i = 0; i < o->serials.n; i++) {
+        const OptionUse *u = &o->serials.v[i];
+        if (strcmp(u->text, "none") == 0) {
+            continue;
+        }
+        char id[32];
+        snprintf(id, sizeof(id), "serial%zu", i);
+        CharBackend *c = chardev_open(m, u->text, id, err);
+        if (!c ||
+            !add_device(m, err, "isa-serial,index=%zu,chardev=%s", i, chardev_label(c))) {
+            return prefix_option(err, u);
+        }
+    }
+    for (size_t i = 0; i < o->debugcons.n; i++) {
+        const OptionUse *u = &o->debugcons.v[i];
+        char id[32];
+        snprintf(id, sizeof(id), "debugcon%zu", i);
+        CharBackend *c = chardev_open(m, u->text, id, err);
+        if (!c || !add_device(m, err, "isa-debugcon,iobase=0xe9,chardev=%s",
+                              chardev_label(c))) {
+            return prefix_option(err, u);
+        }
+    }
+    return true;
+}
+
+/* Drives that say how the guest sees them become devices. */
+static bool add_drives(Machine *m, Error *err)
+{
+    for (BlockBackend *b = block_first(m); b; b = b->next) {
+        if (b->attached || b->interface == DRIVE_NONE) {
+            continue;
+        }
+        if (b->interface != DRIVE_VIRTIO) {
+            return error_set(err,
+                             "-drive %s: this machine has no controller for it yet "
+                             "(issue 6): expected if=virtio or if=none",
+                             b->path);
+        }
+        if (!add_device(m, err, "virtio-blk-pci,drive=%s", b->id)) {
+            error_prefix(err, "-drive %s: ", b->path);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool add_nic(Machine *m, unsigned index, const char *text, Error *err)
+{
+    char *model = property_get_text(text, "model");
+    char *mac = property_get_text(text, "mac");
+    char *backend = xstrdup("");
+    for (const char *p = text; *p;) {
+        size_t n = strcspn(p, ",");
+        if (strncmp(p, "model=", 6) != 0 && strncmp(p, "mac=", 4) != 0) {
+            char *longer = xasprintf("%s%s%.*s", backend, *backend ? "," : "", (int)n, p);
+            free(backend);
+            backend = longer;
+        }
+        p += n + (p[n] == ',');
+    }
+    char *id = property_get_text(backend, "id");
+    if (!id) {
+        id = xasprintf("nic%u", index);
+        char *longer = xasprintf("%s,id=%s", backend, id);
+        free(backend);
+        backend = longer;
+    }
+    bool ok = netdev_open(m, backend, err) &&
+              add_device(m, err, "%s,netdev=%s%s%s", model ? model : "virtio-net-pci", id,
+                         mac ? ",mac=" : "", mac ? mac : "");
+    free(model);
+    free(mac);
+    free(id);
+    free(backend);
+    return ok;
+}
+
+static bool add_nics(Machine *m, Options *o, Error *err)
+{
+    if (!o->cfg.nodefaults && !o->no_network && !o->nics.n && !o->netdevs.n) {
+        option_list_add(&o->nics, "-nic", "user");
+    }
+    for (size_t i = 0; i < o->nics.n; i++) {
+        if (!add_nic(m, (unsigned)i, o->nics.v[i].text, err)) {
+            return prefix_option(err, &o->nics.v[i]);
+        }
+    }
+    return true;
+}
+
+bool setup_devices(Machine *m, Options *o, Error *err)
+{
+    if (!add_serials(m, o, err) || !add_drives(m, err) || !add_nics(m, o, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < o->devices.n; i++) {
+        if (!device_add(m, o->devices.v[i].text, err)) {
+            return prefix_option(err, &o->devices.v[i]);
+        }
+    }
+    return true;
+}
+
+/* Does an option of the list take this terminal? */
+static bool uses_stdio(const OptionList *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (strstr(l->v[i].text, "stdio")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool setup_monitors(Machine *m, Options *o, Error *err)
+{
+    if (o->nographic && !o->monitors.n && !uses_stdio(&o->serials) &&
+        !uses_stdio(&o->chardevs) && !uses_stdio(&o->debugcons)) {
+        option_list_add(&o->monitors, "-monitor", "stdio");
+    }
+    for (size_t i = 0; i < o->monitors.n; i++) {
+        const OptionUse *u = &o->monitors.v[i];
+        if (strcmp(u->text, "none") == 0) {
+            continue;
+        }
+        char id[32];
+        snprintf(id, sizeof(id), "monitor%zu", i);
+        CharBackend *c = chardev_open(m, u->text, id, err);
+        if (!c || !monitor_attach(c, err)) {
+            return prefix_option(err, u);
+        }
+    }
+    return true;
+}
