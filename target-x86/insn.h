@@ -166,7 +166,10 @@ typedef struct X86RowTable {
     const X86Row *rows;
     unsigned count;
 } X86RowTable;
-extern const X86RowTable x86_row_tables[]; /* insn_tables.c; ends with rows = NULL */
+/* insn_tables.c; ends with rows = NULL. Filled by x86_row_tables_init(), which
+ * x86_decode_init() calls (the counts are other files' constants). */
+extern X86RowTable x86_row_tables[];
+void x86_row_tables_init(void);
 
 /* ---- a decoded instruction ---- */
 struct X86Insn {

@@ -1,0 +1,751 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The instruction decoder: prefixes, opcode maps, ModRM/SIB, VEX. Intel SDM vol. 2,
+ * chapter 2 and appendix A. All knowledge about single instructions comes from the rows
+ * (insn.h); the index built here sorts them by encoding, map and opcode byte, the more
+ * specific rows first. After x86_decode_init() everything is constant: no locks. Leaf.
+ *
+ * EVEX is recognised and answered #UD; rows with ENC_EVEX would be found by the same
+ * index.
+ *
+ * X86Insn details that are not obvious from insn.h: opc_off is the offset of the opcode
+ * byte itself (after 0F.. or VEX bytes). Immediate operands have reg = 0 (imm) or 1
+ * (imm2) and the size they are used with. moffs operands are memory with no base. String
+ * operands (X, Y) are OPND_MEM with is_mem = false; in->seg is that of X.
+ */
+#include "target-x86/decode.h"
+
+#include <stdatomic.h>
+
+/* What a row accepts, and what the instruction at hand is: one bit per property, so that
+ * the test is one AND. */
+#define SIT_PP(pp) (1u << ((pp)-PP_NP))   /* bits 0-3 */
+#define SIT_MEM (1u << 4)
+#define SIT_REGFORM (1u << 5)
+#define SIT_REG(n) (1u << (6 + (n)))
+#define SIT_RM(n) (1u << (14 + (n)))
+#define SIT_REAL (1u << 22) /* real or virtual-8086 mode */
+#define SIT_PROT (1u << 23)
+#define SIT_64 (1u << 24)
+#define SIT_L0 (1u << 25)
+#define SIT_L1 (1u << 26)
+#define SIT_W0 (1u << 27)
+#define SIT_W1 (1u << 28)
+#define SIT_REXB (1u << 29)
+#define SIT_VVVV (1u << 30) /* VEX.vvvv names a register */
+#define SIT_66REP (1u << 31) /* 66H beside F2H or F3H */
+
+typedef struct Cand {
+    const X86Row *row;
+    uint32_t accept; /* SIT_* */
+    uint16_t feat;
+} Cand;
+
+typedef struct Slot {
+    uint16_t start, count;
+    bool modrm;
+} Slot;
+
+enum { NENC = ENC_EVEX + 1, MAX_CANDS = 12000 };
+
+static Slot slots[NENC][X86_NMAPS][256];
+static Cand cands[MAX_CANDS];
+static atomic_int index_state; /* 0 none, 1 being built, 2 ready */
+
+/* Size in bytes by size code and operand size 2, 4, 8 (vector codes by VEX.L:
+ * vec_size). */
+static const uint8_t opnd_bytes[OS_any + 1][3] = {
+    [OS_b] = { 1, 1, 1 },    [OS_w] = { 2, 2, 2 },    [OS_d] = { 4, 4, 4 },
+    [OS_q] = { 8, 8, 8 },    [OS_v] = { 2, 4, 8 },    [OS_z] = { 2, 4, 4 },
+    [OS_y] = { 4, 4, 8 },    [OS_dq] = { 16, 16, 16 }, [OS_qq] = { 32, 32, 32 },
+    [OS_t] = { 10, 10, 10 }, [OS_p] = { 4, 6, 10 },   [OS_s] = { 6, 6, 6 },
+    [OS_a] = { 4, 8, 16 },
+};
+
+/* ---- index ---- */
+
+static bool method_modrm(unsigned m)
+{
+    switch (m) {
+    case OM_E: case OM_G: case OM_R: case OM_M: case OM_S: case OM_C: case OM_D:
+    case OM_P: case OM_Q: case OM_N: case OM_V: case OM_W: case OM_U: case OM_STI:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool row_modrm(const X86Row *row)
+{
+    if (row->flags & (RF_MODRM | RF_MEM | RF_REG) || row->ext ||
+        (row->enc != ENC_LEGACY && row->ops[0])) { /* only VZEROUPPER has none */
+        return true;
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(row->ops); i++) {
+        if (method_modrm(row->ops[i] >> 8)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool row_has(const X86Row *row, unsigned method)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(row->ops); i++) {
+        if (row->ops[i] >> 8 == method) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t row_accept(const X86Row *row)
+{
+    uint32_t f = row->flags, a = 0;
+    bool modrm = row_modrm(row);
+
+    if (row->pp != PP_ANY) {
+        a |= SIT_PP(row->pp);
+    } else if (f & RF_STRICT) {
+        a |= SIT_PP(PP_NP);
+    } else {
+        a |= SIT_PP(PP_NP) | SIT_PP(PP_66) | SIT_PP(PP_F3) | SIT_PP(PP_F2);
+    }
+    a |= f & RF_STRICT ? 0 : SIT_66REP;
+    bool mem_only = f & RF_MEM || row_has(row, OM_M);
+    bool reg_only = f & RF_REG || row_has(row, OM_R) || row_has(row, OM_N) ||
+                    row_has(row, OM_U) || row_has(row, OM_STI);
+    a |= (reg_only ? 0 : SIT_MEM) | (mem_only ? 0 : SIT_REGFORM);
+    a |= row->ext ? SIT_REG(row->ext & 7) : SIT_REG(0) * 0xff;
+    a |= row->rm && modrm ? SIT_RM(row->rm & 7) : SIT_RM(0) * 0xff;
+    a |= (f & (RF_ONLY64 | RF_PE) ? 0 : SIT_REAL) | (f & RF_ONLY64 ? 0 : SIT_PROT) |
+         (f & RF_NO64 ? 0 : SIT_64);
+    a |= (f & RF_L1 ? 0 : SIT_L0) | (f & RF_L0 ? 0 : SIT_L1);
+    a |= (f & RF_W1 ? 0 : SIT_W0) | (f & RF_W0 ? 0 : SIT_W1);
+    /* Without ModRM, rm names the register in the opcode: 90H is NOP only without REX.B. */
+    a |= row->rm && !modrm ? 0 : SIT_REXB;
+    bool vvvv = row->enc == ENC_LEGACY ||
+                (!(f & RF_NOVVVV) && (row_has(row, OM_H) || row_has(row, OM_B)));
+    a |= vvvv ? SIT_VVVV : 0;
+    return a;
+}
+
+/* How much a row insists on: rows with more come first. */
+static unsigned row_rank(const X86Row *row)
+{
+    return (row->rm ? 16 : 0) + (row->ext ? 8 : 0) + (row->opmask ? 0 : 4) +
+           (row->pp != PP_ANY ? 2 : 0) + (row->feat ? 1 : 0);
+}
+
+static void add_candidates(Slot *slot, unsigned enc, unsigned map, unsigned op, unsigned *n)
+{
+    slot->start = *n;
+    for (const X86RowTable *t = x86_row_tables; t->name; t++) {
+        for (unsigned i = 0; i < t->count; i++) {
+            const X86Row *row = &t->rows[i];
+            if (row->enc != enc || row->map != map || (op & ~row->opmask) != row->op ||
+                *n >= MAX_CANDS) {
+                continue;
+            }
+            unsigned at = *n;
+            for (; at > slot->start && row_rank(cands[at - 1].row) < row_rank(row); at--) {
+                cands[at] = cands[at - 1];
+            }
+            cands[at] = (Cand){ row, row_accept(row), row->feat };
+            ++*n;
+            slot->modrm |= row_modrm(row);
+        }
+    }
+    slot->count = *n - slot->start;
+}
+
+void x86_decode_init(void)
+{
+    int none = 0;
+    if (!atomic_compare_exchange_strong(&index_state, &none, 1)) {
+        while (atomic_load(&index_state) != 2) {
+        }
+        return;
+    }
+    unsigned n = 0;
+    x86_row_tables_init();
+    for (unsigned enc = 0; enc < NENC; enc++) {
+        for (unsigned map = 0; map < X86_NMAPS; map++) {
+            for (unsigned op = 0; op < 256; op++) {
+                add_candidates(&slots[enc][map][op], enc, map, op, &n);
+            }
+        }
+    }
+    atomic_store(&index_state, 2);
+}
+
+/* ---- one instruction ---- */
+
+typedef struct Dec {
+    X86Insn *in;
+    const uint8_t *p;
+    unsigned n, at; /* bytes given, bytes used */
+    uint8_t enc, map;
+    bool m64, has66, has67, vvvv_used;
+    uint8_t pp, vex_w, vex_l;
+    uint8_t osz;    /* 0, 1, 2 for operand size 2, 4, 8 */
+} Dec;
+
+/* Fewer bytes than needed: with 15 at hand the instruction is too long. */
+static int short_of(const Dec *d)
+{
+    return d->n >= 15 ? X86_DEC_GP : X86_DEC_MORE;
+}
+
+static ALWAYS_INLINE bool have(const Dec *d, unsigned n)
+{
+    return d->n - d->at >= n;
+}
+
+static ALWAYS_INLINE uint64_t get_le(const uint8_t *p, unsigned n)
+{
+    switch (n) {
+    case 1:
+        return p[0];
+    case 2:
+        return p[0] | p[1] << 8;
+    case 4:
+        return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+    default:
+        return get_le(p, 4) | get_le(p + 4, 4) << 32;
+    }
+}
+
+enum { PFX_NONE, PFX_SEG, PFX_66, PFX_67, PFX_LOCK, PFX_REP };
+static const uint8_t prefix_kind[256] = {
+    [0x26] = PFX_SEG, [0x2e] = PFX_SEG, [0x36] = PFX_SEG, [0x3e] = PFX_SEG,
+    [0x64] = PFX_SEG, [0x65] = PFX_SEG, [0x66] = PFX_66,  [0x67] = PFX_67,
+    [0xf0] = PFX_LOCK, [0xf2] = PFX_REP, [0xf3] = PFX_REP,
+};
+
+static ALWAYS_INLINE void set_segment(Dec *d, uint8_t b)
+{
+    if (b >= 0x64) {
+        d->in->seg_prefix = b == 0x64 ? R_FS : R_GS;
+    } else if (!d->m64) { /* in 64-bit mode the old four are ignored */
+        d->in->seg_prefix = (b >> 3) & 3;
+    }
+}
+
+/* Legacy prefixes and REX (which counts only as the last byte before the opcode). */
+static ALWAYS_INLINE int get_prefixes(Dec *d)
+{
+    X86Insn *in = d->in;
+    for (;; d->at++) {
+        if (d->at >= d->n) {
+            return short_of(d);
+        }
+        uint8_t b = d->p[d->at];
+        if (d->m64 && (b & 0xf0) == 0x40) {
+            in->rex = b;
+            in->has_rex = true;
+            continue;
+        }
+        switch (prefix_kind[b]) {
+        case PFX_NONE:
+            return 1;
+        case PFX_SEG:
+            set_segment(d, b);
+            break;
+        case PFX_66:
+            d->has66 = true;
+            break;
+        case PFX_67:
+            d->has67 = true;
+            break;
+        case PFX_LOCK:
+            in->lock = true;
+            break;
+        default:
+            in->rep = b;
+        }
+        in->rex = 0;
+        in->has_rex = false;
+    }
+}
+
+/* VEX, SDM vol. 2, 2.3.5; d->at is at C4H or C5H. */
+static int get_vex(Dec *d)
+{
+    X86Insn *in = d->in;
+    const uint8_t *v = d->p + d->at;
+    bool three = v[0] == 0xc4;
+    uint8_t last;
+
+    if (!have(d, three ? 4 : 3)) {
+        return short_of(d);
+    }
+    if (in->lock || in->rep || d->has66 || in->has_rex) {
+        return X86_DEC_UD;
+    }
+    if (three) {
+        unsigned m = v[1] & 0x1f;
+        if (m < 1 || m > 3) {
+            return X86_DEC_UD;
+        }
+        d->map = m;
+        last = v[2];
+        in->rex = 0x40 | (~v[1] >> 5 & 7) | (last & 0x80) >> 4;
+        d->at += 3;
+    } else {
+        d->map = MAP_0F;
+        last = v[1];
+        in->rex = 0x40 | (~last & 0x80) >> 5;
+        d->at += 2;
+    }
+    if (!d->m64) {
+        in->rex &= 0x48;
+    }
+    d->vex_w = in->rex >> 3 & 1;
+    d->enc = ENC_VEX;
+    d->pp = PP_NP + (last & 3);
+    d->vex_l = last >> 2 & 1;
+    in->vvvv = ~last >> 3 & 15;
+    d->vvvv_used = in->vvvv != 0;
+    if (!d->m64) {
+        in->vvvv &= 7;
+    }
+    in->vl = d->vex_l ? 32 : 16;
+    return 1;
+}
+
+/* Escape bytes up to, not including, the opcode byte. */
+static ALWAYS_INLINE int get_map(Dec *d, bool prot)
+{
+    uint8_t b = d->p[d->at];
+
+    d->enc = ENC_LEGACY;
+    d->map = MAP_1;
+    if (b == 0x0f) {
+        if (!have(d, 2)) {
+            return short_of(d);
+        }
+        d->at++;
+        d->map = MAP_0F;
+        b = d->p[d->at];
+        if (b == 0x38 || b == 0x3a) {
+            if (!have(d, 2)) {
+                return short_of(d);
+            }
+            d->at++;
+            d->map = b == 0x38 ? MAP_0F38 : MAP_0F3A;
+        }
+    } else if (b == 0xc4 || b == 0xc5 || b == 0x62) {
+        /* LES, LDS and BOUND outside 64-bit mode, if the next byte names memory. */
+        if (!d->m64) {
+            if (!have(d, 2)) {
+                return short_of(d);
+            }
+            if (d->p[d->at + 1] < 0xc0) {
+                return 1;
+            }
+        }
+        return prot && b != 0x62 ? get_vex(d) : X86_DEC_UD;
+    }
+    return 1;
+}
+
+static const Cand *match(const Dec *d, const Slot *slot, uint32_t sit, const uint32_t *feat)
+{
+    const Cand *c = &cands[slot->start], *end = c + slot->count;
+    for (; c < end; c++) {
+        if (!(sit & ~c->accept) &&
+            (!c->feat || (feat[c->feat / 32] >> (c->feat % 32) & 1))) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static int get_disp(Dec *d, unsigned len)
+{
+    X86Insn *in = d->in;
+    if (!len) {
+        return 1;
+    }
+    if (!have(d, len)) {
+        return short_of(d);
+    }
+    in->disp_off = d->at;
+    in->disp_len = len;
+    in->disp = sext(get_le(d->p + d->at, len), len * 8);
+    d->at += len;
+    return 1;
+}
+
+static int get_address16(Dec *d)
+{
+    static const int8_t base[8] = { R_BX, R_BX, R_BP, R_BP, R_SI, R_DI, R_BP, R_BX };
+    static const int8_t index[8] = { R_SI, R_DI, R_SI, R_DI, -1, -1, -1, -1 };
+    X86Insn *in = d->in;
+    unsigned rm = in->modrm & 7, len = in->mod == 3 ? 0 : in->mod;
+
+    in->base = base[rm];
+    in->index = index[rm];
+    if (in->mod == 0 && rm == 6) {
+        in->base = -1;
+        len = 2;
+    }
+    if (in->base == R_BP) {
+        in->seg = R_SS;
+    }
+    return get_disp(d, len);
+}
+
+static int get_address(Dec *d, bool vsib)
+{
+    X86Insn *in = d->in;
+    unsigned rm = in->modrm & 7, len = in->mod == 1 ? 1 : in->mod == 2 ? 4 : 0;
+
+    in->seg = R_DS;
+    if (in->adsize == 2) {
+        return vsib ? X86_DEC_UD : get_address16(d);
+    }
+    if (rm == 4) {
+        if (!have(d, 1)) {
+            return short_of(d);
+        }
+        uint8_t sib = d->p[d->at++];
+        unsigned x = (sib >> 3 & 7) | (in->rex & 2) << 2;
+        in->scale = sib >> 6;
+        in->index = x == 4 && !vsib ? -1 : (int)x;
+        in->base = (sib & 7) | (in->rex & 1) << 3;
+        if ((sib & 7) == 5 && in->mod == 0) {
+            in->base = -1;
+            len = 4;
+        } else if (in->base == R_SP || in->base == R_BP) {
+            in->seg = R_SS;
+        }
+    } else if (vsib) {
+        return X86_DEC_UD;
+    } else if (in->mod == 0 && rm == 5) {
+        in->base = d->m64 ? 16 : -1;
+        len = 4;
+    } else {
+        in->base = in->rm;
+        if (in->base == R_BP) {
+            in->seg = R_SS;
+        }
+    }
+    return get_disp(d, len);
+}
+
+static int get_imm(Dec *d, X86Opnd *o, unsigned len, unsigned size, bool sign)
+{
+    X86Insn *in = d->in;
+    if (!have(d, len)) {
+        return short_of(d);
+    }
+    uint64_t v = get_le(d->p + d->at, len);
+    if (sign) {
+        v = sext(v, len * 8);
+    }
+    o->kind = OPND_IMM;
+    o->size = size;
+    if (in->imm_len) {
+        o->reg = 1;
+        in->imm2 = v;
+    } else {
+        in->imm = v;
+        in->imm_off = d->at;
+    }
+    in->imm_len += len;
+    d->at += len;
+    return 1;
+}
+
+static int get_far(Dec *d, X86Opnd *o)
+{
+    X86Insn *in = d->in;
+    unsigned len = in->opsize == 2 ? 2 : 4;
+    if (!have(d, len + 2)) {
+        return short_of(d);
+    }
+    o->kind = OPND_FAR;
+    in->imm_off = d->at;
+    in->imm_len = len + 2;
+    in->imm = get_le(d->p + d->at, len);
+    in->imm2 = get_le(d->p + d->at + len, 2);
+    d->at += len + 2;
+    return 1;
+}
+
+static int get_moffs(Dec *d, X86Opnd *o)
+{
+    X86Insn *in = d->in;
+    if (!have(d, in->adsize)) {
+        return short_of(d);
+    }
+    o->kind = OPND_MEM;
+    in->is_mem = true;
+    in->disp_off = d->at;
+    in->disp_len = in->adsize;
+    in->disp = get_le(d->p + d->at, in->adsize);
+    d->at += in->adsize;
+    return 1;
+}
+
+static ALWAYS_INLINE void set_gpr(const X86Insn *in, X86Opnd *o, unsigned r)
+{
+    o->kind = OPND_GPR;
+    o->reg = r;
+    if (o->size == 1 && r >= 4 && r < 8 && !in->has_rex) {
+        o->kind = OPND_GPR8H;
+        o->reg = r - 4;
+    }
+}
+
+static void set_vec(X86Opnd *o, unsigned r)
+{
+    o->kind = OPND_XMM;
+    o->reg = r;
+}
+
+static ALWAYS_INLINE void set_rm(const X86Insn *in, X86Opnd *o, unsigned kind, unsigned mask)
+{
+    if (in->is_mem) {
+        o->kind = OPND_MEM;
+    } else if (kind == OPND_GPR) {
+        set_gpr(in, o, in->rm);
+    } else {
+        o->kind = kind;
+        o->reg = in->rm & mask;
+    }
+}
+
+static unsigned vec_size(const X86Insn *in, unsigned code)
+{
+    switch (code) {
+    case OS_x:
+        return in->vl;
+    case OS_h:
+        return in->vl / 2;
+    case OS_f:
+        return in->vl / 4;
+    case OS_e:
+        return in->vl / 8;
+    default:
+        return 0;
+    }
+}
+
+/* Operand n from its code. */
+static int set_operand(Dec *d, unsigned n, X86OpCode code)
+{
+    X86Insn *in = d->in;
+    X86Opnd *o = &in->op[n];
+    unsigned method = code >> 8, sc = code & 0x1f;
+    unsigned size = opnd_bytes[sc][d->osz];
+
+    if (!size) {
+        size = vec_size(in, sc);
+    }
+    if (sc == OS_s && d->m64) {
+        size = 10;
+    }
+    o->size = size;
+    switch (method) {
+    case OM_E:
+    case OM_R:
+    case OM_M:
+        set_rm(in, o, OPND_GPR, 15);
+        return 1;
+    case OM_G:
+        set_gpr(in, o, in->reg);
+        return 1;
+    case OM_I:
+        /* Iz with a 64-bit operand size is 4 bytes, sign-extended */
+        return get_imm(d, o, size, sc == OS_z ? in->opsize : size, sc != OS_b);
+    case OM_IS:
+        return get_imm(d, o, size, in->opsize, true);
+    case OM_J: {
+        int r = get_imm(d, o, size, in->opsize, true);
+        o->kind = OPND_REL;
+        return r;
+    }
+    case OM_A:
+        return get_far(d, o);
+    case OM_O:
+        return get_moffs(d, o);
+    case OM_S:
+        o->kind = OPND_SEG;
+        o->reg = in->reg & 7;
+        return 1;
+    case OM_C:
+    case OM_D:
+        o->kind = method == OM_C ? OPND_CR : OPND_DR;
+        o->reg = in->reg;
+        return 1;
+    case OM_B:
+        set_gpr(in, o, in->vvvv);
+        return 1;
+    case OM_X:
+    case OM_Y:
+        o->kind = OPND_MEM;
+        return 1;
+    case OM_Z:
+        set_gpr(in, o, (in->opcode & 7) | (in->rex & 1) << 3);
+        return 1;
+    case OM_REG: {
+        unsigned r = code >> 5 & 7;
+        o->kind = size == 1 && r >= 4 ? OPND_GPR8H : OPND_GPR; /* AH whatever REX says */
+        o->reg = o->kind == OPND_GPR8H ? r - 4 : r;
+        return 1;
+    }
+    case OM_SEG:
+        o->kind = OPND_SEG;
+        o->reg = code >> 5 & 7;
+        return 1;
+    case OM_P:
+        o->kind = OPND_MMX;
+        o->reg = in->reg & 7;
+        return 1;
+    case OM_Q:
+    case OM_N:
+        set_rm(in, o, OPND_MMX, 7);
+        return 1;
+    case OM_V:
+        set_vec(o, in->reg);
+        return 1;
+    case OM_W:
+    case OM_U:
+        set_rm(in, o, OPND_XMM, 15);
+        return 1;
+    case OM_H:
+        set_vec(o, in->vvvv);
+        return 1;
+    case OM_L: {
+        int r = get_imm(d, o, 1, size, false);
+        set_vec(o, in->imm >> 4 & (d->m64 ? 15 : 7));
+        return r;
+    }
+    case OM_ST:
+        o->kind = OPND_ST;
+        o->reg = code >> 5 & 7;
+        return 1;
+    case OM_STI:
+        o->kind = OPND_ST;
+        o->reg = in->modrm & 7;
+        return 1;
+    case OM_ONE:
+        o->kind = OPND_ONE;
+        return 1;
+    default:
+        unreachable();
+    }
+}
+
+/* Operand size for the row, SDM vol. 1, 3.6.1. Near branches ignore 66H in 64-bit mode as
+ * Intel's CPUs do (RF_F64). */
+static ALWAYS_INLINE void set_opsize(Dec *d, const X86Row *row, bool d32)
+{
+    unsigned osz;
+    bool w = d->in->rex & 8;
+
+    if (d->m64) {
+        osz = w || (row->flags & RF_F64) ? 2 : d->has66 ? 0 : row->flags & RF_D64 ? 2 : 1;
+    } else {
+        osz = d32 != d->has66;
+    }
+    if (d->enc == ENC_VEX) {
+        osz = d->m64 && w ? 2 : 1;
+    }
+    d->osz = osz;
+    d->in->opsize = 2 << osz;
+}
+
+static ALWAYS_INLINE uint32_t legacy_situation(const Dec *d)
+{
+    const X86Insn *in = d->in;
+    if (in->rep) {
+        return SIT_PP(in->rep == 0xf3 ? PP_F3 : PP_F2) | (d->has66 ? SIT_66REP : 0);
+    }
+    return SIT_PP(d->has66 ? PP_66 : PP_NP);
+}
+
+int x86_decode(X86Insn *in, const uint8_t *bytes, unsigned n, uint32_t hflags,
+               const uint32_t *feat)
+{
+    bool m64 = hflags & HF_CS64, d32 = hflags & HF_CS32;
+    bool prot = (hflags & (HF_PE | HF_VM)) == HF_PE;
+    Dec d = { .in = in, .p = bytes, .n = n > 15 ? 15 : n, .m64 = m64 };
+    int r;
+
+    *in = (X86Insn){ .seg_prefix = SEG_NONE, .base = -1, .index = -1, .vl = 16 };
+    r = get_prefixes(&d);
+    if (r <= 0) {
+        return r;
+    }
+    r = get_map(&d, prot);
+    if (r <= 0) {
+        return r;
+    }
+    in->opc_off = d.at;
+    in->opcode = bytes[d.at++];
+    in->opsize_prefix = d.has66;
+    in->adsize = m64 ? (d.has67 ? 4 : 8) : d32 != d.has67 ? 4 : 2;
+
+    const Slot *slot = &slots[d.enc][d.map][in->opcode];
+    uint32_t sit = m64 ? SIT_64 : prot ? SIT_PROT : SIT_REAL;
+    sit |= in->rex & 8 ? SIT_W1 : SIT_W0;
+    sit |= in->rex & 1 ? SIT_REXB : 0;
+    if (d.enc == ENC_LEGACY) {
+        sit |= legacy_situation(&d) | SIT_L0;
+    } else {
+        sit |= SIT_PP(d.pp) | (d.vex_l ? SIT_L1 : SIT_L0) | (d.vvvv_used ? SIT_VVVV : 0);
+    }
+    if (slot->modrm) {
+        if (!have(&d, 1)) {
+            return short_of(&d);
+        }
+        uint8_t b = bytes[d.at++];
+        in->modrm = b;
+        in->has_modrm = true;
+        in->mod = b >> 6;
+        if (d.map == MAP_0F && (in->opcode & 0xfc) == 0x20) {
+            in->mod = 3; /* MOV to and from CR and DR ignore mod, SDM vol. 2, MOV */
+        }
+        in->reg = (b >> 3 & 7) | (in->rex & 4) << 1;
+        in->rm = (b & 7) | (in->rex & 1) << 3;
+        in->is_mem = in->mod != 3;
+        sit |= (in->is_mem ? SIT_MEM : SIT_REGFORM) | SIT_REG(b >> 3 & 7) | SIT_RM(b & 7);
+    }
+    const Cand *c = match(&d, slot, sit, feat);
+    if (!c) {
+        return X86_DEC_UD;
+    }
+    const X86Row *row = c->row;
+    set_opsize(&d, row, d32);
+    in->seg = R_DS;
+    if (in->is_mem) {
+        bool vsib = d.enc == ENC_VEX && d.map == MAP_0F38 && (in->opcode & 0xfc) == 0x90;
+        r = get_address(&d, vsib);
+        if (r <= 0) {
+            return r;
+        }
+    }
+    if (in->seg_prefix != SEG_NONE) {
+        in->seg = in->seg_prefix;
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(row->ops) && row->ops[i]; i++) {
+        r = set_operand(&d, i, row->ops[i]);
+        if (r <= 0) {
+            return r;
+        }
+        in->nops = i + 1;
+    }
+    if (in->lock && (!(row->flags & RF_LOCK) || in->op[0].kind != OPND_MEM)) {
+        return X86_DEC_UD;
+    }
+    in->len = d.at;
+    for (unsigned i = 0; i < d.at; i++) {
+        in->bytes[i] = bytes[i];
+    }
+    in->row = row;
+    return d.at;
+}
