@@ -106,7 +106,16 @@ struct Cpu {
     struct CpuWork *work;       /* queue of cpu_run_on */
     void *engine;               /* engine's own */
     uint64_t halts, io_exits;   /* counters for info */
+
+    /* hw/core's own: */
+    _Atomic uint32_t wake_seq;  /* futex: counts requests */
+    _Atomic uint32_t sleeping;  /* in cpu_wait_halted */
+    uint8_t excl_state;         /* CPU_OUTSIDE.. (excl_lock) */
+    bool synced;                /* architectural state is current, engine's may be stale */
 };
+
+/* The vCPU whose thread this is, or NULL. */
+Cpu *cpu_current(void);
 
 /* The vCPU whose thread this is; NULL on any other thread. hw/core/cpu.c defines it and
  * its thread sets it before anything runs. The per-CPU local APIC page needs it. */
@@ -130,13 +139,15 @@ static inline bool cpu_must_leave(Cpu *cpu)
 void cpu_wait_halted(Cpu *cpu);
 
 /* Runs fn(cpu, arg) on the vCPU's thread between instructions, and waits for it. Machine
- * lock held by the caller, dropped while waiting. */
+ * lock held by the caller, dropped while waiting. Not from another vCPU's thread. */
 void cpu_run_on(Cpu *cpu, void (*fn)(Cpu *cpu, void *arg), void *arg);
 
 /* Exclusive section: returns when every other vCPU is outside guest code and generated
  * code; they stay there until cpu_exclusive_end. Callable from a vCPU thread (not while
  * it is inside generated code it would free) or from any other thread. Not nested. The
- * machine lock may be held or not. */
+ * machine lock may be held or not: if held, vCPUs that wait for it inside a memory access
+ * count as outside guest code (they may be within a block: do not free code then). If not
+ * held, do not take it before cpu_exclusive_end. */
 void cpu_exclusive_begin(struct Machine *m, Cpu *self);
 void cpu_exclusive_end(struct Machine *m, Cpu *self);
 

@@ -80,6 +80,15 @@ struct Machine {
     struct Loop *loop;
     void (*powerdown)(Machine *m);  /* ACPI power button, set by the board; or NULL */
     void (*nmi)(Machine *m);
+    struct InputSink *sinks;    /* newest first */
+
+    /* hw/core's own, see machine.c and cpu.c: */
+    bool quit;                  /* vCPU threads end */
+    pthread_cond_t pause_cond;  /* a vCPU parked, or did its work (machine lock) */
+    pthread_mutex_t excl_lock;  /* innermost; never take the machine lock under it */
+    pthread_cond_t excl_cond;
+    unsigned excl_pending;      /* exclusive sections wanted or running */
+    bool excl_active;           /* one is running */
 };
 
 /* How the board makes vCPUs without knowing the engine (main.c fills it). */
