@@ -8,3 +8,4 @@ include tests/unit/x86sys.mk
 include tests/unit/x86fpu.mk
 include tests/unit/x86sse.mk
 include tests/unit/tcg.mk
+include tests/unit/ui.mk

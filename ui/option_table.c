@@ -97,14 +97,17 @@ static const Property memory_props[] = {
 
 static bool set_memory(Options *o, const OptionRow *row, const char *value, Error *err)
 {
-    char *text = NULL;
-    if (strchr(value, '=')) {
-        if (!property_parse(memory_props, &text, value, NULL, err)) {
-            error_prefix(err, "-m: ");
-            return false;
-        }
-    } else {
-        text = xstrdup(value);
+    const char *rest = value;
+    char *text = property_first_word(value, &rest), *named = NULL;
+    if (!property_parse(memory_props, &named, rest, NULL, err)) {
+        error_prefix(err, "-m: ");
+        free(text);
+        free(named);
+        return false;
+    }
+    if (named) {
+        free(text);
+        text = named;
     }
     uint64_t size = 0;
     bool ok = text && parse_size(text, MiB, &size) && size >= MiB && size <= 1024 * GiB;
@@ -233,6 +236,7 @@ static bool set_name(Options *o, const OptionRow *row, const char *value, Error 
     char *first = property_first_word(value, &rest);
     if (!property_parse(name_props, &n, rest, NULL, err)) {
         error_prefix(err, "-name: ");
+        property_free(name_props, &n);
         free(first);
         return false;
     }
