@@ -186,9 +186,9 @@ static void exec_CMPXCHG(X86Cpu *cpu, const X86Insn *in)
     uint64_t acc = x86_reg_get(cpu, R_AX, size), b = opnd_get(cpu, in, 1), a;
     X86Rmw m;
 
-    do { /* the destination is written in either case */
+    do { /* memory is written in either case, a register only on success */
         a = x86_rmw_begin(cpu, in, 0, &m);
-    } while (!x86_rmw_end(cpu, &m, a == acc ? b : a));
+    } while ((a == acc || in->is_mem) && !x86_rmw_end(cpu, &m, a == acc ? b : a));
     if (a != acc) {
         x86_reg_set(cpu, R_AX, size, a);
     }
