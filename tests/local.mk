@@ -9,3 +9,20 @@ include tests/unit/x86fpu.mk
 include tests/unit/x86sse.mk
 include tests/unit/tcg.mk
 include tests/unit/ui.mk
+
+# Style, on the sources and on the objects.
+STYLE_TESTS = tests/style/check_layers tests/style/check_sizes tests/style/check_names \
+	tests/style/check_nondet tests/style/check_lists tests/style/check_docs \
+	tests/style/check_leaf
+TESTS += $(STYLE_TESTS)
+EXTRA_DIST += $(STYLE_TESTS) tests/style/common.sh
+check-style:
+	$(MAKE) check TESTS='$(STYLE_TESTS)'
+.PHONY: check-style
+
+# The command line.
+CLI_TESTS = tests/cli/bad_options
+EXTRA_DIST += $(CLI_TESTS)
+
+# Whole boots: scripts/check runs them, they need Debian's kernel.
+EXTRA_DIST += tests/boot/run
