@@ -80,6 +80,10 @@ struct Machine {
     struct Loop *loop;
     void (*powerdown)(Machine *m);  /* ACPI power button, set by the board; or NULL */
     void (*nmi)(Machine *m);
+    /* main.c's: called by machine_destroy once threads are joined and devices are gone,
+     * before loop and RAM go; lock held. Closes backends and engine. */
+    void (*release)(Machine *m, void *arg);
+    void *release_arg;
     struct InputSink *sinks;    /* newest first */
 
     /* hw/core's own, see machine.c and cpu.c: */
