@@ -12,6 +12,7 @@
 #include "target-x86/softmmu_int.h"
 #include "hw/core/machine.h"
 #include "target-x86/access.h"
+#include "target-x86/engine.h"
 #include "target-x86/leaf.h"
 #include "target-x86/mmu.h"
 
@@ -411,6 +412,17 @@ void softmmu_translate(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
     }
 }
 
+typedef struct StoredArg {
+    uint64_t ram_addr, len;
+} StoredArg;
+
+static uint64_t stored_heavy(X86Cpu *cpu, void *arg)
+{
+    StoredArg *a = arg;
+    x86_env(cpu)->code_written(x86_env(cpu), a->ram_addr, a->len);
+    return 0;
+}
+
 void softmmu_stored(X86Cpu *cpu, uint64_t ram_addr, unsigned len)
 {
     TcgEnv *env = x86_env(cpu);
@@ -423,9 +435,12 @@ void softmmu_stored(X86Cpu *cpu, uint64_t ram_addr, unsigned len)
         }
     }
     env->slow_watch++;
-    if (env->page_flags[ram_addr >> 12] & TCG_PAGE_CODE ||
-        env->page_flags[last] & TCG_PAGE_CODE) {
-        env->code_written(env, ram_addr, len);
+    if ((env->page_flags[ram_addr >> 12] & TCG_PAGE_CODE ||
+         env->page_flags[last] & TCG_PAGE_CODE) &&
+        tb_may_hit(x86_engine.cache, ram_addr, len)) {
+        StoredArg a = { ram_addr, len };
+        x86_heavy(cpu, stored_heavy, &a);
+        cpu->end_block = 1; /* the running block may be one of them */
     }
 }
 

@@ -78,7 +78,12 @@ struct TcgEnv {
     uint64_t scratch[4];
     uint64_t host_rsp;          /* C stack at entry to generated code */
     void *thunk[8];             /* C functions called by the thunks (TCG_FN_*) */
-    uint64_t ret;               /* value tcg_enter returns with */
+    uint64_t ret;               /* where the memory thunk goes instead of back, or 0 */
+    uint64_t site;              /* host return address of the slow path under way: from it
+                                 * the guest instruction is known if it faults; or 0 */
+    uint8_t punt;               /* left generated code by a host fault: the instruction at
+                                 * RIP is to be executed by its reference function */
+    uint8_t stepping;           /* host single step to the next guest boundary */
     uint8_t bounce[128] __attribute__((aligned(64))); /* page-crossing loads */
 
     TlbTable *tlb_rd[TCG_NMMU], *tlb_wr[TCG_NMMU]; /* of the current address space */
@@ -91,7 +96,8 @@ struct TcgEnv {
 
     struct TlbSet *tlb_set;     /* softmmu's own */
     void *jmp_miss;             /* host address an empty hash entry leads to */
-    uint64_t fills, flushes, page_flushes, slow_mmio, slow_cross, slow_watch, heavy;
+    uint64_t fills, flushes, page_flushes, slow_mmio, slow_cross, slow_watch, heavy,
+        punts, execs, dispatches, chains, kicks, leaves;
 };
 
 enum {
@@ -99,6 +105,6 @@ enum {
     TCG_PAGE_STORED = 2,   /* some vCPU may hold a store translation of it */
 };
 
-enum { TCG_FN_MEM, TCG_FN_EXEC, TCG_FN_DISPATCH, TCG_FN_CHAIN };
+enum { TCG_FN_MEM, TCG_FN_EXEC, TCG_FN_DISPATCH, TCG_FN_CHAIN, TCG_FN_ABORT };
 
 #endif

@@ -90,6 +90,7 @@ typedef struct TbCache {
     uint8_t *ram_base;
     char *arena;               /* Tb, TbInsn, X86Insn; bump allocated */
     size_t arena_size, arena_used;
+    unsigned arena_half;       /* which half is being filled */
     Tb **by_code;              /* blocks with host code in address order */
     unsigned n_by_code, max_by_code;
     struct CodeBuf *code;      /* NULL: no native back end */

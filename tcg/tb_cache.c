@@ -77,10 +77,10 @@ static unsigned bucket(uint64_t key, uint32_t mode)
 void *tb_alloc(TbCache *c, size_t size)
 {
     size = ALIGN_UP(size, 16);
-    if (size > c->arena_size - c->arena_used) {
+    if (size > c->arena_size / 2 - c->arena_used) {
         return NULL;
     }
-    void *p = c->arena + c->arena_used;
+    void *p = c->arena + c->arena_half * (c->arena_size / 2) + c->arena_used;
     c->arena_used += size;
     memset(p, 0, size);
     return p;
@@ -218,6 +218,9 @@ void tb_flush(TbCache *c, void *self)
         c->hash[i] = NULL;
     }
     c->ops.forget_code(c->ops.opaque);
+    /* a vCPU that waits for the machine lock inside a reference function still reads its
+     * decoded instruction: the other half is reused first */
+    c->arena_half ^= 1;
     c->arena_used = 0;
     c->n_by_code = 0;
     if (c->code) {

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The TCG accelerator: options, vCPU memory (each vCPU's struct lies in the env area
+ * before its view of the code), run control, and the connection between the machine
+ * (memory changes, DMA) and the block cache.
+ */
+#include "accel/tcg/tcg.h"
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "hw/core/machine.h"
+#include "tcg/codebuf.h"
+#include "util/alloc.h"
+
+typedef struct TcgMachine {
+    TbCache *cache;
+    CodeBuf *code;
+    TcgOptions *opts;
+    void *area[MACHINE_MAX_CPUS];
+} TcgMachine;
+
+static const TcgGuestOps *guest;
+
+void tcg_set_guest(const TcgGuestOps *ops)
+{
+    guest = ops;
+}
+
+static const char *const backends[] = { "native", "interp", NULL };
+static const Property tcg_props[] = {
+    PROP_ENUM(TcgOptions, backend, 0, backends, "how blocks are executed"),
+    { "tb-size", PK_SIZE, offsetof(TcgOptions, tb_size), 64 * MiB, 1 * MiB, 1 * GiB, NULL, NULL,
+      NULL, "bytes of translated code kept" },
+    { "exact-flags", PK_BOOL, offsetof(TcgOptions, exact_flags), 0, 0, 1, NULL, NULL, NULL,
+      "keep even dead flags exact when an instruction faults" },
+    { "max-insns", PK_U32, offsetof(TcgOptions, one_insn), 0, 0, TB_MAX_INSNS, NULL, NULL, NULL,
+      "guest instructions per block (0: the most)" },
+    PROP_END
+};
+
+/* ---- vCPUs ---- */
+
+static TcgEnv *cpu_env(Cpu *cpu)
+{
+    TcgMachine *t = cpu->machine->accel;
+    return (TcgEnv *)((char *)t->area[cpu->index] + guest->env_offset);
+}
+
+static void *cpu_struct(Cpu *cpu)
+{
+    TcgMachine *t = cpu->machine->accel;
+    return t->area[cpu->index];
+}
+
+static void *tcg_alloc_cpu(Machine *m, int index, size_t size)
+{
+    TcgMachine *t = m->accel;
+    Error err = ERROR_INIT;
+
+    if (size > guest->env_offset) {
+        abort();
+    }
+    t->area[index] = codebuf_view(t->code, &err);
+    if (!t->area[index]) {
+        error_report(&err);
+    }
+    return t->area[index];
+}
+
+/* A dropped code page must not be stored to directly any more. Leaf code calls this
+ * through env with vector state possibly live: invalidation itself is heavy. */
+static void code_written(TcgEnv *env, uint64_t ram_addr, uint64_t len);
+
+static bool tcg_init_cpu(Cpu *cpu, Error *err)
+{
+    TcgMachine *t = cpu->machine->accel;
+    TcgEnv *env = cpu_env(cpu);
+
+    env->cpu = cpu_struct(cpu);
+    env->page_flags = t->cache->page_flags;
+    env->code_written = code_written;
+    cpu->engine = env;
+    return guest->init_cpu(env->cpu, env, err);
+}
+
+static void tcg_run(Cpu *cpu)
+{
+    guest->run(cpu_struct(cpu));
+}
+
+/* The thread may sit in generated code that never looks at exit_request: the signal's
+ * handler makes it leave at the next instruction boundary. */
+static void tcg_kick(Cpu *cpu)
+{
+    if (cpu->thread_started && atomic_load(&cpu->in_guest)) {
+        pthread_kill(cpu->thread, SIGUSR1);
+    }
+}
+
+static void tcg_sync(Cpu *cpu)
+{
+    /* the architectural state is exact whenever the thread is parked */
+}
+
+/* ---- the machine's side ---- */
+
+static void code_written(TcgEnv *env, uint64_t ram_addr, uint64_t len)
+{
+    TcgMachine *t = cpu_self->machine->accel;
+    tb_invalidate(t->cache, ram_addr, len, cpu_self);
+}
+
+static void tcg_ram_written(Machine *m, uint64_t ram_addr, uint64_t len)
+{
+    TcgMachine *t = m->accel;
+    for (uint64_t n = ram_addr >> 12; n <= (ram_addr + len - 1) >> 12; n++) {
+        if (t->cache->page_flags[n] & 1 /* TCG_PAGE_CODE */) {
+            tb_invalidate(t->cache, ram_addr, len, cpu_self);
+            return;
+        }
+    }
+}
+
+static void tcg_mapping_changed(Machine *m)
+{
+    TcgMachine *t = m->accel;
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        if (t->area[i] && m->cpus[i] && m->cpus[i]->engine) {
+            guest->flush_tlb(t->area[i]);
+        }
+    }
+}
+
+static void excl_begin(void *opaque, void *self)
+{
+    Machine *m = opaque;
+    if (m->ncpus > 1 || !self) {
+        cpu_exclusive_begin(m, self);
+    }
+}
+
+static void excl_end(void *opaque, void *self)
+{
+    Machine *m = opaque;
+    if (m->ncpus > 1 || !self) {
+        cpu_exclusive_end(m, self);
+    }
+}
+
+static void protect_page(void *opaque, const uint8_t *host_page)
+{
+    Machine *m = opaque;
+    TcgMachine *t = m->accel;
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        guest->protect_page(t->area[i], host_page);
+    }
+}
+
+static void forget_code(void *opaque)
+{
+    Machine *m = opaque;
+    TcgMachine *t = m->accel;
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        guest->forget_code(t->area[i]);
+    }
+}
+
+/* ---- host signals ---- */
+
+static void on_signal(int sig, siginfo_t *info, void *uc)
+{
+    int saved = errno;
+    if (cpu_self && cpu_self->engine && guest->host_signal(cpu_struct(cpu_self), sig, info, uc)) {
+        errno = saved;
+        return;
+    }
+    if (sig != SIGUSR1) {
+        signal(sig, SIG_DFL); /* our own bug: die with the default action */
+    }
+    errno = saved;
+}
+
+static bool install_signals(Error *err)
+{
+    static const int sigs[] = { SIGUSR1, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
+    struct sigaction sa;
+
+    memset(&sa, 0, sizeof(sa));
+    sa.sa_sigaction = on_signal;
+    sa.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+    sigfillset(&sa.sa_mask);
+    for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++) {
+        if (sigaction(sigs[i], &sa, NULL) < 0) {
+            return error_set(err, "sigaction: %s", strerror(errno));
+        }
+    }
+    return true;
+}
+
+/* ---- AccelClass ---- */
+
+static void tcg_info_exec(Machine *m, const char *what, void *f);
+
+static const CpuExecOps tcg_exec_ops = {
+    .name = "tcg",
+    .alloc_cpu = tcg_alloc_cpu,
+    .init_cpu = tcg_init_cpu,
+    .run = tcg_run,
+    .kick = tcg_kick,
+    .sync_from_engine = tcg_sync,
+    .sync_to_engine = tcg_sync,
+    .ram_written = tcg_ram_written,
+    .mapping_changed = tcg_mapping_changed,
+    .info = tcg_info_exec,
+};
+
+static bool tcg_init_machine(Machine *m, void *opaque, Error *err)
+{
+    TcgOptions *o = opaque;
+    TcgMachine *t = NEW(TcgMachine);
+    TbCacheOps ops = { excl_begin, excl_end, protect_page, forget_code, m };
+
+    m->accel = t;
+    m->exec = &tcg_exec_ops;
+    t->opts = o;
+#if !defined(__x86_64__)
+    o->backend = 1;
+#endif
+    if (o->backend == 0) {
+        t->code = codebuf_create(o->tb_size, err);
+        if (!t->code) {
+            return false;
+        }
+    }
+    t->cache = tb_cache_create(m->ram_max, m->ram_base, MAX(2 * o->tb_size, 64 * MiB), t->code,
+                               &ops);
+    return install_signals(err) && guest->init(t->cache, o, err);
+}
+
+static void tcg_destroy(Machine *m)
+{
+    TcgMachine *t = m->accel;
+
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        if (t->area[i]) {
+            guest->free_cpu(t->area[i]);
+            codebuf_view_free(t->code, t->area[i]);
+        }
+    }
+    guest->finish();
+    tb_cache_destroy(t->cache);
+    codebuf_destroy(t->code);
+    free(t);
+    m->accel = NULL;
+}
+
+static void tcg_info(Machine *m, const char *what, FILE *f)
+{
+    TcgMachine *t = m->accel;
+    const TbCache *c = t->cache;
+
+    fprintf(f, "back end         %s\n", backends[t->opts->backend]);
+    fprintf(f, "blocks built     %llu (dropped %llu, flushes %llu)\n",
+            (unsigned long long)c->built, (unsigned long long)c->dropped,
+            (unsigned long long)c->flushes);
+    fprintf(f, "guest code       %llu bytes\n", (unsigned long long)c->guest_bytes);
+    if (t->code) {
+        fprintf(f, "host code        %zu of %zu bytes, %llu instructions", t->code->used,
+                t->code->size, (unsigned long long)c->native_insns);
+        if (c->native_insns) {
+            fprintf(f, ", %llu ns each", (unsigned long long)(c->build_ns / c->native_insns));
+        }
+        fputc('\n', f);
+    }
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        fprintf(f, "CPU %u:\n", i);
+        guest->stats(t->area[i], f);
+    }
+}
+
+static void tcg_info_exec(Machine *m, const char *what, void *f)
+{
+    tcg_info(m, what, f);
+}
+
+const AccelClass accel_tcg_class = {
+    .name = "tcg",
+    .desc = "software translation, no VT-x needed",
+    .props = tcg_props,
+    .size = sizeof(TcgOptions),
+    .init_machine = tcg_init_machine,
+    .destroy = tcg_destroy,
+    .info = tcg_info,
+};

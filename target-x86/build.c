@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Builds a block: decodes up to the first branch, the page's end or a limit, and hands it
+ * to the template translator if that takes this mode. Heavy; called without locks.
+ */
+#include "target-x86/engine.h"
+#include <stdio.h>
+#include <string.h>
+#include "target-x86/decode.h"
+#include "target-x86/insn.h"
+#include "target-x86/template.h"
+#include "tcg/codebuf.h"
+#include "util/disas.h"
+#include "util/log.h"
+
+static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes,
+                             unsigned avail, uint32_t mode, unsigned *size)
+{
+    unsigned n = 0;
+
+    *size = 0;
+    while (n < x86_engine.max_insns) {
+        int len = x86_decode(&insns[n], bytes + *size, MIN(15, avail - *size), mode,
+                             cpu->feat);
+        if (len <= 0) {
+            break; /* #UD, or crosses the page: the loop steps over it */
+        }
+        *size += len;
+        const X86Row *row = insns[n++].row;
+        if (row->flags & (RF_BRANCH | RF_END) || *size >= avail) {
+            break;
+        }
+    }
+    return n;
+}
+
+static void log_guest(X86Cpu *cpu, const uint8_t *bytes, unsigned size, uint32_t mode)
+{
+    uint64_t pc = cpu->hflags & HF_CS64 ? cpu->st.rip : cpu->st.seg[R_CS].base + cpu->st.rip;
+
+    if (log_in_filter(pc)) {
+        FILE *f = log_lock();
+        fprintf(f, "IN: %#llx\n", (unsigned long long)pc);
+        disas(f, bytes, size, pc, mode & HF_CS64 ? 64 : mode & HF_CS32 ? 32 : 16);
+        fputc('\n', f);
+        log_unlock(f);
+    }
+}
+
+Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
+              uint32_t mode)
+{
+    TbCache *c = x86_engine.cache;
+    X86Insn insns[TB_MAX_INSNS];
+    unsigned size, avail = 4096 - (ram_addr & 4095);
+    bool full = false;
+    Tb *tb = NULL;
+
+    do {
+        tb_watch_page(c, ram_addr, &cpu->cpu);
+        pthread_mutex_lock(&c->lock);
+        if (!(c->page_flags[ram_addr >> 12] & TCG_PAGE_CODE)) {
+            pthread_mutex_unlock(&c->lock);
+            continue; /* another vCPU's store dropped the page's last block meanwhile */
+        }
+        tb = tb_find(c, ram_addr, mode);
+        if (tb) {
+            break;
+        }
+        unsigned n = decode_block(cpu, insns, bytes, avail, mode, &size);
+        if (!n) {
+            break;
+        }
+        tb = tb_alloc(c, sizeof(*tb));
+        full = !tb;
+        if (full) {
+            break;
+        }
+        tb->key = ram_addr;
+        tb->mode = mode;
+        tb->size = size;
+        tb->ninsns = n;
+        tb->large = large;
+        if (log_on(LOG_IN_ASM)) {
+            log_guest(cpu, bytes, size, mode);
+        }
+        if (x86_engine.native && x86_template_accepts(mode)) {
+            full = !x86_template_build(cpu, c, tb, insns);
+        } else {
+            tb->insns = tb_alloc(c, n * sizeof(X86Insn));
+            full = !tb->insns;
+            if (!full) {
+                memcpy(tb->insns, insns, n * sizeof(X86Insn));
+            }
+        }
+        if (full) {
+            tb = NULL;
+            break;
+        }
+        c->guest_bytes += size;
+        tb_insert(c, tb);
+        break;
+    } while (1);
+    pthread_mutex_unlock(&c->lock);
+    if (full) {
+        tb_flush(c, &cpu->cpu);
+    }
+    return tb;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The vCPU loop of the software engine: requests and interrupts, lookup of the block at
+ * RIP, its execution. Leaf: guest vector state may be live in host registers all the time
+ * it runs; heavy work goes through x86_heavy.
+ *
+ * Faults come back here by __builtin_longjmp(cpu->jmp) with st.event set (x86_raise*).
+ */
+#include "target-x86/engine.h"
+#include "target-x86/access.h"
+#include "target-x86/decode.h"
+#include "target-x86/insn.h"
+#include "target-x86/leaf.h"
+#include "target-x86/native.h"
+#include "target-x86/softmmu.h"
+
+X86Engine x86_engine = { .max_insns = TB_MAX_INSNS };
+
+static uint64_t rip_mask(const X86Cpu *cpu)
+{
+    return cpu->hflags & HF_CS64 ? ~0ull : cpu->hflags & HF_CS32 ? 0xffffffffull : 0xffffull;
+}
+
+static uint64_t pc_linear(const X86Cpu *cpu)
+{
+    return cpu->hflags & HF_CS64 ? cpu->st.rip
+                                 : (uint32_t)(cpu->st.seg[R_CS].base + cpu->st.rip);
+}
+
+/* ---- one instruction at a time ---- */
+
+typedef struct StepFetch {
+    uint8_t bytes[16];
+    unsigned n;
+} StepFetch;
+
+static void fetch_check(X86Cpu *cpu, uint64_t rip, unsigned n)
+{
+    if (cpu->hflags & HF_CS64) {
+        if ((uint64_t)((int64_t)(rip << 16) >> 16) != rip) {
+            x86_raise_err(cpu, EXC_GP, 0);
+        }
+    } else if (rip + n - 1 > cpu->st.seg[R_CS].limit) {
+        x86_raise_err(cpu, EXC_GP, 0);
+    }
+}
+
+/* Instruction bytes may lie in MMIO (a ROM behind a device): read them one by one. */
+static uint64_t fetch_io(X86Cpu *cpu, void *arg)
+{
+    uint64_t lin = *(uint64_t *)arg;
+    return x86_lin_load(cpu, lin, 1, cpu->mmu_idx);
+}
+
+void x86_engine_decode(X86Cpu *cpu, X86Insn *in)
+{
+    uint8_t bytes[16];
+    unsigned n = 0;
+
+    fetch_check(cpu, cpu->st.rip, 1);
+    for (;;) {
+        uint64_t lin = pc_linear(cpu) + n, ram;
+        bool large;
+        if (!(cpu->hflags & HF_CS64)) {
+            lin = (uint32_t)lin;
+        }
+        const uint8_t *p = softmmu_fetch(cpu, lin, &ram, &large);
+        unsigned k = TLB_PAGE - (lin & (TLB_PAGE - 1));
+        k = MIN(k, 15 - n);
+        for (unsigned i = 0; i < k; i++) {
+            uint64_t a = lin + i;
+            bytes[n + i] = p ? p[i] : x86_heavy(cpu, fetch_io, &a);
+        }
+        n += k;
+        int len = x86_decode(in, bytes, n, cpu->hflags, cpu->feat);
+        if (len > 0) {
+            fetch_check(cpu, cpu->st.rip, len);
+            return;
+        }
+        if (len != X86_DEC_MORE || n >= 15) {
+            if (len == X86_DEC_GP || n >= 15) {
+                x86_raise_err(cpu, EXC_GP, 0);
+            }
+            x86_raise(cpu, EXC_UD);
+        }
+    }
+}
+
+/* Breakpoint at the instruction itself, SDM vol. 3, 17.3.1.1: a fault, before it. */
+static void check_code_breakpoints(X86Cpu *cpu)
+{
+    uint64_t lin = pc_linear(cpu), hit = 0;
+
+    if (cpu->st.rflags & FL_RF) {
+        return;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        if (cpu->st.dr7 >> (2 * i) & 3 && (cpu->st.dr7 >> (16 + 4 * i) & 3) == 0 &&
+            cpu->st.dr[i] == lin) {
+            hit |= 1u << i;
+        }
+    }
+    if (hit) {
+        x86_raise_db(cpu, hit);
+    }
+}
+
+/* Executes the instruction at RIP with everything that single steps need. */
+static void step_once(X86Cpu *cpu)
+{
+    X86Insn in;
+    bool tf = cpu->st.rflags & FL_TF, dbg = cpu->hflags & HF_DBG;
+    uint64_t rf = cpu->st.rflags & FL_RF;
+
+    if (dbg) {
+        check_code_breakpoints(cpu);
+    }
+    x86_engine_decode(cpu, &in);
+    cpu->db_pending = 0;
+    bool shadow = cpu->st.int_shadow;
+    if (shadow) {
+        cpu->st.int_shadow = 0;
+        cpu->hflags &= ~(uint32_t)HF_SHADOW;
+    }
+    x86_exec_insn(cpu, &in);
+    cpu->st.rip = cpu->next_rip & rip_mask(cpu);
+    /* RF lasts for one instruction, unless that instruction loaded it (IRET, POPF clear
+     * or set it themselves) or is a REP that goes on */
+    if (rf && !(in.row->flags & RF_BRANCH && in.row->flags & RF_END)) {
+        cpu->st.rflags &= ~(uint64_t)FL_RF;
+    }
+    uint64_t dr6 = cpu->db_pending | (tf ? DR6_BS : 0);
+    cpu->db_pending = 0;
+    if (dr6 && !(shadow && !tf)) {
+        if (cpu->st.int_shadow && tf) {
+            return; /* MOV SS, POP SS hold the trap back, 6.8.3 */
+        }
+        cpu->st.event = (X86Event){ .valid = 1, .vector = EXC_DB, .dr6 = dr6 };
+    }
+}
+
+/* ---- requests ---- */
+
+static uint64_t irq_ack(X86Cpu *cpu, void *arg)
+{
+    Cpu *c = &cpu->cpu;
+    return (uint64_t)(int64_t)(c->irq_ops ? c->irq_ops->ack(c->irq_opaque) : -1);
+}
+
+static uint64_t wait_heavy(X86Cpu *cpu, void *arg)
+{
+    cpu_wait_halted(&cpu->cpu);
+    return 0;
+}
+
+static uint64_t clear_request_heavy(X86Cpu *cpu, void *arg)
+{
+    cpu_clear_request(&cpu->cpu, *(uint32_t *)arg);
+    return 0;
+}
+
+static void clear_request(X86Cpu *cpu, uint32_t bit)
+{
+    x86_heavy(cpu, clear_request_heavy, &bit);
+}
+
+static bool can_take_irq(const X86Cpu *cpu)
+{
+    return cpu->st.rflags & FL_IF && !cpu->st.int_shadow;
+}
+
+static void start_ap(X86Cpu *cpu)
+{
+    X86Seg *cs = &cpu->st.seg[R_CS];
+    cs->selector = cpu->cpu.sipi_vector << 8;
+    cs->base = (uint64_t)cpu->cpu.sipi_vector << 12;
+    cpu->st.rip = 0;
+    cpu->st.wait_sipi = 0;
+    cpu->st.halted = 0;
+    x86_update_hflags(cpu);
+}
+
+/* Takes what is pending at an instruction boundary. False: the loop must return. */
+static bool take_requests(X86Cpu *cpu)
+{
+    Cpu *c = &cpu->cpu;
+
+    for (;;) {
+        atomic_store_explicit(&c->exit_request, 0, memory_order_relaxed);
+        atomic_thread_fence(memory_order_seq_cst);
+        uint32_t req = atomic_load_explicit(&c->request, memory_order_acquire);
+        if (cpu_must_leave(c)) {
+            return false;
+        }
+        if (req & CPU_REQ_FLUSH) {
+            clear_request(cpu, CPU_REQ_FLUSH);
+            softmmu_flush_all(cpu);
+        }
+        if (req & CPU_REQ_INIT) {
+            clear_request(cpu, CPU_REQ_INIT);
+            x86_fpu_sync(cpu);
+            x86_cpu_reset(cpu, true);
+            softmmu_flush_all(cpu);
+        }
+        if (req & CPU_REQ_SIPI) {
+            clear_request(cpu, CPU_REQ_SIPI);
+            if (cpu->st.wait_sipi) {
+                start_ap(cpu);
+            }
+        }
+        if (!cpu->st.wait_sipi) {
+            if (req & CPU_REQ_NMI && !cpu->st.nmi_masked && !cpu->st.int_shadow) {
+                clear_request(cpu, CPU_REQ_NMI);
+                cpu->st.halted = 0;
+                x86_deliver_interrupt(cpu, EXC_NMI);
+            } else if (req & CPU_REQ_HARD && can_take_irq(cpu)) {
+                int64_t v = (int64_t)x86_heavy(cpu, irq_ack, NULL);
+                if (v >= 0) {
+                    cpu->st.halted = 0;
+                    x86_deliver_interrupt(cpu, v);
+                }
+            }
+            if (!cpu->st.halted) {
+                return true;
+            }
+        }
+        c->halts++;
+        x86_fpu_sync(cpu);
+        x86_heavy(cpu, wait_heavy, NULL);
+    }
+}
+
+/* Is there something for take_requests now? Leaf, called between blocks. */
+bool x86_engine_attention(X86Cpu *cpu)
+{
+    Cpu *c = &cpu->cpu;
+    uint32_t req = atomic_load_explicit(&c->request, memory_order_acquire);
+
+    if (unlikely(cpu->st.halted | cpu->st.wait_sipi | cpu->st.event.valid)) {
+        return true;
+    }
+    if (likely(!req)) {
+        return false;
+    }
+    if (req & ~(uint32_t)(CPU_REQ_HARD | CPU_REQ_NMI)) {
+        return true;
+    }
+    return (req & CPU_REQ_HARD && can_take_irq(cpu)) ||
+           (req & CPU_REQ_NMI && !cpu->st.nmi_masked && !cpu->st.int_shadow);
+}
+
+/* ---- blocks ---- */
+
+typedef struct BuildArg {
+    const uint8_t *bytes;
+    uint64_t ram_addr;
+    bool large;
+    uint32_t mode;
+} BuildArg;
+
+static uint64_t build_heavy(X86Cpu *cpu, void *arg)
+{
+    BuildArg *a = arg;
+    return (uint64_t)x86_build(cpu, a->bytes, a->ram_addr, a->large, a->mode);
+}
+
+/* The block at RIP for the current mode, built if need be; NULL: step instead. Raises
+ * what the fetch raises. */
+Tb *x86_engine_find(X86Cpu *cpu, bool build)
+{
+    BuildArg a;
+
+    fetch_check(cpu, cpu->st.rip, 1);
+    a.bytes = softmmu_fetch(cpu, pc_linear(cpu), &a.ram_addr, &a.large);
+    if (!a.bytes) {
+        return NULL;
+    }
+    a.mode = (cpu->hflags & X86_KEY_MASK) | (a.large ? X86_KEY_LARGE : 0);
+    Tb *tb = tb_find(x86_engine.cache, a.ram_addr, a.mode);
+    if (tb || !build) {
+        return tb;
+    }
+    return (Tb *)x86_heavy(cpu, build_heavy, &a);
+}
+
+/* Runs a decoded block by its reference functions. */
+static void interpret(X86Cpu *cpu, Tb *tb)
+{
+    const X86Insn *in = tb->insns;
+    uint64_t mask = rip_mask(cpu);
+
+    if (!(cpu->hflags & HF_CS64)) {
+        fetch_check(cpu, cpu->st.rip, tb->size);
+    }
+    cpu->end_block = 0;
+    for (unsigned i = 0; i < tb->ninsns; i++, in++) {
+        uint64_t next = (cpu->st.rip + in->len) & mask;
+        x86_exec_insn(cpu, in);
+        if (unlikely(cpu->next_rip != next || cpu->end_block)) {
+            cpu->st.rip = cpu->next_rip & rip_mask(cpu);
+            return;
+        }
+        cpu->st.rip = next;
+    }
+}
+
+static NOINLINE void loop(X86Cpu *cpu)
+{
+    Cpu *c = &cpu->cpu;
+
+    if (__builtin_setjmp(cpu->jmp)) {
+        /* a fault: event set, state exact; or x86_restart */
+        x86_native_recover(cpu);
+        cpu->db_pending = 0;
+    }
+    for (;;) {
+        if (unlikely(cpu->st.event.valid)) {
+            x86_deliver_event(cpu);
+        }
+        if (unlikely(atomic_load_explicit(&c->exit_request, memory_order_relaxed) ||
+                     x86_engine_attention(cpu))) {
+            if (!take_requests(cpu)) {
+                return;
+            }
+        }
+        if (unlikely(cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow)) {
+            step_once(cpu);
+            continue;
+        }
+        Tb *tb = x86_engine_find(cpu, true);
+        if (unlikely(!tb)) {
+            step_once(cpu);
+        } else if (tb->code_end) {
+            x86_native_run(cpu, tb);
+            if (unlikely(x86_env(cpu)->punt)) {
+                x86_env(cpu)->punt = 0;
+                step_once(cpu);
+            }
+        } else {
+            tb->execs++;
+            interpret(cpu, tb);
+        }
+    }
+}
+
+void x86_engine_run(Cpu *c)
+{
+    X86Cpu *cpu = X86_CPU(c);
+
+    loop(cpu);
+    x86_fpu_sync(cpu);
+}
+
+static NOINLINE void step_loop(X86Cpu *cpu)
+{
+    if (!__builtin_setjmp(cpu->jmp)) {
+        step_once(cpu);
+    }
+}
+
+static NOINLINE void deliver_loop(X86Cpu *cpu)
+{
+    (void)__builtin_setjmp(cpu->jmp);
+    if (cpu->st.event.valid) {
+        x86_deliver_event(cpu);
+    }
+}
+
+bool x86_engine_step(X86Cpu *cpu)
+{
+    if (cpu->st.halted || cpu->st.wait_sipi) {
+        return false;
+    }
+    step_loop(cpu);
+    deliver_loop(cpu);
+    return true;
+}

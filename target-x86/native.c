@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The C side of generated code: slow memory accesses, reference functions, dispatch,
+ * chaining. Leaf: runs with the guest's vector state live in host registers, and may be
+ * left by a fault's longjmp at any point (the thunks have stored all registers).
+ */
+#include "target-x86/native.h"
+#include "target-x86/access.h"
+#include "target-x86/decode.h"
+#include "target-x86/leaf.h"
+#include "target-x86/softmmu.h"
+#include "target-x86/template.h"
+#include "tcg/codebuf.h"
+
+#if defined(__x86_64__)
+
+/* ---- flags: LAHF form in env->cc, the rest in st.rflags ---- */
+
+static void flags_from_env(X86Cpu *cpu)
+{
+    uint64_t cc = x86_env(cpu)->cc;
+    cpu->st.rflags = (cpu->st.rflags & ~(uint64_t)FL_STATUS) | FL_ONE |
+                     (cc >> 8 & (FL_STATUS & 0xff)) | (cc & 1) << 11;
+}
+
+static void flags_to_env(X86Cpu *cpu)
+{
+    uint64_t f = cpu->st.rflags;
+    x86_env(cpu)->cc = (f & 0xff) << 8 | (f >> 11 & 1);
+}
+
+/* ---- vector state ---- */
+
+static uint32_t xsave_mask = 3;
+
+static void fpu_load(X86Cpu *cpu)
+{
+    if (!cpu->fpu_live) {
+        cpu->st.xsave.xstate_bv = 7;
+        cpu->st.xsave.xcomp_bv = 0;
+        __asm__ volatile("xrstor64 %0" : : "m"(cpu->st.xsave), "a"(xsave_mask), "d"(0));
+        cpu->fpu_live = 1;
+    }
+}
+
+void x86_fpu_sync(X86Cpu *cpu)
+{
+    static const uint32_t mxcsr = 0x1f80;
+
+    if (cpu->fpu_live) {
+        __asm__ volatile("xsave64 %0\n\tfninit\n\tldmxcsr %1"
+                         : "+m"(cpu->st.xsave)
+                         : "m"(mxcsr), "a"(xsave_mask), "d"(0)
+                         : "memory");
+        cpu->st.xsave.fip = cpu->st.xsave.fdp = 0; /* they hold host addresses */
+        cpu->fpu_live = 0;
+    }
+}
+
+/* ---- where a slow path was ---- */
+
+static const TbInsn *site_insn(const Tb *tb, uint32_t off)
+{
+    unsigned lo = 0, hi = tb->ninsns;
+    uint32_t rel = off - tb->code_off;
+
+    /* slow stubs lie behind the body: their return address tells nothing by itself, so
+     * the stub's jump back does (see x86_native_site) */
+    while (hi - lo > 1) {
+        unsigned mid = (lo + hi) / 2;
+        if (tb->map[mid].host <= rel) {
+            lo = mid;
+        } else {
+            hi = mid;
+        }
+    }
+    return &tb->map[lo];
+}
+
+/* The call in a slow stub is followed by `jmp back`: back lies in the instruction. */
+static uint32_t site_body(const X86Cpu *cpu, uint64_t ret)
+{
+    const uint8_t *rx = codebuf_rx((void *)cpu);
+    uint32_t off = ret - (uint64_t)rx;
+    return off + 5 + *(const int32_t *)(rx + off + 1) - 1;
+}
+
+static void set_state_at(X86Cpu *cpu, uint32_t body_off)
+{
+    const Tb *tb = tb_by_code(x86_engine.cache, body_off);
+    const TbInsn *m = site_insn(tb, body_off);
+
+    cpu->st.rip = x86_env(cpu)->vbase + tb->region_off + m->guest;
+    flags_from_env(cpu);
+}
+
+/* After a fault's longjmp: if it came out of a slow path, RIP and flags are still in the
+ * site. */
+void x86_native_recover(X86Cpu *cpu)
+{
+    TcgEnv *env = x86_env(cpu);
+    if (env->site) {
+        set_state_at(cpu, site_body(cpu, env->site));
+        env->site = 0;
+    }
+}
+
+static void native_abort(X86Cpu *cpu, uint64_t ret)
+{
+    set_state_at(cpu, site_body(cpu, ret));
+}
+
+/* ---- dispatch ---- */
+
+static uint64_t leave_address(X86Cpu *cpu)
+{
+    x86_env(cpu)->leaves++;
+    return (uint64_t)codebuf_rx(cpu) + x86_thunks.leave;
+}
+
+static uint64_t enter_block(X86Cpu *cpu, const Tb *tb)
+{
+    TcgEnv *env = x86_env(cpu);
+
+    softmmu_set_mode(cpu);
+    env->vbase = cpu->st.rip - tb->region_off;
+    flags_to_env(cpu);
+    fpu_load(cpu);
+    return (uint64_t)codebuf_rx(cpu) + tb->entry_e;
+}
+
+/* State exact, RIP set: where to go on. */
+static uint64_t go_on(X86Cpu *cpu)
+{
+    TcgEnv *env = x86_env(cpu);
+
+    if (unlikely(cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow ||
+                 x86_engine_attention(cpu))) {
+        return leave_address(cpu);
+    }
+    Tb *tb = x86_engine_find(cpu, true);
+    if (!tb || !tb->code_end) {
+        return leave_address(cpu);
+    }
+    env->dispatches++;
+    uint64_t host = enter_block(cpu, tb);
+    softmmu_jmp_insert(cpu, cpu->st.rip, (uint64_t)codebuf_rx(cpu) + tb->entry_ind,
+                       cpu->hflags & X86_KEY_MASK);
+    return host;
+}
+
+static uint64_t native_dispatch(X86Cpu *cpu)
+{
+    flags_from_env(cpu);
+    return go_on(cpu);
+}
+
+static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
+{
+    TcgEnv *env = x86_env(cpu);
+    TbCache *c = x86_engine.cache;
+    uint64_t generation = c->generation;
+    const Tb *from = x->tb;
+    uint64_t key = from->key - from->region_off + x->target;
+
+    cpu->st.rip = env->vbase + x->target;
+    flags_from_env(cpu);
+    if (unlikely(cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow ||
+                 x86_engine_attention(cpu))) {
+        return leave_address(cpu);
+    }
+    Tb *tb = x86_engine_find(cpu, true);
+    if (!tb || !tb->code_end) {
+        return leave_address(cpu);
+    }
+    if (generation == c->generation && tb->key == key && tb->mode == from->mode) {
+        uint32_t to = x->flags_in_env ? tb->entry_e : tb->entry_h;
+        __atomic_store_n((uint32_t *)(c->code->rw + x->jmp_off), to - (x->jmp_off + 4),
+                         __ATOMIC_RELEASE);
+        x->to = tb;
+        env->chains++;
+    }
+    return enter_block(cpu, tb);
+}
+
+/* ---- reference functions ---- */
+
+static uint64_t native_exec(X86Cpu *cpu, const ExecSite *site)
+{
+    TcgEnv *env = x86_env(cpu);
+    const X86Insn *in = &site->insn;
+    uint64_t generation = x86_engine.cache->generation;
+    uint32_t hflags = cpu->hflags;
+    uint32_t row_flags = in->row->flags;
+
+    env->execs++;
+    flags_from_env(cpu);
+    uint64_t rip = env->vbase + site->region_off, next = rip + in->len;
+    cpu->st.rip = rip;
+    cpu->end_block = 0;
+    x86_exec_insn(cpu, in);
+    cpu->st.rip = cpu->next_rip;
+    if (cpu->next_rip != next || cpu->end_block || row_flags & (RF_BRANCH | RF_END | RF_IO) ||
+        generation != x86_engine.cache->generation || hflags != cpu->hflags) {
+        if (!(cpu->hflags & HF_CS64)) {
+            cpu->st.rip = (uint32_t)cpu->st.rip;
+        }
+        return go_on(cpu);
+    }
+    softmmu_set_mode(cpu);
+    flags_to_env(cpu);
+    fpu_load(cpu);
+    return 0;
+}
+
+/* ---- slow memory accesses ---- */
+
+/* The instruction at RIP by its reference function, then on. */
+static uint64_t punt(X86Cpu *cpu)
+{
+    X86Insn in;
+
+    x86_env(cpu)->punts++;
+    cpu->end_block = 0;
+    x86_engine_decode(cpu, &in);
+    x86_exec_insn(cpu, &in);
+    cpu->st.rip = cpu->next_rip;
+    return go_on(cpu);
+}
+
+static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
+{
+    TcgEnv *env = x86_env(cpu);
+    unsigned size = kind & MEM_SIZE, in_page = TLB_PAGE - (lin & (TLB_PAGE - 1));
+    bool write = kind & MEM_WRITE;
+    SoftmmuRef ref, ref2;
+
+    env->site = ret;
+    env->ret = 0;
+    if ((uint64_t)((int64_t)(lin << 16) >> 16) == lin) {
+        if (in_page >= size) {
+            softmmu_translate(cpu, lin, write ? X86_WRITE : X86_READ, cpu->mmu_idx, &ref);
+            if (ref.host && !(write && (ref.watched || ref.readonly))) {
+                env->site = 0;
+                return (uint64_t)ref.host;
+            }
+        } else if (!write && size <= sizeof(env->bounce)) {
+            env->slow_cross++;
+            softmmu_translate(cpu, lin, X86_READ, cpu->mmu_idx, &ref);
+            softmmu_translate(cpu, lin + in_page, X86_READ, cpu->mmu_idx, &ref2);
+            if (ref.host && ref2.host) {
+                leaf_copy(env->bounce, ref.host, in_page);
+                leaf_copy(env->bounce + in_page, ref2.host, size - in_page);
+                env->site = 0;
+                return (uint64_t)env->bounce;
+            }
+        }
+    }
+    set_state_at(cpu, site_body(cpu, ret));
+    env->site = 0;
+    env->ret = punt(cpu);
+    return 0;
+}
+
+/* ---- entry from the loop ---- */
+
+void x86_native_run(X86Cpu *cpu, Tb *tb)
+{
+    void (*enter)(void *, void *) = (void (*)(void *, void *))(codebuf_rx(cpu) +
+                                                              x86_thunks.enter);
+    x86_env(cpu)->site = 0;
+    uint64_t host = enter_block(cpu, tb);
+    softmmu_jmp_check_mode(cpu, cpu->hflags & X86_KEY_MASK);
+    enter(NULL, (void *)host);
+    flags_from_env(cpu);
+}
+
+void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t mask)
+{
+    xsave_mask = mask;
+    env->thunk[TCG_FN_MEM] = (void *)native_mem;
+    env->thunk[TCG_FN_EXEC] = (void *)native_exec;
+    env->thunk[TCG_FN_DISPATCH] = (void *)native_dispatch;
+    env->thunk[TCG_FN_CHAIN] = (void *)native_chain;
+    env->thunk[TCG_FN_ABORT] = (void *)native_abort;
+    env->jmp_miss = codebuf_rx(cpu) + x86_thunks.miss;
+}
+
+#else /* no native back end */
+
+void x86_fpu_sync(X86Cpu *cpu) {}
+void x86_native_recover(X86Cpu *cpu) {}
+void x86_native_run(X86Cpu *cpu, Tb *tb) {}
+
+#endif
+
+uint64_t x86_heavy(X86Cpu *cpu, uint64_t (*fn)(X86Cpu *, void *), void *arg)
+{
+    if (cpu->fpu_live) {
+        x86_env(cpu)->heavy++;
+        x86_fpu_sync(cpu);
+    }
+    return fn(cpu, arg);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Entry to and exit from generated code; the guest's vector state in host registers. */
+#ifndef TARGET_X86_NATIVE_H
+#define TARGET_X86_NATIVE_H
+
+#include "target-x86/engine.h"
+#include "target-x86/insn.h"
+
+/* Runs native blocks from tb on until something needs the loop. Leaf. */
+void x86_native_run(X86Cpu *cpu, Tb *tb);
+
+/* Leaf helpers of the loop used by generated code's C functions. */
+bool x86_engine_attention(X86Cpu *cpu);
+Tb *x86_engine_find(X86Cpu *cpu, bool build);
+
+/* Decodes the instruction at RIP (fetch faults raise). */
+void x86_engine_decode(X86Cpu *cpu, X86Insn *in);
+/* After a fault: completes RIP and flags if a slow path of generated code was left. */
+void x86_native_recover(X86Cpu *cpu);
+void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t xsave_mask);
+/* Host signal on the vCPU's thread (native_signal.c). */
+bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext);
+/* Can the host execute instructions of this feature natively? host.c */
+bool x86_host_has(unsigned feature);
+uint32_t x86_host_xsave_mask(void);
+
+#endif

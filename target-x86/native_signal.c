@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Host signals that hit generated code. Faults (SIGSEGV, SIGFPE, ...) mean that the
+ * reference function of the instruction must decide; a kick (SIGUSR1) means leave at the
+ * next guest instruction boundary, reached by single-stepping the host (SIGTRAP) through
+ * the few host instructions in between. Runs in signal context: touches only this vCPU's
+ * state and the ucontext.
+ */
+#include "target-x86/native.h"
+
+#if defined(__x86_64__)
+#include <signal.h>
+#include <ucontext.h>
+#include "target-x86/softmmu.h"
+#include "target-x86/template.h"
+#include "tcg/codebuf.h"
+
+static const uint8_t greg[16] = {
+    [R_AX] = REG_RAX, [R_CX] = REG_RCX, [R_DX] = REG_RDX, [R_BX] = REG_RBX, [R_SP] = REG_R15,
+    [R_BP] = REG_RBP, [R_SI] = REG_RSI, [R_DI] = REG_RDI, [R_8] = REG_R8,   [R_9] = REG_R9,
+    [R_12] = REG_R12, [R_13] = REG_R13, [R_14] = REG_R14,
+};
+
+/* Takes the state of guest instruction i of tb out of the host registers and makes the
+ * thread leave generated code. */
+static void leave_at(X86Cpu *cpu, const Tb *tb, unsigned i, ucontext_t *uc, bool boundary)
+{
+    TcgEnv *env = x86_env(cpu);
+    greg_t *g = uc->uc_mcontext.gregs;
+    const TbInsn *m = &tb->map[i];
+
+    for (unsigned r = 0; r < 16; r++) {
+        if (!reg_in_env(r)) {
+            cpu->st.gpr[r] = g[greg[r]];
+        }
+    }
+    if (!(m->flags_in_env & (boundary ? TBI_START_ENV : TBI_OP_ENV))) {
+        env->cc = (g[REG_EFL] & 0xff) << 8 | (g[REG_EFL] >> 11 & 1);
+    }
+    cpu->st.rip = env->vbase + tb->region_off + m->guest;
+    env->punt = !boundary;
+    env->stepping = 0;
+    g[REG_EFL] &= ~(greg_t)FL_TF;
+    g[REG_RSP] = env->host_rsp;
+    g[REG_RIP] = (greg_t)(codebuf_rx(cpu) + x86_thunks.leave);
+}
+
+static unsigned insn_at(const Tb *tb, uint32_t off)
+{
+    unsigned i = 0;
+    while (i + 1 < tb->ninsns && tb->code_off + tb->map[i + 1].host <= off) {
+        i++;
+    }
+    return i;
+}
+
+bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext)
+{
+    TcgEnv *env = x86_env(cpu);
+    ucontext_t *uc = ucontext;
+    greg_t *g = uc->uc_mcontext.gregs;
+
+    if (!x86_engine.native) {
+        return sig == SIGUSR1;
+    }
+    uint64_t off = g[REG_RIP] - (uint64_t)codebuf_rx(cpu);
+    bool in_code = off < x86_engine.cache->code->size;
+    const Tb *tb = in_code ? tb_by_code(x86_engine.cache, off) : NULL;
+
+    if (sig == SIGUSR1 || sig == SIGTRAP) {
+        if (sig == SIGTRAP && !env->stepping) {
+            return false;
+        }
+        if (!in_code) { /* C code looks at exit_request before it comes back */
+            g[REG_EFL] &= ~(greg_t)FL_TF;
+            env->stepping = 0;
+            return true;
+        }
+        env->kicks += sig == SIGUSR1;
+        if (tb) {
+            unsigned i = insn_at(tb, off);
+            if (off == tb->code_off + tb->map[i].host) {
+                leave_at(cpu, tb, i, uc, true);
+                return true;
+            }
+        }
+        env->stepping = 1;
+        g[REG_EFL] |= FL_TF;
+        return true;
+    }
+    if (!tb) {
+        return false;
+    }
+    leave_at(cpu, tb, insn_at(tb, off), uc, false);
+    return true;
+}
+
+#else
+bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext) { return false; }
+#endif

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tier 1, the driver: flag liveness, entries, re-emission of plain rows, calls of
+ * reference functions, side tables. Memory and address lowering are in template_mem.c,
+ * control flow and stack in template_flow.c.
+ *
+ * Precise state: an instruction changes no guest register or memory before its last access
+ * that can fault, so at every slow path and host fault the state is that of the
+ * instruction's start (the scratch registers hold nothing across instructions).
+ */
+#include "target-x86/template.h"
+#include <string.h>
+#include "hw/core/nondet.h"
+#include "target-x86/native.h"
+#include "tcg/codebuf.h"
+#include "util/disas.h"
+#include "util/log.h"
+
+bool x86_template_accepts(uint32_t mode)
+{
+    return mode & HF_CS64 && !(mode & HF_AC);
+}
+
+int32_t tmpl_env_off(size_t field)
+{
+    return (int32_t)(ALIGN_UP(sizeof(X86Cpu), 64) + field);
+}
+
+void tmpl_get(Tmpl *t, int h, unsigned g)
+{
+    if (reg_in_env(g)) {
+        enc_load(&t->e, h, rm_env(ENV_GPR(g)));
+    } else if (host_reg(g) != h) {
+        enc_mov_rr(&t->e, h, host_reg(g));
+    }
+}
+
+void tmpl_put(Tmpl *t, unsigned g, int h)
+{
+    if (reg_in_env(g)) {
+        enc_store(&t->e, rm_env(ENV_GPR(g)), h);
+    } else if (host_reg(g) != h) {
+        enc_mov_rr(&t->e, host_reg(g), h);
+    }
+}
+
+/* mov r10,rax; lahf; seto al; mov [cc],ax; mov rax,r10 */
+static void emit_save(Enc *e)
+{
+    static const Op seto = { .map = 1, .opcode = 0x90 };
+    static const Op store16 = { .prefix = 0x66, .opcode = 0x89 };
+
+    enc_mov_rr(e, S2, H_RAX);
+    enc_u8(e, 0x9f);
+    enc_op(e, &seto, 0, rm_reg(H_RAX));
+    enc_op(e, &store16, H_RAX, rm_env(ENV_F(cc)));
+    enc_mov_rr(e, H_RAX, S2);
+}
+
+/* mov r10,rax; mov eax,[cc]; add al,127; sahf; mov rax,r10 */
+static void emit_restore(Enc *e)
+{
+    enc_mov_rr(e, S2, H_RAX);
+    enc_load32(e, H_RAX, rm_env(ENV_F(cc)));
+    enc_u8(e, 0x04);
+    enc_u8(e, 0x7f);
+    enc_u8(e, 0x9e);
+    enc_mov_rr(e, H_RAX, S2);
+}
+
+void tmpl_save_flags(Tmpl *t)
+{
+    if (!t->in_env) {
+        emit_save(&t->e);
+        t->in_env = true;
+    }
+}
+
+void tmpl_restore_flags(Tmpl *t)
+{
+    if (t->in_env) {
+        emit_restore(&t->e);
+        t->in_env = false;
+    }
+}
+
+void tmpl_before_check(Tmpl *t, const X86Insn *in)
+{
+    if (t->live[t->i]) {
+        tmpl_save_flags(t);
+    }
+}
+
+/* ---- liveness ---- */
+
+static void liveness(Tmpl *t)
+{
+    uint8_t live = FLP_ALL;
+
+    t->live[t->tb->ninsns] = FLP_ALL;
+    for (int i = t->tb->ninsns - 1; i >= 0; i--) {
+        const X86Row *row = t->insns[i].row;
+        if (row->flags & RF_PLAIN || row->flags & RF_STACK || row->flags & RF_BRANCH) {
+            live = (live & ~flp(row->fl_def | row->fl_undef)) | flp(row->fl_use);
+        } else {
+            live = FLP_ALL; /* a reference function sees exact flags */
+        }
+        if (x86_engine.exact_flags) {
+            live = FLP_ALL;
+        }
+        t->live[i] = live;
+    }
+}
+
+/* ---- reference functions ---- */
+
+void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
+{
+    ExecSite *site = tb_alloc(t->cache, sizeof(*site));
+
+    if (!site) {
+        t->failed = true;
+        return;
+    }
+    site->insn = *in;
+    site->region_off = t->off;
+    tmpl_save_flags(t);
+    enc_mov_ri(&t->e, S2, (uint64_t)site);
+    uint32_t at = t->e.off;
+    enc_u8(&t->e, 0xe8);
+    enc_u32(&t->e, 0);
+    enc_patch(&t->e, at + 1, x86_thunks.exec);
+    if (last) {
+        t->ended = true; /* the thunk never comes back from a block's last one */
+    }
+}
+
+/* ---- plain rows ---- */
+
+typedef struct Sub {
+    unsigned g;      /* guest register */
+    int h;           /* scratch that stands for it */
+    bool load, store;
+} Sub;
+
+static bool writes(const X86Insn *in, unsigned n)
+{
+    return in->row->w[n] == ROLE_W || in->row->w[n] == ROLE_RW;
+}
+
+/* Host register of operand n; memory-resident guest registers get a scratch. -1: none
+ * left. */
+static int map_opnd(const X86Insn *in, unsigned n, Sub *sub, unsigned *nsub)
+{
+    const X86Opnd *o = &in->op[n];
+
+    if (!reg_in_env(o->reg)) {
+        return host_reg(o->reg);
+    }
+    unsigned k = 0;
+    while (k < *nsub && sub[k].g != o->reg) {
+        k++;
+    }
+    if (k == *nsub) {
+        if (k == (in->is_mem ? 1 : 2)) {
+            return -1;
+        }
+        sub[k] = (Sub){ .g = o->reg, .h = k ? S1 : S2 };
+        ++*nsub;
+    }
+    sub[k].load |= !(in->row->w[n] == ROLE_W && o->size >= 4);
+    sub[k].store |= writes(in, n);
+    return sub[k].h;
+}
+
+static uint8_t legacy_prefix(const X86Insn *in, uint8_t *second)
+{
+    *second = in->lock ? 0xf0 : 0;
+    if (in->row->pp == PP_66) {
+        return 0x66;
+    }
+    if (in->row->pp == PP_F3 || in->row->pp == PP_F2) {
+        if (in->opsize_prefix) {
+            *second = 0x66;
+        }
+        return in->row->pp == PP_F3 ? 0xf3 : 0xf2;
+    }
+    return in->opsize_prefix ? 0x66 : 0;
+}
+
+/* Emits a RF_PLAIN instruction. False: not possible here (nothing was emitted). */
+static bool plain(Tmpl *t, const X86Insn *in)
+{
+    const X86Row *row = in->row;
+    Sub sub[2] = { 0 };
+    unsigned nsub = 0;
+    int reg = in->has_modrm ? in->reg & 7 : 0, vvvv = in->vvvv, opc_reg = -1;
+    Rm rm = rm_reg(in->has_modrm ? in->rm & 7 : 0);
+    bool high = false, low8 = false;
+    unsigned mem_size = 0;
+    bool mem_write = false;
+
+    for (unsigned n = 0; n < in->nops; n++) {
+        const X86Opnd *o = &in->op[n];
+        unsigned method = row->ops[n] >> 8;
+        switch (o->kind) {
+        case OPND_GPR: {
+            int h = map_opnd(in, n, sub, &nsub);
+            if (h < 0) {
+                return false;
+            }
+            low8 |= o->size == 1 && h >= 4 && h < 8;
+            if (method == OM_G) {
+                reg = h;
+            } else if (method == OM_E || method == OM_R) {
+                rm.base = h;
+            } else if (method == OM_B) {
+                vvvv = h;
+            } else if (method == OM_Z) {
+                opc_reg = h;
+            } else if (method == OM_REG) {
+                if (h != (int)o->reg) {
+                    return false;
+                }
+            } else {
+                return false;
+            }
+            break;
+        }
+        case OPND_GPR8H:
+            high = true;
+            if (method == OM_G) {
+                reg = o->reg + 4;
+            } else if (method == OM_E) {
+                rm.base = o->reg + 4;
+            } else {
+                opc_reg = o->reg + 4;
+            }
+            break;
+        case OPND_MEM:
+            mem_size = o->size;
+            mem_write |= writes(in, n);
+            if (method == OM_O || method == OM_X || method == OM_Y) {
+                return false;
+            }
+            break;
+        case OPND_XMM:
+        case OPND_MMX:
+            if (method == OM_V || method == OM_P) {
+                reg = o->reg;
+            } else if (method == OM_W || method == OM_U || method == OM_Q || method == OM_N) {
+                rm.base = o->reg;
+            } else if (method == OM_H) {
+                vvvv = o->reg;
+            }
+            break;
+        case OPND_SEG:
+        case OPND_CR:
+        case OPND_DR:
+        case OPND_FAR:
+        case OPND_REL:
+            return false;
+        default:
+            break; /* immediates, ST */
+        }
+    }
+    if (row->enc == ENC_EVEX || (high && (low8 || in->is_mem || reg > 7 || rm.base > 7))) {
+        return false;
+    }
+    if (in->is_mem && !mem_size) {
+        return false;
+    }
+
+    uint8_t use = flp(row->fl_use), def = flp(row->fl_def | row->fl_undef);
+    uint8_t live_after = t->live[t->i + 1];
+    bool need_host = use || (def && live_after & ~def);
+
+    if (in->is_mem) {
+        tmpl_before_check(t, in);
+        if (!tmpl_addr(t, in, true)) {
+            return false;
+        }
+        tmpl_check(t, mem_size | (mem_write ? MEM_WRITE : 0));
+        rm = rm_mem(S1, 0);
+    }
+    bool was_env = t->in_env;
+    if (need_host) {
+        tmpl_restore_flags(t);
+    }
+    if (was_env) {
+        t->tb->map[t->i].flags_in_env |= TBI_OP_ENV;
+    }
+    for (unsigned k = 0; k < nsub; k++) {
+        if (sub[k].load) {
+            enc_load(&t->e, sub[k].h, rm_env(ENV_GPR(sub[k].g)));
+        }
+    }
+    Op op = {
+        .map = row->map, .opcode = in->opcode, .w = in->rex >> 3 & 1, .force_rex = low8,
+        .imm_len = in->imm_len, .vex = row->enc == ENC_VEX, .vvvv = vvvv, .l = in->vl == 32,
+    };
+    if (op.vex) {
+        static const uint8_t pps[] = { 0, 0, 0x66, 0xf3, 0xf2 };
+        op.prefix = pps[row->pp];
+    } else {
+        op.prefix = legacy_prefix(in, &op.prefix2);
+    }
+    if (in->has_modrm) {
+        enc_op(&t->e, &op, reg, rm);
+    } else { /* register in the opcode, or fixed operands */
+        if (op.prefix2) {
+            enc_u8(&t->e, op.prefix2);
+        }
+        if (op.prefix) {
+            enc_u8(&t->e, op.prefix);
+        }
+        unsigned rex = op.w << 3 | (opc_reg > 7);
+        if (rex || low8) {
+            enc_u8(&t->e, 0x40 | rex);
+        }
+        for (unsigned m = 0; op.map && m < 1; m++) {
+            enc_u8(&t->e, 0x0f);
+        }
+        enc_u8(&t->e, opc_reg >= 0 ? (in->opcode & 0xf8) | (opc_reg & 7) : in->opcode);
+    }
+    for (unsigned k = 0; k < in->imm_len; k++) {
+        enc_u8(&t->e, in->bytes[in->imm_off + k]);
+    }
+    for (unsigned k = 0; k < nsub; k++) {
+        if (sub[k].store) {
+            enc_store(&t->e, rm_env(ENV_GPR(sub[k].g)), sub[k].h);
+        }
+    }
+    if (def) {
+        t->in_env = false;
+    }
+    return true;
+}
+
+/* Does the host execute this row as the guest's CPU model says? */
+static bool host_can(const X86Insn *in)
+{
+    return x86_host_has(in->row->feat);
+}
+
+/* In this mode, does the row execute without a generic fault? */
+static bool mode_allows(uint32_t mode, const X86Row *row)
+{
+    if (row->flags & RF_SSE && (mode & (HF_EM | HF_TS) || !(mode & HF_OSFXSR))) {
+        return false;
+    }
+    if (row->flags & RF_AVX && (mode & HF_TS || !(mode & HF_AVX))) {
+        return false;
+    }
+    if (row->flags & (RF_FPU | RF_MMX) && mode & (HF_EM | HF_TS)) {
+        return false;
+    }
+    if (row->flags & RF_WAIT && mode & HF_MP && mode & HF_TS) {
+        return false;
+    }
+    return true;
+}
+
+static bool one(Tmpl *t, const X86Insn *in)
+{
+    const X86Row *row = in->row;
+    uint32_t at = t->e.off;
+    unsigned nslow = t->nslow;
+    bool in_env = t->in_env;
+
+    if (tmpl_flow(t, in)) {
+        return true;
+    }
+    if (row->flags & RF_PLAIN && !(row->flags & (RF_CPL0 | RF_IO | RF_END)) &&
+        mode_allows(t->tb->mode, row) && host_can(in) && plain(t, in)) {
+        return true;
+    }
+    t->e.off = at; /* forget a half-done attempt */
+    t->nslow = nslow;
+    t->in_env = in_env;
+    t->tb->map[t->i].flags_in_env = in_env ? TBI_START_ENV | TBI_OP_ENV : 0;
+    tmpl_call_exec(t, in, t->i + 1u == t->tb->ninsns);
+    return true;
+}
+
+/* ---- entries and stubs ---- */
+
+static void entries(Tmpl *t)
+{
+    Tb *tb = t->tb;
+    Enc *e = &t->e;
+    bool dead = !t->live[0];
+
+    /* through the hash: r11 = guest PC, r10 = entry, flags in env */
+    tb->entry_ind = e->off;
+    enc_alu_rm(e, ALU_CMP, S1, rm_mem(S2, offsetof(JmpEntry, pc)));
+    uint32_t miss = enc_jcc(e, CC_NE);
+    enc_patch(e, miss, x86_thunks.miss);
+    enc_lea(e, S1, rm_mem(S1, -(int32_t)tb->region_off), true);
+    enc_store(e, rm_env(ENV_F(vbase)), S1);
+    tb->entry_e = e->off;
+    if (dead) {
+        enc_nop(e, 5);
+        t->in_env = false;
+    } else if (t->insns[0].row->fl_use && t->insns[0].row->flags & (RF_PLAIN | RF_BRANCH)) {
+        emit_restore(e);
+        t->in_env = false;
+    } else {
+        t->in_env = true;
+    }
+    if (!t->in_env) {
+        tb->entry_h = e->off;
+    }
+}
+
+static void stubs(Tmpl *t)
+{
+    Tb *tb = t->tb;
+    Enc *e = &t->e;
+
+    if (!tb->entry_h) { /* body wants flags in env: store them first */
+        tb->entry_h = e->off;
+        emit_save(e);
+        enc_jmp_to(e, tb->entry_e);
+    }
+    for (unsigned i = 0; i < t->nslow; i++) {
+        SlowSite *s = &t->slow[i];
+        enc_patch(e, s->jcc, e->off);
+        enc_alu_rm(e, ALU_SUB, S1, rm_mem(S2, offsetof(TlbEntry, tag)));
+        enc_mov_ri(e, S2, s->kind);
+        uint32_t at = e->off;
+        enc_u8(e, 0xe8);
+        enc_u32(e, 0);
+        enc_patch(e, at + 1, x86_thunks.mem);
+        enc_jmp_to(e, s->back);
+    }
+    for (unsigned i = 0; i < t->nexits; i++) {
+        TbExit *x = &tb->exit[t->exits[i].n];
+        x->stub_off = e->off;
+        enc_patch(e, x->jmp_off, e->off);
+        enc_mov_ri(e, S2, (uint64_t)x);
+        enc_jmp_to(e, x->flags_in_env ? x86_thunks.chain_e : x86_thunks.chain_h);
+    }
+    /* where the entries lead once the block is dropped */
+    for (unsigned i = 0; i < 2; i++) {
+        tb->dead_off[i] = e->off;
+        enc_load(e, S1, rm_env(ENV_F(vbase)));
+        enc_lea(e, S1, rm_mem(S1, tb->region_off), true);
+        enc_jmp_to(e, i ? x86_thunks.dead_e : x86_thunks.dead_h);
+    }
+    tb->dead_off[2] = x86_thunks.miss;
+}
+
+static void log_host(const Tmpl *t)
+{
+    const Tb *tb = t->tb;
+    FILE *f = log_lock();
+    fprintf(f, "OUT: %u bytes for %u guest bytes at RAM %#llx\n", tb->code_end - tb->code_off,
+            tb->size, (unsigned long long)tb->key);
+    for (unsigned i = 0; i < tb->ninsns; i++) {
+        uint32_t from = tb->code_off + tb->map[i].host;
+        uint32_t to = i + 1 < tb->ninsns ? tb->code_off + tb->map[i + 1].host : tb->code_end;
+        fprintf(f, "  -- %s (+%#x)\n", t->insns[i].row->name, tb->map[i].guest);
+        disas(f, t->e.rw + from, to - from, from, 64);
+    }
+    fputc('\n', f);
+    log_unlock(f);
+}
+
+bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
+{
+    static __thread Tmpl tmpl;
+    Tmpl *t = &tmpl;
+    CodeBuf *code = c->code;
+    int64_t begun = nondet_host_ns();
+
+    memset(t, 0, offsetof(Tmpl, slow));
+    t->nexits = 0;
+    t->nslow = 0;
+    t->ended = false;
+    t->e = (Enc){ .rw = code->rw, .off = ALIGN_UP(code->used, 16), .end = code->size,
+                  .env_base = -(int64_t)CODE_ENV_SIZE };
+    t->cpu = cpu;
+    t->cache = c;
+    t->tb = tb;
+    t->insns = insns;
+    t->region = tb->large ? 2 * MiB : 4096;
+    tb->region_off = tb->key & (t->region - 1);
+    tb->map = tb_alloc(c, tb->ninsns * sizeof(TbInsn));
+    if (!tb->map || !enc_room(&t->e, 16 * KiB) || c->n_by_code >= c->max_by_code) {
+        return false;
+    }
+    liveness(t);
+    tb->code_off = t->e.off;
+    entries(t);
+    t->off = tb->region_off;
+    for (t->i = 0; t->i < tb->ninsns; t->i++) {
+        const X86Insn *in = &insns[t->i];
+        tb->map[t->i] = (TbInsn){ t->e.off - tb->code_off, t->off - tb->region_off,
+                                  t->in_env ? TBI_START_ENV | TBI_OP_ENV : 0 };
+        one(t, in);
+        if (t->in_env) {
+            tb->map[t->i].flags_in_env |= TBI_OP_ENV;
+        }
+        t->off += in->len;
+        if (t->e.off - tb->code_off > 12 * KiB) { /* cannot happen with 64 instructions */
+            return false;
+        }
+    }
+    if (!t->ended) {
+        tmpl_exit_to(t, t->off);
+    }
+    tb->code_end = t->e.off;
+    uint32_t body_end = t->e.off;
+    stubs(t);
+    if (t->failed || t->e.full) {
+        tb->code_end = 0;
+        return false;
+    }
+    tb->code_end = t->e.off;
+    code->used = t->e.off;
+    c->native_insns += tb->ninsns;
+    c->native_bytes += t->e.off - tb->code_off;
+    c->build_ns += nondet_host_ns() - begun;
+    if (log_on(LOG_OUT_ASM) && log_in_filter(tb->key)) {
+        uint32_t end = tb->code_end;
+        tb->code_end = body_end;
+        log_host(t);
+        tb->code_end = end;
+    }
+    return true;
+}

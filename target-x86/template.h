@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tier 1: the template translator. Re-emits guest instructions as host instructions with
+ * registers and memory operands remapped; what it does not know it leaves to the reference
+ * function (a call). x86-64 hosts only; 64-bit guest code for now.
+ *
+ * Host registers (docs/ARCHITECTURE.md, "Registers"):
+ *   rax rcx rdx rbx rsi rdi rbp r8 r9 r12 r13 r14   the same guest register
+ *   r15                                            guest rsp
+ *   r10 r11                                        scratch
+ *   rsp                                            host stack
+ * Guest r10, r11 and r15 stay in X86State. Status flags are in the host's EFLAGS or, in
+ * LAHF form, in env->cc; the translator knows where at each instruction.
+ */
+#ifndef TARGET_X86_TEMPLATE_H
+#define TARGET_X86_TEMPLATE_H
+
+#include "target-x86/engine.h"
+#include "target-x86/insn.h"
+#include "tcg/x86/enc.h"
+
+/* Can blocks of this mode be translated? Others are interpreted. */
+bool x86_template_accepts(uint32_t mode);
+/* Emits tb's host code and side tables. False: the cache is full. Lock held. */
+bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns);
+
+/* An instruction left to its reference function. */
+typedef struct ExecSite {
+    X86Insn insn;
+    uint32_t region_off;  /* of the instruction from vbase */
+} ExecSite;
+
+/* --- shared by template*.c --- */
+enum { S1 = H_R11, S2 = H_R10, GSP = H_R15 };
+
+/* bits of TbInsn.flags_in_env */
+enum { TBI_START_ENV = 1, TBI_OP_ENV = 2 };
+
+enum { MAX_SLOW = TB_MAX_INSNS * 3, MAX_STUBS = TB_MAX_INSNS };
+
+typedef struct SlowSite {
+    uint32_t jcc;     /* rel32 of the branch to it */
+    uint32_t back;    /* where it returns to */
+    uint16_t kind;    /* MEM_* */
+} SlowSite;
+
+enum { MEM_SIZE = 0xff, MEM_WRITE = 0x100 };
+
+typedef struct Tmpl {
+    Enc e;
+    X86Cpu *cpu;
+    TbCache *cache;
+    Tb *tb;
+    const X86Insn *insns;
+    unsigned i;               /* current instruction */
+    uint32_t off;             /* its region offset */
+    uint32_t region;          /* size of the code region (4 KiB or 2 MiB) */
+    bool in_env;              /* flags are in env->cc (else EFLAGS) */
+    bool failed;              /* arena full */
+    uint8_t live[TB_MAX_INSNS + 1]; /* status flags live before each (packed, FLP_*) */
+    SlowSite slow[MAX_SLOW];
+    unsigned nslow;
+    struct {
+        uint32_t jmp;         /* rel32 */
+        uint8_t n;            /* exit number */
+    } exits[TB_MAX_EXITS];
+    unsigned nexits;
+    bool ended;               /* control flow has been emitted */
+} Tmpl;
+
+/* packed status flags: C P A Z S O in bits 0..5 */
+static inline uint8_t flp(uint32_t fl)
+{
+    return (fl & 1) | (fl >> 1 & 2) | (fl >> 2 & 4) | (fl >> 3 & 8) | (fl >> 3 & 16) |
+           (fl >> 6 & 32);
+}
+#define FLP_ALL 0x3f
+
+static inline bool reg_in_env(unsigned g) { return g == R_10 || g == R_11 || g == R_15; }
+static inline int host_reg(unsigned g) { return g == R_SP ? GSP : (int)g; }
+#define ENV_GPR(g) ((int32_t)(offsetof(X86State, gpr) + 8 * (g)))
+int32_t tmpl_env_off(size_t field);  /* of a TcgEnv field in the env area */
+#define ENV_F(f) tmpl_env_off(offsetof(TcgEnv, f))
+
+/* value of guest register g into host register h */
+void tmpl_get(Tmpl *t, int h, unsigned g);
+void tmpl_put(Tmpl *t, unsigned g, int h);
+/* flags */
+void tmpl_save_flags(Tmpl *t);     /* to env, if they are in EFLAGS */
+void tmpl_restore_flags(Tmpl *t);  /* to EFLAGS, if they are in env */
+/* linear address of the memory operand into S1 (segment base added); false: too odd */
+bool tmpl_addr(Tmpl *t, const X86Insn *in, bool with_segment);
+/* S1 = linear address -> S1 = host address; clobbers S2 and EFLAGS. kind = size|MEM_* */
+void tmpl_check(Tmpl *t, unsigned kind);
+/* flags bookkeeping before a check: saves them if they are live */
+void tmpl_before_check(Tmpl *t, const X86Insn *in);
+/* control flow and stack; false: not known here */
+bool tmpl_flow(Tmpl *t, const X86Insn *in);
+void tmpl_jump_pc(Tmpl *t);                     /* to guest PC in S1 */
+void tmpl_exit_to(Tmpl *t, int64_t target_off); /* unconditional, to a region offset */
+void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last);
+
+/* thunks.c: code at the start of the buffer, offsets */
+typedef struct Thunks {
+    uint32_t enter, leave, mem, exec, miss, chain_h, chain_e, dead_h, dead_e;
+} Thunks;
+extern Thunks x86_thunks;
+void x86_thunks_emit(Enc *e);
+
+#endif

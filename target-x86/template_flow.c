@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Control flow and stack instructions of 64-bit code, and the few others that are neither
+ * plain nor worth a call: LEA, NOPs.
+ *
+ * A jump inside the code region (page, or 2 MiB page) is a patchable direct jump; all
+ * others go through the indirect-branch hash, whose entry is checked by the target.
+ */
+#include "target-x86/template.h"
+
+/* ---- jumps ---- */
+
+/*     mov r10d, r11d; and r10d, mask; shl r10d, 4; add r10, [env.jmp]; jmp [r10+8] */
+void tmpl_jump_pc(Tmpl *t)
+{
+    Enc *e = &t->e;
+
+    /* flags must be in env: the caller saved them (needs r10, so before S1 is set is
+     * not required: emit_save only clobbers S2) */
+    tmpl_save_flags(t);
+    enc_mov_rr32(e, S2, S1);
+    enc_alu_ri(e, ALU_AND, S2, JMP_SIZE - 1, false);
+    enc_shift_ri(e, 4, S2, 4, false);
+    enc_alu_rm(e, ALU_ADD, S2, rm_env(ENV_F(jmp)));
+    enc_jmp_rm(e, rm_mem(S2, offsetof(JmpEntry, host)));
+    t->ended = true;
+}
+
+static bool in_region(const Tmpl *t, int64_t off)
+{
+    return off >= 0 && off < t->region;
+}
+
+static void new_exit(Tmpl *t, uint32_t jmp_off, int64_t target)
+{
+    unsigned n = t->nexits;
+    TbExit *x = &t->tb->exit[n];
+
+    *x = (TbExit){ .tb = t->tb, .jmp_off = jmp_off, .target = target,
+                   .flags_in_env = t->in_env };
+    t->exits[n].n = n;
+    t->nexits++;
+}
+
+static void jump_far(Tmpl *t, int64_t off)
+{
+    enc_load(&t->e, S1, rm_env(ENV_F(vbase)));
+    enc_lea(&t->e, S1, rm_mem(S1, off), true);
+    tmpl_jump_pc(t);
+}
+
+void tmpl_exit_to(Tmpl *t, int64_t off)
+{
+    if (in_region(t, off)) {
+        enc_align_rel32(&t->e, 1);
+        new_exit(t, enc_jmp(&t->e), off);
+        t->ended = true;
+    } else {
+        jump_far(t, off);
+    }
+}
+
+static void jcc(Tmpl *t, int cc, int64_t taken)
+{
+    Enc *e = &t->e;
+    int64_t next = (int64_t)t->off + t->insns[t->i].len;
+
+    tmpl_restore_flags(t);
+    if (in_region(t, taken)) {
+        enc_align_rel32(e, 2);
+        new_exit(t, enc_jcc(e, cc), taken);
+        tmpl_exit_to(t, next);
+        return;
+    }
+    uint32_t skip = enc_jcc(e, cc ^ 1);
+    jump_far(t, taken);
+    enc_patch(e, skip, e->off);
+    t->in_env = false;
+    tmpl_exit_to(t, next);
+}
+
+/* ---- stack ---- */
+
+/* r11 = host address of [rsp + disp] */
+static void stack_check(Tmpl *t, int disp, unsigned kind)
+{
+    tmpl_before_check(t, &t->insns[t->i]);
+    enc_lea(&t->e, S1, rm_mem(GSP, disp), true);
+    tmpl_check(t, kind);
+}
+
+static void move_sp(Tmpl *t, int by)
+{
+    enc_lea(&t->e, GSP, rm_mem(GSP, by), true);
+}
+
+static void push_reg(Tmpl *t, unsigned g)
+{
+    int h = host_reg(g);
+
+    stack_check(t, -8, 8 | MEM_WRITE);
+    if (reg_in_env(g)) {
+        enc_load(&t->e, S2, rm_env(ENV_GPR(g)));
+        h = S2;
+    }
+    enc_store(&t->e, rm_mem(S1, 0), h);
+    move_sp(t, -8);
+}
+
+static void pop_reg(Tmpl *t, unsigned g)
+{
+    stack_check(t, 0, 8);
+    if (reg_in_env(g)) {
+        enc_load(&t->e, S2, rm_mem(S1, 0));
+        enc_store(&t->e, rm_env(ENV_GPR(g)), S2);
+    } else {
+        enc_load(&t->e, host_reg(g), rm_mem(S1, 0));
+    }
+    move_sp(t, 8);
+}
+
+static void push_imm(Tmpl *t, int32_t imm)
+{
+    Op op = { .opcode = 0xc7, .w = true, .imm_len = 4 };
+
+    stack_check(t, -8, 8 | MEM_WRITE);
+    enc_op(&t->e, &op, 0, rm_mem(S1, 0));
+    enc_u32(&t->e, imm);
+    move_sp(t, -8);
+}
+
+/* Stores the return address; leaves S1, S2 free. */
+static void push_return(Tmpl *t, const X86Insn *in)
+{
+    stack_check(t, -8, 8 | MEM_WRITE);
+    enc_load(&t->e, S2, rm_env(ENV_F(vbase)));
+    enc_lea(&t->e, S2, rm_mem(S2, t->off + in->len), true);
+    enc_store(&t->e, rm_mem(S1, 0), S2);
+    move_sp(t, -8);
+}
+
+static void ret(Tmpl *t, unsigned extra)
+{
+    stack_check(t, 0, 8);
+    enc_load(&t->e, S1, rm_mem(S1, 0));
+    move_sp(t, 8 + extra);
+    tmpl_jump_pc(t);
+}
+
+/* The operand of an indirect jump or call into S1. Memory forms are read here. */
+static bool indirect_target(Tmpl *t, const X86Insn *in)
+{
+    if (!in->is_mem) {
+        tmpl_get(t, S1, in->op[0].reg);
+        return true;
+    }
+    tmpl_before_check(t, in);
+    if (!tmpl_addr(t, in, true)) {
+        return false;
+    }
+    tmpl_check(t, 8);
+    enc_load(&t->e, S1, rm_mem(S1, 0));
+    return true;
+}
+
+/* CALL r/m64: the target is read first, then the return address pushed; a register
+ * target needs no scratch until the push is done, a memory one is kept in env. */
+static bool call_indirect(Tmpl *t, const X86Insn *in)
+{
+    if (!in->is_mem) {
+        if (in->op[0].reg == R_SP) {
+            return false;
+        }
+        push_return(t, in);
+        tmpl_get(t, S1, in->op[0].reg);
+        tmpl_jump_pc(t);
+        return true;
+    }
+    if (!indirect_target(t, in)) {
+        return false;
+    }
+    enc_store(&t->e, rm_env(ENV_F(scratch)), S1);
+    push_return(t, in);
+    enc_load(&t->e, S1, rm_env(ENV_F(scratch)));
+    tmpl_jump_pc(t);
+    return true;
+}
+
+static bool lea(Tmpl *t, const X86Insn *in)
+{
+    unsigned g = in->op[0].reg;
+
+    if (in->opsize == 2 || !tmpl_addr(t, in, false)) {
+        return false;
+    }
+    if (in->opsize == 4) {
+        enc_mov_rr32(&t->e, S1, S1);
+    }
+    tmpl_put(t, g, S1);
+    return true;
+}
+
+/* lea r,[base+index*s+disp] with resident registers: one host instruction */
+static bool lea_direct(Tmpl *t, const X86Insn *in)
+{
+    unsigned g = in->op[0].reg;
+
+    if (in->base == 16 || reg_in_env(g) || in->adsize != 8 || in->opsize == 2 ||
+        (in->base >= 0 && reg_in_env(in->base)) ||
+        (in->index >= 0 && reg_in_env(in->index)) || in->disp != (int32_t)in->disp) {
+        return false;
+    }
+    Rm m = { RM_MEM, in->base < 0 ? -1 : host_reg(in->base),
+             in->index < 0 ? -1 : host_reg(in->index), in->scale, in->disp };
+    enc_lea(&t->e, host_reg(g), m, in->opsize == 8);
+    return true;
+}
+
+static bool leave(Tmpl *t)
+{
+    tmpl_before_check(t, &t->insns[t->i]);
+    enc_mov_rr(&t->e, S1, H_RBP);
+    tmpl_check(t, 8);
+    enc_load(&t->e, S2, rm_mem(S1, 0));
+    enc_lea(&t->e, GSP, rm_mem(H_RBP, 8), true);
+    enc_mov_rr(&t->e, H_RBP, S2);
+    return true;
+}
+
+static bool one_byte(Tmpl *t, const X86Insn *in)
+{
+    uint8_t op = in->opcode;
+    int64_t next = (int64_t)t->off + in->len;
+
+    if (op >= 0x50 && op <= 0x57 && in->opsize == 8) {
+        if (in->op[0].reg == R_SP) {
+            return false;
+        }
+        push_reg(t, in->op[0].reg);
+        return true;
+    }
+    if (op >= 0x58 && op <= 0x5f && in->opsize == 8) {
+        if (in->op[0].reg == R_SP) {
+            return false;
+        }
+        pop_reg(t, in->op[0].reg);
+        return true;
+    }
+    if (op >= 0x70 && op <= 0x7f) {
+        jcc(t, op & 15, next + (int64_t)in->imm);
+        return true;
+    }
+    switch (op) {
+    case 0x68:
+    case 0x6a:
+        if (in->opsize != 8) {
+            return false;
+        }
+        push_imm(t, in->imm);
+        return true;
+    case 0x8d:
+        return lea_direct(t, in) || lea(t, in);
+    case 0x90:
+        if (in->rex & 1 || in->rep == 0xf3) {
+            return false;
+        }
+        return true;
+    case 0xc2:
+        ret(t, in->imm & 0xffff);
+        return true;
+    case 0xc3:
+        ret(t, 0);
+        return true;
+    case 0xc9:
+        return in->opsize == 8 && leave(t);
+    case 0xe8:
+        push_return(t, in);
+        tmpl_exit_to(t, next + (int64_t)in->imm);
+        return true;
+    case 0xe9:
+    case 0xeb:
+        tmpl_exit_to(t, next + (int64_t)in->imm);
+        return true;
+    case 0xff: {
+        unsigned ext = in->modrm >> 3 & 7;
+        if (ext == 2) {
+            return call_indirect(t, in);
+        }
+        if (ext == 4) {
+            if (!indirect_target(t, in)) {
+                return false;
+            }
+            tmpl_jump_pc(t);
+            return true;
+        }
+        if (ext == 6 && !in->is_mem && in->opsize == 8 && in->op[0].reg != R_SP) {
+            push_reg(t, in->op[0].reg);
+            return true;
+        }
+        return false;
+    }
+    default:
+        return false;
+    }
+}
+
+bool tmpl_flow(Tmpl *t, const X86Insn *in)
+{
+    const X86Row *row = in->row;
+
+    if (row->enc != ENC_LEGACY || in->lock) {
+        return false;
+    }
+    if (row->map == MAP_1) {
+        return one_byte(t, in);
+    }
+    if (row->map == MAP_0F) {
+        uint8_t op = in->opcode;
+        if ((op & 0xf0) == 0x80) {
+            jcc(t, op & 15, (int64_t)t->off + in->len + (int64_t)in->imm);
+            return true;
+        }
+        if (op >= 0x18 && op <= 0x1f && in->has_modrm) { /* hint NOPs, prefetches, ENDBR */
+            return true;
+        }
+        if (op == 0x0d) {
+            return true;
+        }
+        if ((op == 0xa3 || op == 0xab || op == 0xb3 || op == 0xbb) && in->is_mem) {
+            /* a bit string reaches beyond its operand */
+            tmpl_call_exec(t, in, t->i + 1u == t->tb->ninsns);
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Thunks: the few host sequences between generated code and C, emitted once at the start
+ * of the code buffer (so that they too reach env RIP-relative). Leaf C functions are
+ * called with the guest's vector state live in the host registers.
+ *
+ * Stack: generated code runs with rsp = host_rsp, 16-byte aligned.
+ */
+#include "target-x86/template.h"
+
+Thunks x86_thunks;
+
+static const uint8_t resident[] = { R_AX, R_CX, R_DX, R_BX, R_SP, R_BP, R_SI,
+                                    R_DI, R_8,  R_9,  R_12, R_13, R_14 };
+static const uint8_t caller_saved[] = { R_AX, R_CX, R_DX, R_SI, R_DI, R_8, R_9 };
+
+static void store_all(Enc *e)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(resident); i++) {
+        enc_store(e, rm_env(ENV_GPR(resident[i])), host_reg(resident[i]));
+    }
+}
+
+static void load_all(Enc *e)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(resident); i++) {
+        enc_load(e, host_reg(resident[i]), rm_env(ENV_GPR(resident[i])));
+    }
+}
+
+static void call_c(Enc *e, unsigned fn)
+{
+    enc_call_rm(e, rm_env(tmpl_env_off(offsetof(TcgEnv, thunk) + 8 * fn)));
+}
+
+static void test_exit(Enc *e, uint32_t to)
+{
+    enc_alu_mi32(e, ALU_CMP, rm_env(offsetof(X86Cpu, cpu) + offsetof(Cpu, exit_request)), 0);
+    uint32_t at = enc_jcc(e, CC_NE);
+    enc_patch(e, at, to);
+}
+
+/* rax = host address to go on at, all guest registers in env */
+static void go(Enc *e)
+{
+    enc_store(e, rm_env(ENV_F(scratch)), H_RAX);
+    test_exit(e, x86_thunks.leave);
+    load_all(e);
+    enc_jmp_rm(e, rm_env(ENV_F(scratch)));
+}
+
+static void save_flags(Enc *e)
+{
+    static const Op seto = { .map = 1, .opcode = 0x90 };
+    static const Op store16 = { .prefix = 0x66, .opcode = 0x89 };
+
+    enc_mov_rr(e, S2, H_RAX);
+    enc_u8(e, 0x9f);
+    enc_op(e, &seto, 0, rm_reg(H_RAX));
+    enc_op(e, &store16, H_RAX, rm_env(ENV_F(cc)));
+    enc_mov_rr(e, H_RAX, S2);
+}
+
+static void emit_mem(Enc *e)
+{
+    /* r11 = linear address, r10d = kind; returns r11 = host address */
+    x86_thunks.mem = e->off;
+    store_all(e);
+    enc_lea(e, H_RDI, rm_env(0), true);
+    enc_mov_rr(e, H_RSI, S1);
+    enc_mov_rr(e, H_RDX, S2);
+    enc_load(e, H_RCX, rm_mem(H_RSP, 0));
+    enc_alu_ri(e, ALU_SUB, H_RSP, 8, true);
+    call_c(e, TCG_FN_MEM);
+    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
+    enc_mov_rr(e, S1, H_RAX);
+    enc_load(e, H_RAX, rm_env(ENV_F(ret)));
+    enc_alu_ri(e, ALU_CMP, H_RAX, 0, true);
+    uint32_t redirect = enc_jcc(e, CC_NE);
+    enc_alu_mi32(e, ALU_CMP, rm_env(offsetof(X86Cpu, cpu) + offsetof(Cpu, exit_request)), 0);
+    uint32_t abort = enc_jcc(e, CC_NE);
+    for (unsigned i = 0; i < ARRAY_SIZE(caller_saved); i++) {
+        enc_load(e, host_reg(caller_saved[i]), rm_env(ENV_GPR(caller_saved[i])));
+    }
+    enc_ret(e);
+    enc_patch(e, redirect, e->off);
+    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
+    go(e);
+    enc_patch(e, abort, e->off); /* state of the instruction's start: C finds it */
+    enc_lea(e, H_RDI, rm_env(0), true);
+    enc_load(e, H_RSI, rm_mem(H_RSP, 0));
+    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
+    call_c(e, TCG_FN_ABORT);
+    enc_jmp_to(e, x86_thunks.leave);
+}
+
+static void emit_exec(Enc *e)
+{
+    /* r10 = ExecSite */
+    x86_thunks.exec = e->off;
+    store_all(e);
+    enc_lea(e, H_RDI, rm_env(0), true);
+    enc_mov_rr(e, H_RSI, S2);
+    enc_alu_ri(e, ALU_SUB, H_RSP, 8, true);
+    call_c(e, TCG_FN_EXEC);
+    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
+    enc_alu_ri(e, ALU_CMP, H_RAX, 0, true);
+    uint32_t away = enc_jcc(e, CC_NE);
+    test_exit(e, x86_thunks.leave);
+    load_all(e);
+    enc_ret(e);
+    enc_patch(e, away, e->off);
+    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
+    go(e);
+}
+
+void x86_thunks_emit(Enc *e)
+{
+    static const uint8_t saved[] = { H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15 };
+
+    /* void enter(void *unused, void *host) */
+    x86_thunks.enter = e->off;
+    for (unsigned i = 0; i < ARRAY_SIZE(saved); i++) {
+        enc_push(e, saved[i]);
+    }
+    enc_alu_ri(e, ALU_SUB, H_RSP, 8, true);
+    enc_store(e, rm_env(ENV_F(host_rsp)), H_RSP);
+    enc_store(e, rm_env(ENV_F(scratch)), H_RSI);
+    load_all(e);
+    enc_jmp_rm(e, rm_env(ENV_F(scratch)));
+
+    x86_thunks.leave = e->off;
+    enc_load(e, H_RSP, rm_env(ENV_F(host_rsp)));
+    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
+    for (int i = ARRAY_SIZE(saved) - 1; i >= 0; i--) {
+        enc_pop(e, saved[i]);
+    }
+    enc_ret(e);
+
+    emit_mem(e);
+    emit_exec(e);
+
+    /* r11 = guest PC */
+    x86_thunks.dead_h = e->off;
+    save_flags(e);
+    x86_thunks.dead_e = x86_thunks.miss = e->off;
+    store_all(e);
+    enc_store(e, rm_env(offsetof(X86State, rip)), S1);
+    enc_lea(e, H_RDI, rm_env(0), true);
+    call_c(e, TCG_FN_DISPATCH);
+    go(e);
+
+    /* r10 = TbExit */
+    x86_thunks.chain_h = e->off;
+    enc_mov_rr(e, S1, S2);
+    save_flags(e);
+    enc_mov_rr(e, S2, S1);
+    x86_thunks.chain_e = e->off;
+    store_all(e);
+    enc_lea(e, H_RDI, rm_env(0), true);
+    enc_mov_rr(e, H_RSI, S2);
+    call_c(e, TCG_FN_CHAIN);
+    go(e);
+}

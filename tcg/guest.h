@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a guest architecture gives the TCG accelerator, so that neither links the other:
+ * main.c hands the guest's table over (tcg_set_guest).
+ */
+#ifndef TCG_GUEST_H
+#define TCG_GUEST_H
+
+#include <stdio.h>
+#include "tcg/env.h"
+#include "tcg/tb.h"
+#include "util/error.h"
+
+typedef struct TcgOptions {
+    int backend;          /* 0 native (x86-64 hosts), 1 interp */
+    uint64_t tb_size;     /* bytes of host code */
+    bool exact_flags;
+    uint32_t one_insn;    /* max instructions per block, 0 = default */
+} TcgOptions;
+
+typedef struct TcgGuestOps {
+    size_t env_offset;    /* where in the env area TcgEnv lies (behind the CPU struct) */
+    /* Once per machine, before vCPUs. Makes thunks in the code buffer. */
+    bool (*init)(TbCache *cache, const TcgOptions *opts, Error *err);
+    void (*finish)(void);
+    /* Per vCPU; env is in place, env->cpu set. */
+    bool (*init_cpu)(void *cpu, TcgEnv *env, Error *err);
+    void (*free_cpu)(void *cpu);
+    void (*run)(void *cpu);
+    /* On a parked vCPU, or the caller's own: */
+    void (*flush_tlb)(void *cpu);
+    void (*protect_page)(void *cpu, const uint8_t *host_page);
+    void (*forget_code)(void *cpu);
+    /* Host signal on the vCPU's thread; true if it was the guest's. */
+    bool (*host_signal)(void *cpu, int sig, void *info, void *ucontext);
+    void (*stats)(void *cpu, FILE *f);
+} TcgGuestOps;
+
+#endif

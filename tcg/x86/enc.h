@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * x86-64 instruction encoder: a small vocabulary by instruction shape (SDM vol. 2,
+ * chapter 2). Knows neither guests nor IR. The writer checks room once per instruction
+ * group with enc_room(); bytes beyond the end are not written and e->full is set.
+ */
+#ifndef TCG_X86_ENC_H
+#define TCG_X86_ENC_H
+
+#include "util/compiler.h"
+
+enum {
+    H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI,
+    H_R8, H_R9, H_R10, H_R11, H_R12, H_R13, H_R14, H_R15,
+};
+enum { CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP };
+
+typedef struct Enc {
+    uint8_t *rw;        /* writer's address of code offset 0 */
+    uint32_t off, end;  /* next code offset; limit */
+    bool full;
+    int64_t env_base;   /* address of env-area offset 0 relative to code offset 0 */
+} Enc;
+
+/* The r/m operand. */
+typedef struct Rm {
+    enum { RM_REG, RM_MEM, RM_ENV } kind;
+    int8_t base;        /* register, or -1 */
+    int8_t index;       /* or -1; never RSP */
+    uint8_t scale;      /* shift */
+    int32_t disp;       /* RM_ENV: offset in the env area */
+} Rm;
+
+static inline Rm rm_reg(int r) { return (Rm){ RM_REG, r, -1, 0, 0 }; }
+static inline Rm rm_mem(int base, int32_t disp) { return (Rm){ RM_MEM, base, -1, 0, disp }; }
+static inline Rm rm_env(int32_t off) { return (Rm){ RM_ENV, -1, -1, 0, off }; }
+
+/* How an instruction is encoded apart from its operands. */
+typedef struct Op {
+    uint8_t prefix;     /* 0, 0x66, 0xf2, 0xf3 (mandatory or operand size) */
+    uint8_t prefix2;    /* a second legacy prefix (LOCK 0xf0, 0x66 beside F2/F3) */
+    uint8_t map;        /* 0: one byte, 1: 0F, 2: 0F38, 3: 0F3A */
+    uint8_t opcode;
+    bool w;             /* REX.W / VEX.W */
+    bool force_rex;     /* SPL..DIL */
+    uint8_t imm_len;    /* immediate bytes that the caller adds behind */
+    bool vex;           /* VEX encoding: */
+    uint8_t vvvv, l;    /*   second source (0..15), vector length bit */
+} Op;
+
+static inline void enc_u8(Enc *e, uint8_t b)
+{
+    if (e->off < e->end) {
+        e->rw[e->off++] = b;
+    } else {
+        e->full = true;
+    }
+}
+void enc_u32(Enc *e, uint32_t v);
+void enc_u64(Enc *e, uint64_t v);
+static inline bool enc_room(const Enc *e, uint32_t n) { return e->end - e->off >= n; }
+
+/* prefixes, opcode, ModRM, SIB, displacement */
+void enc_op(Enc *e, const Op *op, int reg, Rm rm);
+
+/* --- the vocabulary --- */
+void enc_mov_rr(Enc *e, int d, int s);                 /* 64-bit */
+void enc_mov_rr32(Enc *e, int d, int s);
+void enc_mov_ri(Enc *e, int d, uint64_t imm);          /* shortest; flags kept */
+void enc_load(Enc *e, int d, Rm m);                    /* mov r64, m */
+void enc_load32(Enc *e, int d, Rm m);
+void enc_store(Enc *e, Rm m, int s);                   /* mov m, r64 */
+void enc_store32(Enc *e, Rm m, int s);
+void enc_lea(Enc *e, int d, Rm m, bool w);
+enum { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
+void enc_alu_rm(Enc *e, int alu, int d, Rm m);         /* op r64, r/m64 */
+void enc_alu_mr(Enc *e, int alu, Rm m, int s);         /* op r/m64, r64 */
+void enc_alu_ri(Enc *e, int alu, int d, int32_t imm, bool w);
+void enc_alu_mi32(Enc *e, int alu, Rm m, int32_t imm); /* op m32, imm */
+void enc_shift_ri(Enc *e, int ext, int d, uint8_t n, bool w); /* ext: 4 SHL 5 SHR 7 SAR */
+void enc_jmp_rm(Enc *e, Rm m);
+void enc_call_rm(Enc *e, Rm m);
+void enc_push(Enc *e, int r);
+void enc_pop(Enc *e, int r);
+void enc_ret(Enc *e);
+/* Jumps with rel32; return the code offset of the rel32 for enc_patch. */
+uint32_t enc_jmp(Enc *e);
+uint32_t enc_jcc(Enc *e, int cc);
+void enc_jmp_to(Enc *e, uint32_t target);
+/* Points the rel32 at `at` to code offset `target`. Atomic if `at` is 4-aligned. */
+void enc_patch(Enc *e, uint32_t at, uint32_t target);
+void enc_nop(Enc *e, unsigned n);
+/* Pads so that the rel32 of a jump with an n-byte opcode will be 4-aligned. */
+void enc_align_rel32(Enc *e, unsigned opcode_bytes);
+
+#endif
