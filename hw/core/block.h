@@ -7,6 +7,7 @@
 #ifndef HW_CORE_BLOCK_H
 #define HW_CORE_BLOCK_H
 
+#include <stdio.h>
 #include <sys/uio.h>
 #include "util/compiler.h"
 #include "util/error.h"
@@ -25,6 +26,7 @@ typedef struct BlockRequest {
     void (*done)(struct BlockRequest *rq, int ret); /* 0 or -errno */
     void *opaque;
     struct BlockRequest *next;  /* backend's */
+    int result;                 /* backend's */
 } BlockRequest;
 
 typedef struct BlockOps {

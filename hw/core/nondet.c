@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* The host's clocks and randomness; see nondet.h. No lock. */
+#include "hw/core/nondet.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <x86intrin.h>
+#endif
+
+static int64_t read_clock(clockid_t id)
+{
+    struct timespec ts;
+    clock_gettime(id, &ts);
+    return ts.tv_sec * 1000000000ll + ts.tv_nsec;
+}
+
+int64_t nondet_host_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t nondet_wall_ns(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+void nondet_random(void *to, size_t n)
+{
+    uint8_t *p = to;
+    while (n) {
+        ssize_t got = getrandom(p, MIN(n, 256), 0);
+        if (got <= 0) {
+            perror("dyad: getrandom");
+            abort();
+        }
+        p += got;
+        n -= (size_t)got;
+    }
+}
+
+#ifdef __x86_64__
+
+uint64_t nondet_host_tsc(void)
+{
+    return __rdtsc();
+}
+
+/* What the CPU says: SDM vol. 2, CPUID leaf 15H (crystal ratio); a hypervisor's timing
+ * leaf 40000010H gives kHz. 0 if it says nothing. */
+static uint64_t tsc_hz_cpuid(void)
+{
+    unsigned a, b, c, d;
+    __cpuid(1, a, b, c, d);
+    if (c & (1u << 31)) {
+        __cpuid(0x40000000, a, b, c, d);
+        if (a >= 0x40000010 && a < 0x40010000) {
+            __cpuid(0x40000010, a, b, c, d);
+            return a * 1000ull;
+        }
+        return 0; /* under a hypervisor leaf 15H may be the host's */
+    }
+    if (__get_cpuid_max(0, NULL) >= 0x15) {
+        __cpuid(0x15, a, b, c, d);
+        if (a && b && c) {
+            return (uint64_t)c * b / a;
+        }
+    }
+    return 0;
+}
+
+/* The pair (tsc, ns) read closest together out of several tries. */
+static void sample(uint64_t *tsc, int64_t *ns)
+{
+    uint64_t best = ~0ull;
+    for (int i = 0; i < 8; i++) {
+        uint64_t t0 = __rdtsc();
+        int64_t n = nondet_host_ns();
+        uint64_t t1 = __rdtsc();
+        if (t1 - t0 < best) {
+            best = t1 - t0;
+            *tsc = t0 + (t1 - t0) / 2;
+            *ns = n;
+        }
+    }
+}
+
+static uint64_t tsc_hz_measured(void)
+{
+    uint64_t t0 = 0, t1 = 0;
+    int64_t n0 = 0, n1 = 0;
+    struct timespec pause = { 0, 8000000 };
+    sample(&t0, &n0);
+    nanosleep(&pause, NULL);
+    sample(&t1, &n1);
+    return (uint64_t)((double)(t1 - t0) * 1e9 / (double)(n1 - n0));
+}
+
+static uint64_t tsc_hz;
+
+static void find_tsc_hz(void)
+{
+    tsc_hz = tsc_hz_cpuid();
+    if (!tsc_hz) {
+        tsc_hz = tsc_hz_measured();
+    }
+}
+
+uint64_t nondet_tsc_hz(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_tsc_hz);
+    return tsc_hz;
+}
+
+#else
+
+uint64_t nondet_host_tsc(void)
+{
+    return (uint64_t)nondet_host_ns();
+}
+
+uint64_t nondet_tsc_hz(void)
+{
+    return 1000000000;
+}
+
+#endif
+
+/* Sources run on the main loop's thread under the machine lock already. */
+void nondet_inject(const char *kind, void (*fn)(void *dev, const void *data, size_t n),
+                   void *dev, const void *data, size_t n)
+{
+    fn(dev, data, n);
+}
