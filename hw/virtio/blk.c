@@ -261,7 +261,7 @@ static bool blk_check(VirtioBlk *d, Error *err)
         return error_set(err, "queue-size, logical_block_size and physical_block_size must "
                          "be powers of two");
     }
-    if (d->drive->size % d->blk_size) {
+    if (d->blk_size > SECTOR && d->drive->size % d->blk_size) {
         return error_set(err, "drive: %s is not a whole number of %u-byte blocks",
                          d->drive->path, d->blk_size);
     }
