@@ -86,8 +86,9 @@ void monitor_destroy_all(void);
 bool monitor_args_parse(MonArgs *a, const MonCommand *cmd, const char *text,
                         struct Cpu *cpu, Error *err);
 void monitor_args_free(MonArgs *a);
-bool monitor_expr(const char *text, const char **end, struct Cpu *cpu, uint64_t *value,
-                  Error *err);
+/* one_word: a space outside parentheses ends the expression (arguments follow it). */
+bool monitor_expr(const char *text, bool one_word, const char **end, struct Cpu *cpu,
+                  uint64_t *value, Error *err);
 /* By name; never NULL for a name of the row. */
 const MonArg *monitor_arg(const MonArgs *a, const char *name);
 

@@ -20,6 +20,8 @@ typedef struct Expr {
     Cpu *cpu;
     Error *err;
     int depth;
+    int parens;    /* open ones */
+    bool one_word; /* a space outside parentheses ends it: arguments follow */
 } Expr;
 
 enum { MAX_DEPTH = 64 };
@@ -67,7 +69,9 @@ static bool expr_unary(Expr *e, uint64_t *v)
         *v = c == '-' ? 0 - *v : c == '~' ? ~*v : *v;
     } else if (c == '(') {
         e->p++;
+        e->parens++;
         ok = expr_binary(e, 0, v);
+        e->parens--;
         skip_space(e);
         if (ok && *e->p != ')') {
             ok = error_set(e->err, "expression lacks ')' at '%s'", e->p);
@@ -138,7 +142,9 @@ static bool expr_binary(Expr *e, int min_prec, uint64_t *v)
         return false;
     }
     for (;;) {
-        skip_space(e);
+        if (!e->one_word || e->parens) {
+            skip_space(e);
+        }
         const BinaryOp *op = peek_op(e);
         if (!op || op->prec < min_prec) {
             return true;
@@ -151,10 +157,10 @@ static bool expr_binary(Expr *e, int min_prec, uint64_t *v)
     }
 }
 
-bool monitor_expr(const char *text, const char **end, Cpu *cpu, uint64_t *value,
-                  Error *err)
+bool monitor_expr(const char *text, bool one_word, const char **end, Cpu *cpu,
+                  uint64_t *value, Error *err)
 {
-    Expr e = { .p = text, .cpu = cpu, .err = err };
+    Expr e = { .p = text, .cpu = cpu, .err = err, .one_word = one_word };
     *value = 0;
     bool ok = expr_binary(&e, 0, value);
     *end = e.p;
@@ -222,12 +228,12 @@ static char *parse_word(const char **p, Error *err)
     return out;
 }
 
-static bool parse_one(MonArg *a, const char **p, Cpu *cpu, Error *err)
+static bool parse_one(MonArg *a, bool last, const char **p, Cpu *cpu, Error *err)
 {
     a->given = true;
     switch (a->type) {
     case MON_INT:
-    case MON_EXPR: return monitor_expr(*p, p, cpu, &a->num, err);
+    case MON_EXPR: return monitor_expr(*p, !last, p, cpu, &a->num, err);
     case MON_WORD: a->text = parse_word(p, err); return a->text != NULL;
     case MON_REST:
         a->text = xstrdup(*p);
@@ -260,7 +266,7 @@ bool monitor_args_parse(MonArgs *a, const MonCommand *cmd, const char *text, Cpu
             }
             continue;
         }
-        if (!parse_one(arg, &p, cpu, err)) {
+        if (!parse_one(arg, !*row, &p, cpu, err)) {
             error_prefix(err, "%s: ", cmd->name);
             return false;
         }
