@@ -395,3 +395,14 @@ size_t chardev_write(CharBackend *c, const uint8_t *buf, size_t n)
     char_write_now(c, buf, n);
     return n;
 }
+
+void chardev_info(struct Machine *m, FILE *f)
+{
+    for (const CharBackend *c = all; c; c = c->next) {
+        if (c->machine == m) {
+            fprintf(f, "%s: %s%s, %u client%s%s\n", c->label, c->ops->name,
+                    c->mux ? " (multiplexed)" : "", c->nclients,
+                    c->nclients == 1 ? "" : "s", c->connected ? "" : ", not connected");
+        }
+    }
+}

@@ -31,6 +31,7 @@ CharBackend *chardev_open_option(struct Machine *m, const char *text, Error *err
 CharBackend *chardev_find(struct Machine *m, const char *id);
 void chardev_close_all(struct Machine *m);   /* restores the terminal */
 void chardev_help(FILE *f);
+void chardev_info(struct Machine *m, FILE *f); /* info chardev */
 /* One client, or several through the multiplexer (ctrl-a c switches). false: in use. */
 bool chardev_attach(CharBackend *c, const CharClient *client, Error *err);
 void chardev_detach(CharBackend *c, void *opaque);
