@@ -176,7 +176,7 @@ static void session_event(void *opaque, int event)
 {
     Monitor *mon = opaque;
     if (event == CHAR_OPENED) {
-        static const char hello[] = "dyad " PACKAGE_VERSION
+        static const char hello[] = "\ndyad " PACKAGE_VERSION
                                     " monitor: 'help' lists the commands\n";
         session_write(mon, hello, sizeof(hello) - 1);
         line_edit_show_prompt(&mon->edit);
