@@ -25,6 +25,8 @@ FAMILY_TO_COME(mmx)
 FAMILY_TO_COME(sse)
 FAMILY_TO_COME(avx)
 FAMILY_TO_COME(crypto)
+FAMILY_TO_COME(sse_fp)
+FAMILY_TO_COME(fma)
 
 #define ENTRY(n) { #n, x86_rows_##n, &x86_n_rows_##n }
 static const struct {
@@ -35,6 +37,7 @@ static const struct {
     ENTRY(alu), ENTRY(mov), ENTRY(shift), ENTRY(bit), ENTRY(string), ENTRY(branch),
     ENTRY(stack), ENTRY(sys), ENTRY(seg), ENTRY(far), ENTRY(io), ENTRY(x87),
     ENTRY(mmx), ENTRY(sse), ENTRY(avx), ENTRY(crypto),
+    ENTRY(sse_fp), ENTRY(fma),
 };
 
 X86RowTable x86_row_tables[ARRAY_SIZE(families) + 1];
