@@ -21,7 +21,7 @@ check-style:
 .PHONY: check-style
 
 # The command line.
-CLI_TESTS = tests/cli/bad_options
+CLI_TESTS = tests/cli/bad_options tests/cli/monitor
 EXTRA_DIST += $(CLI_TESTS)
 
 # Whole boots: scripts/check runs them, they need Debian's kernel.
