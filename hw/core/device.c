@@ -239,7 +239,8 @@ static bool choose_bus(Device *dev, Bus **bus, Error *err)
         *bus = bus_find(dev->machine, kind, NULL);
     }
     if (!*bus) {
-        static const char *const names[BUS_KINDS] = { "", "ISA", "PCI", "IDE" };
+        static const char *const names[BUS_KINDS] = { "", "ISA", "PCI", "IDE",
+                                                     "virtio-serial" };
         return error_set(err, "this machine has no %s bus", names[kind]);
     }
     if ((*bus)->cls->kind != kind) {

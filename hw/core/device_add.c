@@ -7,7 +7,8 @@
 #include "hw/core/machine.h"
 #include "util/alloc.h"
 
-static const char *const bus_names[BUS_KINDS] = { "board", "ISA", "PCI", "IDE" };
+static const char *const bus_names[BUS_KINDS] = { "board", "ISA", "PCI", "IDE",
+                                                  "virtio-serial" };
 static const char *const own_keys[] = { "driver", "id", "bus", NULL };
 
 static bool has_name(const DeviceClass *cls, const char *name)
