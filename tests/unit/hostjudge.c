@@ -125,12 +125,24 @@ static void handler(int sig, siginfo_t *si, void *arg)
     g[REG_RIP] = (greg_t)fault_exit;
 }
 
-bool hj_init(void)
+static void install_handlers(void)
 {
     static uint8_t alt[65536] __attribute__((aligned(64)));
     static const int sigs[] = { SIGFPE, SIGSEGV, SIGILL, SIGBUS, SIGTRAP };
 
+    stack_t ss = { .ss_sp = alt, .ss_size = sizeof(alt) };
+    sigaltstack(&ss, NULL);
+    for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++) {
+        struct sigaction sa = { .sa_sigaction = handler,
+                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+        sigaction(sigs[i], &sa, NULL);
+    }
+}
+
+bool hj_init(void)
+{
     if (arena) {
+        install_handlers();
         return true;
     }
     arena = mmap(NULL, sizeof(Arena), PROT_READ | PROT_WRITE | PROT_EXEC,
@@ -142,13 +154,7 @@ bool hj_init(void)
     uint32_t lo, hi;
     __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
     xmask = lo & HJ_XMASK;
-    stack_t ss = { .ss_sp = alt, .ss_size = sizeof(alt) };
-    sigaltstack(&ss, NULL);
-    for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++) {
-        struct sigaction sa = { .sa_sigaction = handler,
-                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
-        sigaction(sigs[i], &sa, NULL);
-    }
+    install_handlers();
     return true;
 }
 

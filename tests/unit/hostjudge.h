@@ -28,6 +28,7 @@ enum { HJ_GPR = 0, HJ_VECTOR = 1 }; /* HJ_VECTOR: load and store s->xsave too */
 #define HJ_XMASK 0xe7ull            /* XSAVE components handled (those the host has) */
 #define HJ_MAX_CODE 256
 
+/* Again in each cmocka test: cmocka takes the signal handlers over between them. */
 bool hj_init(void);
 /* Runs n bytes of code (must fall through at its end). HJ_OK or the exception vector. */
 int hj_run(HostState *s, const void *code, unsigned n, int what);
