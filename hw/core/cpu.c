@@ -278,6 +278,9 @@ bool cpu_start_thread(Cpu *cpu, Error *err)
     static const int ours[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGCHLD,
                                 SIGWINCH, SIGPIPE };
     sigset_t block, old;
+    if (cpu->thread_started) {
+        return true;
+    }
     sigemptyset(&block);
     for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
         sigaddset(&block, ours[i]);

@@ -159,6 +159,9 @@ bool machine_ready(Machine *m, Error *err)
     if (ok) {
         reset(m);
     }
+    for (unsigned i = 0; i < m->ncpus && ok; i++) {
+        ok = cpu_start_thread(m->cpus[i], err);
+    }
     machine_unlock(m);
     return ok;
 }

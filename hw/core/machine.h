@@ -102,7 +102,7 @@ typedef struct CpuFactory {
 
 Machine *machine_create(const MachineClass *cls, const MachineConfig *cfg, Error *err);
 bool machine_init(Machine *m, Error *err);    /* cls->init */
-bool machine_ready(Machine *m, Error *err);   /* cls->ready, then reset */
+bool machine_ready(Machine *m, Error *err);   /* cls->ready, reset, vCPU threads (parked) */
 void machine_destroy(Machine *m);             /* all vCPU threads joined */
 const MachineClass *machine_class_find(const char *name);
 
