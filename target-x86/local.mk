@@ -8,3 +8,5 @@ include target-x86/sys.mk
 include target-x86/fpu.mk
 include target-x86/sse.mk
 include target-x86/tmpl.mk
+# for the monitor
+libtargetx86_a_SOURCES += target-x86/debug_regs.c target-x86/debug_regs.h
