@@ -89,7 +89,8 @@ Sf sf_sub(const SfFormat *f, Sf a, Sf b, SfStatus *s);
 Sf sf_mul(const SfFormat *f, Sf a, Sf b, SfStatus *s);
 Sf sf_div(const SfFormat *f, Sf a, Sf b, SfStatus *s);
 Sf sf_sqrt(const SfFormat *f, Sf a, SfStatus *s);
-/* a * b + c; NaN choice a, b, c (vol. 1, table 14-17). Not for f80. */
+/* a * b + c; NaN choice a, b, c (vol. 1, table 14-17), where VFM...xyz has the operands
+ * numbered x, y, z (213: a is the second operand). Not for f80. */
 Sf sf_fma(const SfFormat *f, Sf a, Sf b, Sf c, SfStatus *s);
 /* Rounds to the format; NaNs are quieted, SNaN and unsupported raise IE, denormals DE. */
 Sf sf_convert(const SfFormat *f, Sf a, SfStatus *s);
