@@ -244,15 +244,16 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
                 env->site = 0;
                 return (uint64_t)ref.host;
             }
-        } else if (!write && size <= sizeof(env->bounce)) {
+        } else if (!write && size <= sizeof(env->bounce) / 2) {
             env->slow_cross++;
             softmmu_translate(cpu, lin, X86_READ, cpu->mmu_idx, &ref);
             softmmu_translate(cpu, lin + in_page, X86_READ, cpu->mmu_idx, &ref2);
             if (ref.host && ref2.host) {
-                leaf_copy(env->bounce, ref.host, in_page);
-                leaf_copy(env->bounce + in_page, ref2.host, size - in_page);
+                uint8_t *b = env->bounce + (lin & 63); /* alignment faults stay */
+                leaf_copy(b, ref.host, in_page);
+                leaf_copy(b + in_page, ref2.host, size - in_page);
                 env->site = 0;
-                return (uint64_t)env->bounce;
+                return (uint64_t)b;
             }
         }
     }

@@ -93,6 +93,24 @@ void tmpl_before_check(Tmpl *t, const X86Insn *in)
 
 /* ---- liveness ---- */
 
+/* Rows outside RF_PLAIN that are always emitted natively (template_flow.c) and touch no
+ * flags but those their row lists. */
+static bool flow_row(const X86Insn *in)
+{
+    uint8_t op = in->opcode;
+
+    if (in->row->enc != ENC_LEGACY) {
+        return false;
+    }
+    if (in->row->map == MAP_0F) {
+        return (op & 0xf0) == 0x80 || (op >= 0x18 && op <= 0x1f);
+    }
+    return in->row->map == MAP_1 &&
+           ((op >= 0x50 && op <= 0x5f) || (op & 0xf0) == 0x70 || op == 0x68 || op == 0x6a ||
+            op == 0x8d || op == 0x90 || op == 0xc2 || op == 0xc3 || op == 0xc9 ||
+            op == 0xe8 || op == 0xe9 || op == 0xeb);
+}
+
 static void liveness(Tmpl *t)
 {
     uint8_t live = FLP_ALL;
@@ -100,7 +118,7 @@ static void liveness(Tmpl *t)
     t->live[t->tb->ninsns] = FLP_ALL;
     for (int i = t->tb->ninsns - 1; i >= 0; i--) {
         const X86Row *row = t->insns[i].row;
-        if (row->flags & RF_PLAIN || row->flags & RF_STACK || row->flags & RF_BRANCH) {
+        if (row->flags & RF_PLAIN || flow_row(&t->insns[i])) {
             live = (live & ~flp(row->fl_def | row->fl_undef)) | flp(row->fl_use);
         } else {
             live = FLP_ALL; /* a reference function sees exact flags */
@@ -233,7 +251,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
                 reg = o->reg + 4;
             } else if (method == OM_E) {
                 rm.base = o->reg + 4;
-            } else {
+            } else if (method == OM_Z) {
                 opc_reg = o->reg + 4;
             }
             break;

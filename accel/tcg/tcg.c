@@ -88,7 +88,9 @@ static bool tcg_init_cpu(Cpu *cpu, Error *err)
 
 static void tcg_run(Cpu *cpu)
 {
+    atomic_store(&cpu->in_guest, 1);
     guest->run(cpu_struct(cpu));
+    atomic_store(&cpu->in_guest, 0);
 }
 
 /* The thread may sit in generated code that never looks at exit_request: the signal's

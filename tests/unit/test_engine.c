@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine against itself: random instruction sequences run once by the template
+ * translator's host code and once instruction by instruction by the reference functions,
+ * from the same state; registers, flags, vector state and memory must agree, also where an
+ * instruction faults. DYAD_SEED=n repeats a run, DYAD_ROUNDS=n sets its length,
+ * DYAD_ROW=NAME uses only that mnemonic.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+#include "accel/tcg/tcg.h"
+#include "hw/core/machine.h"
+#include "target-x86/create.h"
+#include "target-x86/engine.h"
+#include "target-x86/native.h"
+#include "target-x86/softmmu.h"
+#include "target-x86/tcg_ops.h"
+#include "tests/unit/insn_gen.h"
+
+enum {
+    PT = 0x1000, IDT = 0x8000, HANDLER = 0x9000, CODE = 0x10000, STACK = 0x30000,
+    DATA = 0x40000, DATA_SIZE = 0x4000, RAM = 32 << 20,
+};
+
+static MemoryRegion ram, exit_port;
+static X86Cpu *cpu;
+
+static void exit_write(void *opaque, uint64_t addr, uint64_t v, unsigned size)
+{
+    cpu_request(&cpu->cpu, CPU_REQ_STOP);
+}
+
+static uint64_t exit_read(void *opaque, uint64_t addr, unsigned size) { return 0; }
+
+static const MemoryOps exit_ops = { exit_read, exit_write, 1, 1, false, false };
+
+static bool rig_init(Machine *m, Error *err)
+{
+    if (!memory_init_ram(&ram, m, "ram", RAM, err)) {
+        return false;
+    }
+    memory_add(&m->mem_root, &ram, 0, 0);
+    memory_init_io(&exit_port, m, "exit", 1, &exit_ops, NULL);
+    memory_add(&m->io_root, &exit_port, 0xf4, 0);
+    m->ncpus = 1;
+    m->cpus[0] = m->cpu_factory->create(m, 0, err);
+    return m->cpus[0] != NULL;
+}
+
+static const MachineClass rig_class = {
+    .name = "rig", .size = sizeof(Machine), .default_ram = RAM, .max_cpus = 1,
+    .init = rig_init,
+};
+const MachineClass *const machine_classes[] = { &rig_class, NULL };
+const DeviceClass *const device_classes[] = { NULL };
+
+static uint8_t *mem(uint64_t at) { return memory_host(&ram) + at; }
+static void put64(uint64_t at, uint64_t v) { memcpy(mem(at), &v, 8); }
+
+/* 4 KiB pages for the first 2 MiB, one 2 MiB page each behind. */
+static void build_tables(void)
+{
+    put64(PT, (PT + 0x1000) | 7);
+    put64(PT + 0x1000, (PT + 0x2000) | 7);
+    put64(PT + 0x2000, (PT + 0x3000) | 7);
+    for (unsigned i = 0; i < 512; i++) {
+        put64(PT + 0x3000 + 8 * i, (uint64_t)i << 12 | 0x67);
+    }
+    for (unsigned i = 1; i < 16; i++) {
+        put64(PT + 0x2000 + 8 * i, (uint64_t)i << 21 | 0xe7);
+    }
+    for (unsigned v = 0; v < 32; v++) {
+        put64(IDT + 16 * v, (HANDLER & 0xffffull) | 8 << 16 | 0x8eull << 40 |
+                                (uint64_t)(HANDLER >> 16) << 48);
+        put64(IDT + 16 * v + 8, 0);
+    }
+    memcpy(mem(HANDLER), "\xe6\xf4\xf4", 3);
+    /* GDT: null, 64-bit code, data */
+    put64(0x7000, 0);
+    put64(0x7008, 0x00af9b000000ffffull);
+    put64(0x7010, 0x00cf93000000ffffull);
+}
+
+static void base_state(X86State *st)
+{
+    X86Seg data = { 0, 0xffffffff, 0xc093, 0x10 };
+
+    memset(st, 0, sizeof(*st));
+    st->rflags = 2;
+    for (unsigned i = 0; i < X86_NSEGS; i++) {
+        st->seg[i] = data;
+    }
+    st->seg[R_CS] = (X86Seg){ 0, 0xffffffff, 0xa09b, 8 };
+    st->tr = (X86Seg){ 0, 0x67, 0x8b, 0x18 };
+    st->ldt.attr = SEG_UNUSABLE;
+    st->gdt = (X86Table){ 0x7000, 0x1f };
+    st->idt = (X86Table){ IDT, 32 * 16 - 1 };
+    st->cr0 = CR0_PG | CR0_PE | CR0_NE | CR0_ET | CR0_WP | CR0_MP;
+    st->cr3 = PT;
+    st->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+    st->efer = EFER_LMA | EFER_LME | EFER_NXE | EFER_SCE;
+    st->xcr0 = 7;
+    st->dr6 = DR6_FIXED;
+    st->dr7 = DR7_FIXED;
+    st->xsave.fcw = 0x37f;
+    st->xsave.mxcsr = 0x1f80;
+    st->xsave.xstate_bv = 7;
+    st->rip = CODE;
+    st->gpr[R_SP] = STACK + 0x800;
+}
+
+static Machine *machine;
+
+static int setup(void **state)
+{
+    static TcgOptions opts = { .backend = 0, .tb_size = 16 * MiB, .exact_flags = true };
+    Error err = ERROR_INIT;
+    MachineConfig cfg = { .ram_size = RAM, .cpus = 1, .cpu_model = "max" };
+
+    tcg_set_guest(&x86_tcg_ops);
+    machine = machine_create(&rig_class, &cfg, &err);
+    assert_non_null(machine);
+    machine->cpu_factory = &x86_cpu_factory;
+    if (!accel_tcg_class.init_machine(machine, &opts, &err) || !machine_init(machine, &err)) {
+        error_report(&err);
+        return -1;
+    }
+    cpu = X86_CPU(machine->cpus[0]);
+    cpu_self = &cpu->cpu;
+    build_tables();
+    return 0;
+}
+
+static void start_from(const X86State *st)
+{
+    cpu->st = *st;
+    x86_update_hflags(cpu);
+    softmmu_flush_all(cpu);
+    softmmu_set_mode(cpu);
+    atomic_store(&cpu->cpu.request, 0);
+    atomic_store(&cpu->cpu.exit_request, 0);
+}
+
+static void run_native(void)
+{
+    x86_engine.native = true;
+    machine->exec->run(&cpu->cpu);
+}
+
+static void run_reference(void)
+{
+    for (unsigned n = 0; !cpu_must_leave(&cpu->cpu) && n < 100000; n++) {
+        x86_engine_step(cpu);
+    }
+    x86_fpu_sync(cpu);
+}
+
+/* ---- random sequences ---- */
+
+typedef struct Seq {
+    uint8_t code[2048];
+    unsigned len, n;
+    uint16_t at[64];
+} Seq;
+
+static const X86Row *rows[4096];
+static unsigned nrows;
+
+static void collect_rows(void)
+{
+    const char *only = getenv("DYAD_ROW");
+
+    for (const X86RowTable *t = x86_row_tables; t->name; t++) {
+        for (unsigned i = 0; i < t->count; i++) {
+            const X86Row *r = &t->rows[i];
+            if (!(r->flags & RF_PLAIN) || (r->flags & RF_NO64) || r->enc == ENC_EVEX ||
+                (r->feat && (!x86_host_has(r->feat) || !x86_has(cpu, r->feat))) ||
+                (only && strcmp(only, r->name))) {
+                continue;
+            }
+            rows[nrows++] = r;
+        }
+    }
+}
+
+static void emit(Seq *s, const void *p, unsigned n)
+{
+    memcpy(s->code + s->len, p, n);
+    s->len += n;
+}
+
+static void emit_mov_imm(Seq *s, unsigned r, uint64_t v)
+{
+    uint8_t b[10] = { 0x48 | (r > 7), 0xb8 | (r & 7) };
+    memcpy(b + 2, &v, 8);
+    emit(s, b, 10);
+}
+
+static void emit_random(Seq *s)
+{
+    uint8_t bytes[15];
+    X86Insn in;
+    const X86Row *row = rows[gen_rand() % nrows];
+    unsigned len = gen_insn(row, bytes, &in, cpu->hflags, cpu->feat);
+
+    if (!len || in.op[0].kind == OPND_SEG) {
+        return;
+    }
+    for (unsigned i = 0; i < in.nops; i++) { /* leave rsp alone: the stack must stay good */
+        if (in.op[i].kind == OPND_GPR && in.op[i].reg == R_SP) {
+            return;
+        }
+    }
+    if (in.is_mem) {
+        uint64_t gpr[16], old[16];
+        for (unsigned r = 0; r < 16; r++) {
+            gpr[r] = old[r] = gen_value();
+        }
+        uint64_t to = DATA + 0x1000 + (gen_rand() % 8 ? gen_rand() % 256 & ~31ull
+                                                      : 0xff0 + gen_rand() % 32);
+        if (in.base == R_SP || in.index == R_SP || !gen_point(&in, gpr, to)) {
+            return;
+        }
+        for (unsigned r = 0; r < 16; r++) {
+            if (gpr[r] != old[r] || (int)r == in.base || (int)r == in.index) {
+                emit_mov_imm(s, r, gpr[r]);
+            }
+        }
+    }
+    s->at[s->n++] = s->len;
+    emit(s, bytes, len);
+}
+
+static void show(const Seq *s)
+{
+    for (unsigned i = 0; i < s->n; i++) {
+        X86Insn in;
+        x86_decode(&in, s->code + s->at[i], 15, cpu->hflags, cpu->feat);
+        fprintf(stderr, "  +%03x %-12s", s->at[i], in.row ? in.row->name : "?");
+        for (unsigned k = 0; k < in.len; k++) {
+            fprintf(stderr, " %02x", in.bytes[k]);
+        }
+        fputc('\n', stderr);
+    }
+}
+
+static bool compare(const X86State *a, const X86State *b, const uint8_t *ma,
+                    const uint8_t *mb)
+{
+    bool same = true;
+    for (unsigned r = 0; r < 16; r++) {
+        if (a->gpr[r] != b->gpr[r]) {
+            fprintf(stderr, "r%u native %016llx reference %016llx\n", r,
+                    (unsigned long long)a->gpr[r], (unsigned long long)b->gpr[r]);
+            same = false;
+        }
+    }
+    if (a->rip != b->rip || a->cr2 != b->cr2) {
+        fprintf(stderr, "rip native %llx reference %llx\n", (unsigned long long)a->rip,
+                (unsigned long long)b->rip);
+        same = false;
+    }
+    if (memcmp(a->xsave.st, b->xsave.st, sizeof(a->xsave.st)) ||
+        memcmp(a->xsave.xmm, b->xsave.xmm, sizeof(a->xsave.xmm)) ||
+        memcmp(a->xsave.ymmh, b->xsave.ymmh, sizeof(a->xsave.ymmh)) ||
+        a->xsave.mxcsr != b->xsave.mxcsr || a->xsave.fsw != b->xsave.fsw ||
+        a->xsave.fcw != b->xsave.fcw || a->xsave.ftw != b->xsave.ftw) {
+        fprintf(stderr, "vector state differs: mxcsr %x %x fsw %x %x ftw %x %x\n",
+                a->xsave.mxcsr, b->xsave.mxcsr, a->xsave.fsw, b->xsave.fsw, a->xsave.ftw,
+                b->xsave.ftw);
+        for (unsigned i = 0; i < 16; i++) {
+            if (memcmp(&a->xsave.xmm[i], &b->xsave.xmm[i], 16)) {
+                fprintf(stderr, "xmm%u %016llx%016llx %016llx%016llx\n", i,
+                        (unsigned long long)a->xsave.xmm[i].q[1],
+                        (unsigned long long)a->xsave.xmm[i].q[0],
+                        (unsigned long long)b->xsave.xmm[i].q[1],
+                        (unsigned long long)b->xsave.xmm[i].q[0]);
+            }
+        }
+        same = false;
+    }
+    for (unsigned i = 0; i < DATA_SIZE; i++) {
+        if (ma[i] != mb[i]) {
+            fprintf(stderr, "memory +%x native %02x reference %02x\n", i, ma[i], mb[i]);
+            same = false;
+            break;
+        }
+    }
+    return same;
+}
+
+/* The flags an exception frame or the end shows; undefined ones masked by the caller. */
+static uint32_t undefined_flags(const Seq *s)
+{
+    uint32_t undef = 0;
+    for (unsigned i = 0; i < s->n; i++) {
+        X86Insn in;
+        if (x86_decode(&in, s->code + s->at[i], 15, cpu->hflags, cpu->feat) > 0) {
+            undef = (undef & ~(uint32_t)(in.row->fl_use ? 0 : in.row->fl_def)) |
+                    in.row->fl_undef;
+        }
+    }
+    return undef;
+}
+
+static void random_sequences_agree_with_the_reference(void **state)
+{
+    const char *seed_text = getenv("DYAD_SEED"), *rounds_text = getenv("DYAD_ROUNDS");
+    uint64_t seed = seed_text ? strtoull(seed_text, NULL, 0) : 1;
+    unsigned rounds = rounds_text ? atoi(rounds_text) : 20000, bad = 0;
+    static uint8_t before[DATA_SIZE], native_mem[DATA_SIZE];
+    static X86State start, native;
+
+    gen_seed(seed);
+    printf("seed %llu, %u rounds\n", (unsigned long long)seed, rounds);
+    base_state(&start);
+    start_from(&start);
+    collect_rows();
+    printf("%u rows\n", nrows);
+    for (unsigned round = 0; round < rounds && bad < 10; round++) {
+        Seq s = { .len = 0 };
+        unsigned want = 1 + gen_rand() % 6;
+        while (s.n < want) {
+            emit_random(&s);
+        }
+        emit(&s, "\xe6\xf4\xf4", 3);
+        base_state(&start);
+        for (unsigned r = 0; r < 16; r++) {
+            if (r != R_SP) {
+                start.gpr[r] = gen_value();
+            }
+        }
+        start.rflags |= gen_rand() & FL_STATUS;
+        for (unsigned i = 0; i < 16; i++) {
+            for (unsigned k = 0; k < 2; k++) {
+                start.xsave.xmm[i].q[k] = gen_value();
+                start.xsave.ymmh[i].q[k] = gen_value();
+            }
+        }
+        start.xsave.mxcsr = 0x1f80 | (gen_rand() & 0xe040);
+        uint64_t code = CODE + (gen_rand() % 4 ? 0 : gen_rand() % 0xf00);
+        start.rip = code;
+        for (unsigned i = 0; i < DATA_SIZE; i += 8) {
+            uint64_t v = gen_value();
+            memcpy(before + i, &v, 8);
+        }
+        memory_write(&machine->mem, code, s.code, s.len);
+        memcpy(mem(DATA), before, DATA_SIZE);
+        start_from(&start);
+        run_native();
+        native = cpu->st;
+        memcpy(native_mem, mem(DATA), DATA_SIZE);
+
+        memcpy(mem(DATA), before, DATA_SIZE);
+        start_from(&start);
+        run_reference();
+        bool same = compare(&native, &cpu->st, native_mem, mem(DATA));
+        uint64_t diff = (native.rflags ^ cpu->st.rflags) & ~(uint64_t)undefined_flags(&s);
+        if (diff && native.rip == cpu->st.rip && native.rip != HANDLER + 2) {
+            fprintf(stderr, "flags native %llx reference %llx\n",
+                    (unsigned long long)native.rflags, (unsigned long long)cpu->st.rflags);
+            same = false;
+        }
+        if (!same) {
+            fprintf(stderr, "round %u\n", round);
+            show(&s);
+            bad++;
+        }
+    }
+    assert_int_equal(bad, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_sequences_agree_with_the_reference),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
