@@ -65,7 +65,7 @@ static void exec_CALLI(X86Cpu *cpu, const X86Insn *in)
 static void exec_RET(X86Cpu *cpu, const X86Insn *in)
 {
     uint64_t to = branch_target(cpu, in, stack_top(cpu, in->opsize));
-    set_sp(cpu, stack_mask(cpu), cpu->st.gpr[R_SP] + in->opsize + in->imm);
+    set_sp(cpu, stack_mask(cpu), cpu->st.gpr[R_SP] + in->opsize + (uint16_t)in->imm);
     cpu->next_rip = to;
 }
 

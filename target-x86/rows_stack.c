@@ -83,7 +83,7 @@ static void exec_ENTER(X86Cpu *cpu, const X86Insn *in)
         sp = (sp - size) & mask;
         x86_store(cpu, R_SS, sp, size, frame);
     }
-    sp = (sp - in->imm) & mask;
+    sp = (sp - (uint16_t)in->imm) & mask;
     x86_probe_write(cpu, R_SS, sp, size);
     /* rBP gets the frame pointer by the operand size; the stack width rules its use */
     x86_reg_set(cpu, R_BP, size, frame);
