@@ -179,3 +179,13 @@ void netdev_help(FILE *f)
 {
     net_user_help(f);
 }
+
+void netdev_info(struct Machine *m, FILE *f)
+{
+    for (const NetBackend *n = all; n; n = n->next) {
+        if (n->machine == m) {
+            fprintf(f, "%s: user%s, %u frames wait\n", n->id,
+                    n->attached ? "" : ", not attached", n->queued);
+        }
+    }
+}

@@ -26,6 +26,7 @@ NetBackend *netdev_find(struct Machine *m, const char *id);
 NetBackend *netdev_first_unused(struct Machine *m);
 void netdev_close_all(struct Machine *m);
 void netdev_help(FILE *f);
+void netdev_info(struct Machine *m, FILE *f); /* info network */
 bool netdev_attach(NetBackend *n, const NetClient *client, Error *err);
 void netdev_detach(NetBackend *n);
 void netdev_send(NetBackend *n, const uint8_t *frame, size_t len);  /* from the guest */
