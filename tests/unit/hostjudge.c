@@ -20,6 +20,10 @@ typedef struct Arena {
     uint8_t code[4096];
     HostState s;
     uint64_t host_rsp, out_flags, in_flags;
+    struct {
+        uint32_t off;
+        uint16_t sel;
+    } far32; /* where compatibility-mode code starts */
     X86Xsave host_xsave __attribute__((aligned(64)));
 } Arena;
 
@@ -65,6 +69,22 @@ static void xsave_abs(unsigned ext, const void *p)
     abs32(p);
 }
 
+enum { CS32 = 0x23, CS64 = 0x33, DS32 = 0x2b }; /* Linux's user selectors */
+
+static void load_data_segments(unsigned sel)
+{
+    byte(9, 0xb8, sel, 0, 0, 0, 0x8e, 0xd8, 0x8e, 0xc0); /* mov eax, sel; mov ds, es */
+}
+
+/* Back from 32-bit code: jmp far CS64:the next byte */
+static void leave_compat(void)
+{
+    uint8_t *next = out + 7;
+    byte(1, 0xea);
+    abs32(next);
+    byte(2, CS64, 0);
+}
+
 static void emit(const void *code, unsigned n, int what)
 {
     HostState *s = &arena->s;
@@ -75,16 +95,28 @@ static void emit(const void *code, unsigned n, int what)
         xsave_abs(4, &arena->host_xsave);
         xsave_abs(5, &s->xsave);
     }
+    if (what & HJ_COMPAT) {
+        load_data_segments(DS32);
+    }
     byte(3, 0xff, 0x34, 0x25); /* push [in_flags]; popf */
     abs32(&arena->in_flags);
     byte(1, 0x9d);
     for (unsigned r = 0; r < 16; r++) {
         mov_abs(0x8b, r, &s->gpr[r]);
     }
+    if (what & HJ_COMPAT) {
+        byte(3, 0xff, 0x2c, 0x25); /* jmp far [far32] */
+        abs32(&arena->far32);
+        arena->far32.off = (uint32_t)(uintptr_t)out;
+        arena->far32.sel = CS32;
+    }
     insn_at = out;
     memcpy(out, code, n);
     out += n;
     insn_end = out;
+    if (what & HJ_COMPAT) {
+        leave_compat();
+    }
     for (unsigned r = 0; r < 16; r++) {
         mov_abs(0x89, r, &s->gpr[r]);
     }
@@ -93,6 +125,9 @@ static void emit(const void *code, unsigned n, int what)
     byte(4, 0x9c, 0x8f, 0x04, 0x25); /* pushf; pop [out_flags] */
     abs32(&arena->out_flags);
     mov_abs(0x8b, R_SP, &arena->host_rsp);
+    if (what & HJ_COMPAT) {
+        load_data_segments(0);
+    }
     if (what & HJ_VECTOR) {
         xsave_abs(4, &s->xsave);
         xsave_abs(5, &arena->host_xsave);
@@ -122,6 +157,7 @@ static void handler(int sig, siginfo_t *si, void *arg)
     arena->s.cr2 = g[REG_CR2];
     trapno = g[REG_TRAPNO];
     g[REG_EFL] &= ~(greg_t)(FL_DF | FL_AC | FL_TF);
+    g[REG_CSGSFS] = (g[REG_CSGSFS] & ~(greg_t)0xffff) | CS64;
     g[REG_RIP] = (greg_t)fault_exit;
 }
 

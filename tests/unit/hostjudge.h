@@ -24,7 +24,12 @@ typedef struct HostState {
 } HostState;
 
 enum { HJ_OK = -1 };
-enum { HJ_GPR = 0, HJ_VECTOR = 1 }; /* HJ_VECTOR: load and store s->xsave too */
+enum {
+    HJ_GPR = 0,
+    HJ_VECTOR = 1,  /* load and store s->xsave too */
+    HJ_COMPAT = 2,  /* the code is 32-bit (compatibility mode; DS, ES, SS flat): upper halves
+                     * of registers are to be ignored, pointers must be below 4 GB */
+};
 #define HJ_XMASK 0xe7ull            /* XSAVE components handled (those the host has) */
 #define HJ_MAX_CODE 256
 

@@ -119,10 +119,10 @@ static void put_legacy(Gen *g, const X86Row *row, bool want66)
     }
 }
 
-static void put_vex(Gen *g, const X86Row *row, uint64_t r)
+static void put_vex(Gen *g, const X86Row *row, uint64_t r, unsigned vmask)
 {
     bool v = (row_uses(row, OM_H) || row_uses(row, OM_B)) && !(row->flags & RF_NOVVVV);
-    unsigned vvvv = v ? r & 15 : 0, l = row->flags & RF_L1 ? 1 : row->flags & RF_L0 ? 0 : r >> 4 & 1;
+    unsigned vvvv = v ? r & vmask : 0, l = row->flags & RF_L1 ? 1 : row->flags & RF_L0 ? 0 : r >> 4 & 1;
     unsigned last = (~vvvv & 15) << 3 | l << 2 | (unsigned)(row->pp - PP_NP);
 
     if (row->map == MAP_0F && !(g->rex & 11) && (r >> 5 & 1)) {
@@ -159,8 +159,13 @@ unsigned gen_insn(const X86Row *row, uint8_t bytes[15], X86Insn *in, uint32_t hf
     if (!(g.rex & 8) && (r >> 33 & 1) && !(row->flags & RF_W1)) {
         g.rex &= 0x40 ^ 0x40; /* often no REX at all, so that AH..BH occur */
     }
+    if (!(hflags & HF_CS64)) {
+        g.rex = 0;
+    } else if (r % 11 == 0) {
+        *g.p++ = 0x67;
+    }
     if (row->enc == ENC_VEX) {
-        put_vex(&g, row, r >> 40);
+        put_vex(&g, row, r >> 40, hflags & HF_CS64 ? 15 : 7);
     } else {
         put_legacy(&g, row, want66);
     }
@@ -187,6 +192,9 @@ bool gen_point(const X86Insn *in, uint64_t gpr[16], uint64_t to)
     if (in->index >= 0) {
         gpr[in->index] = (int64_t)(gen_rand() << 48) >> 48;
         to -= gpr[in->index] << in->scale;
+    }
+    if (in->adsize == 4) {
+        to = (uint32_t)to | (gen_rand() << 32);
     }
     gpr[in->base] = to;
     return true;

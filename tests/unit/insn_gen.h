@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random encodings of an instruction row in 64-bit mode, for tests that judge reference
- * functions or translated code by the host CPU.
+ * Random encodings of an instruction row in 64-bit or 32-bit mode, for tests that judge
+ * reference functions or translated code by the host CPU.
  */
 #ifndef TESTS_INSN_GEN_H
 #define TESTS_INSN_GEN_H
