@@ -18,3 +18,9 @@ tests_unit_test_accel_SOURCES = tests/unit/test_accel.c
 tests_unit_test_accel_LDADD = libaccel.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
 tests_unit_test_accel_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 TESTS += tests/unit/test_accel
+
+check_PROGRAMS += tests/unit/test_monitor
+tests_unit_test_monitor_SOURCES = tests/unit/test_monitor.c
+tests_unit_test_monitor_LDADD = libui.a libhw.a libhwcore.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
+tests_unit_test_monitor_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+TESTS += tests/unit/test_monitor
