@@ -264,7 +264,14 @@ void x86_vec_UCOMISS(X86Cpu *cpu, const X86Insn *in) { comi(cpu, in, 32, false);
 void x86_vec_UCOMISD(X86Cpu *cpu, const X86Insn *in) { comi(cpu, in, 64, false); }
 
 /* ---- dot products: imm 7:4 chooses products, imm 3:0 where the sum goes ---- */
-/* The exceptions of products are taken before those of sums (vol. 2, DPPS). */
+/* The exceptions of products are taken before those of sums (vol. 2, DPPS), and their
+ * masked flags stay set if a sum then raises. */
+static void step_end(X86Cpu *cpu, SfStatus *e)
+{
+    fp_end(cpu, e);
+    e->flags = 0;
+}
+
 static void dpps_lane(SfStatus *e, uint32_t t[4], const uint32_t *a, const uint32_t *b,
                       unsigned imm)
 {
@@ -281,14 +288,14 @@ void x86_vec_DPPS(X86Cpu *cpu, const X86Insn *in)
     for (unsigned k = 0; k < n / 4; k += 4) {
         dpps_lane(&e, &t.d[k], &s[0].d[k], &s[1].d[k], in->imm);
     }
-    x86_vec_fp_check(cpu, &e);
+    step_end(cpu, &e);
     for (unsigned k = 0; k < n / 4; k += 4) {
         uint32_t x = sf32_add(t.d[k], t.d[k + 1], &e);
         uint32_t y = sf32_add(t.d[k + 2], t.d[k + 3], &e);
         t.d[k] = x;
         t.d[k + 1] = y;
     }
-    x86_vec_fp_check(cpu, &e);
+    step_end(cpu, &e);
     for (unsigned k = 0; k < n / 4; k += 4) {
         uint32_t sum = sf32_add(t.d[k], t.d[k + 1], &e);
         for (unsigned i = 0; i < 4; i++) {
@@ -308,7 +315,7 @@ void x86_vec_DPPD(X86Cpu *cpu, const X86Insn *in)
     for (unsigned i = 0; i < 2; i++) {
         t[i] = in->imm >> (4 + i) & 1 ? sf64_mul(s[0].q[i], s[1].q[i], &e) : 0;
     }
-    x86_vec_fp_check(cpu, &e);
+    step_end(cpu, &e);
     uint64_t sum = sf64_add(t[0], t[1], &e);
     for (unsigned i = 0; i < 2; i++) {
         d.q[i] = in->imm >> i & 1 ? sum : 0;

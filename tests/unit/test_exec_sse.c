@@ -22,7 +22,7 @@
 
 #define WINDOW 512
 #define TARGET (FLAT_DATA + 256) /* operands lie within WINDOW bytes from FLAT_DATA */
-#define TRIES 160
+#define TRIES 400
 
 static uint64_t seed = 0x5eed5eed1;
 static const char *only;
@@ -199,7 +199,7 @@ static bool point(const X86Insn *in)
         return true;
     }
     /* AMD's SHA instructions take unaligned memory, Intel's do not (exceptions type 4). */
-    bool aligned = row->feat == X86F_SHA || gen_rand() % 4;
+    bool aligned = row->feat == X86F_SHA || row->op == 0xae || gen_rand() % 4;
     unsigned off = !aligned ? gen_rand() % 64 : (gen_rand() % 4) * 32;
     return gen_point(in, host.gpr, TARGET - 128 + off);
 }
