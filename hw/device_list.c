@@ -11,10 +11,12 @@
 #include "hw/misc/fw_cfg.h"
 #include "hw/misc/port92.h"
 #include "hw/misc/testdevs.h"
+#include "hw/pci/host.h"
 #include "hw/timer/acpi_pm.h"
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818.h"
+#include "hw/virtio/devices.h"
 
 const DeviceClass *const device_classes[] = {
     /* char */
@@ -31,10 +33,24 @@ const DeviceClass *const device_classes[] = {
     &isa_debug_exit_class,
     &pc_testdev_class,
     &port92_class,
+    /* pci */
+    &i440fx_host_class,
+    &i440fx_class,
+    &pci_testdev_class,
+    &piix3_class,
+    &piix4_pm_class,
     /* timer */
     &acpi_pm_class,
     &hpet_class,
     &i8254_class,
     &mc146818_class,
+    /* virtio */
+    &virtio_blk_pci_class,
+    &virtio_console_pci_class,
+    &virtio_net_pci_class,
+    &virtio_rng_pci_class,
+    &virtio_serial_pci_class,
+    &virtconsole_class,
+    &virtserialport_class,
     NULL,
 };

@@ -47,5 +47,6 @@ Device *piix4_pm_create(PciBus *bus, unsigned devfn, MemoryRegion *regs, uint16_
                         Error *err);
 
 extern const DeviceClass i440fx_host_class, i440fx_class, piix3_class, piix4_pm_class;
+extern const DeviceClass pci_testdev_class; /* hw/pci/pci_testdev.c */
 
 #endif

@@ -232,7 +232,7 @@ typedef struct {
 typedef struct {
     Device dev;
     HostState s;
-    MemoryRegion addr_mr, data_mr, low_view;
+    MemoryRegion addr_mr, data_mr, low_view, low_hole;
     PciBus *bus;
 } Host;
 
@@ -282,6 +282,8 @@ static const MemoryOps host_data_ops = {
     .read = host_data_read, .write = host_data_write, .min_size = 1, .max_size = 4,
 };
 
+static const MemoryOps hole_ops = { .read = NULL }; /* reads as ones */
+
 static bool host_realize(Device *dev, Error *err)
 {
     Host *d = (Host *)dev;
@@ -289,6 +291,9 @@ static bool host_realize(Device *dev, Error *err)
     d->bus = pci_bus_create(m, dev, "pci.0");
     device_map(dev, &m->mem_root, &d->bus->mem, 0, -1);
     device_map(dev, &m->io_root, &d->bus->io, 0, -1);
+    /* Below 1 MiB nothing of RAM shows where no ROM or card answers. */
+    device_add_io(dev, &d->low_hole, "pci-hole", 0x60000, &hole_ops, d);
+    device_map(dev, &d->bus->mem, &d->low_hole, 0xa0000, -1);
     memory_init_alias(&d->low_view, m, "pci-low", &d->bus->mem, 0xa0000, 0x60000);
     device_map(dev, &m->mem_root, &d->low_view, 0xa0000, 1);
     device_add_ports(dev, &d->addr_mr, "pci-config-address", 0xcf8, 4, &host_addr_ops, d);

@@ -7,7 +7,7 @@
  * starts that test; `width` is 1, 2 or 4 for a supported one; writes of `data` with that
  * width at `offset` are counted. BAR 2 (membar=) is 64-bit memory with nothing behind it.
  */
-#include "hw/pci/pci.h"
+#include "hw/pci/host.h"
 
 #include <string.h>
 

@@ -4,12 +4,13 @@
  * queues. Requests are asynchronous: the chain stays mapped until the backend is done.
  * Left out: zoned devices, lifetime, secure erase. Machine lock held.
  */
-#include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/devices.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "hw/core/block.h"
+#include "hw/virtio/virtio_pci.h"
 #include "util/alloc.h"
 #include "util/log.h"
 

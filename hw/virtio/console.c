@@ -5,12 +5,13 @@
  * one console with nothing to plug. Emergency write is offered; the console's size is
  * not: a character backend has none. Machine lock held.
  */
-#include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/devices.h"
 
 #include <stdio.h>
 #include <string.h>
 #include "hw/core/chardev.h"
 #include "hw/core/machine.h"
+#include "hw/virtio/virtio_pci.h"
 #include "util/log.h"
 
 enum { F_MULTIPORT = 1, F_EMERG_WRITE = 2 }; /* 5.3.3 */
@@ -47,8 +48,6 @@ struct VirtioSerial {
     CharBackend *chardev;           /* property of virtio-console-pci */
     bool multiport;
 };
-
-extern const DeviceClass virtconsole_class;
 
 static VirtioSerial *vs_of(VirtioDevice *v)
 {

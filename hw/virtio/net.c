@@ -4,11 +4,12 @@
  * control queue for receive mode, MAC table, VLAN and MAC address. No checksum or
  * segmentation offload is offered: the backend takes plain frames. Machine lock held.
  */
-#include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/devices.h"
 
 #include <string.h>
 #include "hw/core/netdev.h"
 #include "hw/core/nondet.h"
+#include "hw/virtio/virtio_pci.h"
 #include "util/log.h"
 
 enum { /* feature bits (5.1.3) */

@@ -3,9 +3,10 @@
  * virtio-rng: entropy for the guest. VIRTIO 1.2, 5.4. Bytes come through the one door for
  * everything not deterministic (nondet_random). Machine lock held.
  */
-#include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/devices.h"
 
 #include "hw/core/nondet.h"
+#include "hw/virtio/virtio_pci.h"
 
 enum { QUEUE_SIZE = 8, BYTES_MAX = 65536 /* given for one request */ };
 

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The virtio device classes. Backends come by property (drive=, netdev=, chardev=). */
+#ifndef HW_VIRTIO_DEVICES_H
+#define HW_VIRTIO_DEVICES_H
+
+#include "hw/core/device.h"
+
+extern const DeviceClass virtio_blk_pci_class, virtio_net_pci_class, virtio_rng_pci_class,
+    virtio_console_pci_class, virtio_serial_pci_class;
+extern const DeviceClass virtconsole_class, virtserialport_class; /* on virtio-serial */
+
+#endif

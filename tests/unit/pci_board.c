@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* See pci_board.h. Configuration space is reached as the guest does: by the ports. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "hw/virtio/devices.h"
+#include "tests/unit/pci_board.h"
+#include "util/loop.h"
+
+const DeviceClass *const device_classes[] = {
+    &pci_testdev_class, &virtio_blk_pci_class, &virtio_rng_pci_class,
+    &virtio_net_pci_class, &virtio_serial_pci_class, &virtio_console_pci_class,
+    &virtconsole_class, &virtserialport_class, NULL
+};
+
+static const MachineClass board_class = {
+    .name = "test", .desc = "PCI functions under test", .size = sizeof(Board), .max_cpus = 1,
+    .default_ram = BOARD_RAM,
+};
+const MachineClass *const machine_classes[] = { &board_class, NULL };
+
+static void board_isa(void *opaque, unsigned n, bool level)
+{
+    ((Board *)opaque)->isa[n] = level;
+}
+
+static void board_msi(void *opaque, uint64_t addr, uint32_t data)
+{
+    Board *b = opaque;
+    b->msis++;
+    b->msi_addr = addr;
+    b->msi_data = data;
+}
+
+Board *board_create(void)
+{
+    Error err = ERROR_INIT;
+    const MachineConfig cfg = { .ram_size = BOARD_RAM };
+    Board *b = (Board *)machine_create(&board_class, &cfg, &err);
+    assert_non_null(b);
+    machine_lock(&b->m);
+    assert_true(memory_init_ram(&b->ram, &b->m, "ram", BOARD_RAM, &err));
+    memory_add(&b->m.mem_root, &b->ram, 0, 0);
+    const PciHostConfig host = { .ram = &b->ram, .msi = board_msi, .msi_opaque = b };
+    b->bus = pci_i440fx_create(&b->m, &host, &err);
+    assert_non_null(b->bus);
+    assert_true(memory_init_rom(&b->rom, &b->m, "rom", 0x10000, &err));
+    memory_add(&b->bus->mem, &b->rom, 0xf0000, 0);
+    IrqLine isa[16];
+    for (unsigned i = 0; i < 16; i++) {
+        isa[i] = (IrqLine){ board_isa, b, i };
+    }
+    b->piix3 = piix3_create(b->bus, 8, isa, &err);
+    assert_non_null(b->piix3);
+    device_reset_all(&b->m);
+    return b;
+}
+
+void board_destroy(Board *b)
+{
+    machine_unlock(&b->m);
+    machine_destroy(&b->m);
+}
+
+void board_turn(Board *b)
+{
+    machine_unlock(&b->m);
+    loop_run_once(b->m.loop, 1000000000);
+    machine_lock(&b->m);
+}
+
+PciDevice *board_add(Board *b, const char *spec)
+{
+    Error err = ERROR_INIT;
+    Device *dev = device_add(&b->m, spec, &err);
+    if (!dev) {
+        print_error("%s: %s\n", spec, err.msg);
+    }
+    assert_non_null(dev);
+    dev->cls->reset(dev);
+    return (PciDevice *)dev;
+}
+
+uint64_t mem_read(Board *b, uint64_t addr, unsigned size)
+{
+    return memory_io_read(&b->m.mem, addr, size);
+}
+
+void mem_write(Board *b, uint64_t addr, uint64_t val, unsigned size)
+{
+    memory_io_write(&b->m.mem, addr, size, val);
+}
+
+uint64_t io_read(Board *b, uint64_t port, unsigned size)
+{
+    return memory_io_read(&b->m.io, port, size);
+}
+
+void io_write(Board *b, uint64_t port, uint64_t val, unsigned size)
+{
+    memory_io_write(&b->m.io, port, size, val);
+}
+
+uint32_t cfg_read(Board *b, unsigned devfn, unsigned off, unsigned size)
+{
+    io_write(b, 0xcf8, 1u << 31 | devfn << 8 | (off & 0xfc), 4);
+    return io_read(b, 0xcfc + (off & 3), size);
+}
+
+void cfg_write(Board *b, unsigned devfn, unsigned off, uint32_t val, unsigned size)
+{
+    io_write(b, 0xcf8, 1u << 31 | devfn << 8 | (off & 0xfc), 4);
+    io_write(b, 0xcfc + (off & 3), val, size);
+}
