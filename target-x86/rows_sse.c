@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rows of the integer, logic, shuffle and move instructions of SSE to SSE4.2 with their
- * VEX forms. SDM vol. 2 under each mnemonic. Floating-point arithmetic: rows_sse_fp.c.
+ * VEX forms, and of AMD's SSE4A. SDM vol. 2 under each mnemonic. Floating-point arithmetic: rows_sse_fp.c.
  * Reference functions: vec_*.c.
  */
 #include "target-x86/vec_rows.h"
@@ -124,6 +124,16 @@ const X86Row x86_rows_sse[] = {
     { .name = "VSTMXCSR", .enc = ENC_VEX, .map = MAP_0F, .op = 0xae, .pp = PP_NP,
       .ext = EXT(3), .flags = RF_AVX | RF_L0 | RF_PLAIN, .feat = X86F_AVX, .ops = { Md },
       .exec = x86_vec_STMXCSR, .w = { ROLE_W } },
+
+    /* ---- SSE4A ---- */
+    { .name = "EXTRQ", .map = MAP_0F, .op = 0x78, .pp = PP_66, .ext = EXT(0),
+      .flags = RF_SSE | RF_PLAIN, .feat = X86F_SSE4A, .ops = { Udq, Ib, Ib },
+      .exec = x86_vec_EXTRQ, .w = { ROLE_RW } },
+    LEG("EXTRQ", 0F, 0x79, 66, SSE4A, 0, EXTRQ, RW, Vdq, Udq),
+    LEG("INSERTQ", 0F, 0x78, F2, SSE4A, 0, INSERTQ, RW, Vdq, Uq, Ib, Ib),
+    LEG("INSERTQ", 0F, 0x79, F2, SSE4A, 0, INSERTQ, RW, Vdq, Udq),
+    LEG("MOVNTSS", 0F, 0x2b, F3, SSE4A, 0, MOV, W, Md, Vd),
+    LEG("MOVNTSD", 0F, 0x2b, F2, SSE4A, 0, MOV, W, Mq, Vq),
 
     /* ---- unpack, pack, shuffle ---- */
     FP3("UNPCKLPS", 0F, 0x14, NP, SSE, PUNPCKLDQ),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Vector data movement inside registers: unpacks, shuffles, blends, inserts, extracts,
- * sign and zero extension, of MMX, SSE..SSE4.1 and AVX forms. AVX's own permutes are in
- * vec_avx.c. Heavy code.
+ * sign and zero extension, of MMX, SSE..SSE4.1 and AVX forms, and AMD's SSE4A. AVX's own
+ * permutes are in vec_avx.c. Heavy code.
  */
 #include "target-x86/vec.h"
 
@@ -352,3 +352,36 @@ void x86_vec_PMOVZXBQ(X86Cpu *cpu, const X86Insn *in) { extend(cpu, in, 1, 8, fa
 void x86_vec_PMOVZXWD(X86Cpu *cpu, const X86Insn *in) { extend(cpu, in, 2, 4, false); }
 void x86_vec_PMOVZXWQ(X86Cpu *cpu, const X86Insn *in) { extend(cpu, in, 2, 8, false); }
 void x86_vec_PMOVZXDQ(X86Cpu *cpu, const X86Insn *in) { extend(cpu, in, 4, 8, false); }
+
+/* ---- SSE4A bit fields, AMD APM vol. 4, EXTRQ and INSERTQ. Length 0 means 64. What the
+ * manual leaves undefined (field past the quadword, upper quadword) is as on an EPYC. ---- */
+static uint64_t field_mask(unsigned len)
+{
+    len &= 63;
+    return len ? (1ull << len) - 1 : ~0ull;
+}
+
+/* The last operand is a register with length and start in its bytes, or the immediates
+ * are length and start. */
+void x86_vec_EXTRQ(X86Cpu *cpu, const X86Insn *in)
+{
+    X86Vec s[3];
+    x86_vec_fetch(cpu, in, s);
+    bool imm = in->op[1].kind == OPND_IMM;
+    unsigned len = imm ? in->imm : s[1].b[0], at = imm ? in->imm2 : s[1].b[1];
+    s[0].q[0] = s[0].q[0] >> (at & 63) & field_mask(len);
+    s[0].q[1] = 0;
+    x86_vec_done(cpu, in, &s[0]);
+}
+
+void x86_vec_INSERTQ(X86Cpu *cpu, const X86Insn *in)
+{
+    X86Vec s[3];
+    x86_vec_fetch(cpu, in, s);
+    bool imm = in->op[2].kind == OPND_IMM;
+    unsigned len = imm ? in->imm : s[1].b[8], at = (imm ? in->imm2 : s[1].b[9]) & 63;
+    uint64_t mask = field_mask(len);
+    s[0].q[0] = (s[0].q[0] & ~(mask << at)) | (s[1].q[0] & mask) << at;
+    s[0].q[1] = 0;
+    x86_vec_done(cpu, in, &s[0]);
+}
