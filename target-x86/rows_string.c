@@ -12,6 +12,8 @@
 
 #define MAX_SLOW 128u   /* iterations of the slow way in one call */
 #define MAX_FAST 65536u /* bytes moved directly in one call */
+#define SLOW_RUN 32u    /* slow elements before directness is tried again */
+#define SLOW_COST 4096u /* what such a run counts of MAX_FAST */
 
 /* What one call works on. */
 typedef struct Str {
@@ -177,11 +179,12 @@ static void exec_MOVS(X86Cpu *cpu, const X86Insn *in)
     if (left > 1 && str_fast(cpu, &s)) {
         for (unsigned done = 0; left && done < MAX_FAST; left = str_left(cpu, &s)) {
             unsigned n = movs_run(cpu, in, &s, left);
+            done += n ? n * s.size : SLOW_COST;
             if (!n) {
-                movs_one(cpu, in, &s);
-                n = 512; /* a slow element: sooner back to the engine */
+                for (uint64_t k = MIN(left, SLOW_RUN); k; k--) {
+                    movs_one(cpu, in, &s);
+                }
             }
-            done += n * s.size;
         }
     } else {
         for (uint64_t n = str_limit(cpu, left); n; n--) {
@@ -224,11 +227,12 @@ static void exec_STOS(X86Cpu *cpu, const X86Insn *in)
     if (left > 1 && str_fast(cpu, &s)) {
         for (unsigned done = 0; left && done < MAX_FAST; left = str_left(cpu, &s)) {
             unsigned n = stos_run(cpu, &s, left);
+            done += n ? n * s.size : SLOW_COST;
             if (!n) {
-                stos_one(cpu, &s);
-                n = 512;
+                for (uint64_t k = MIN(left, SLOW_RUN); k; k--) {
+                    stos_one(cpu, &s);
+                }
             }
-            done += n * s.size;
         }
     } else {
         for (uint64_t n = str_limit(cpu, left); n; n--) {
