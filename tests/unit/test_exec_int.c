@@ -380,10 +380,12 @@ static bool run_wide(Case *c)
     cpu->st.rflags = c->rflags;
     cpu->st.rip = FLAT_CODE;
     x86_update_hflags(cpu);
+    flat_no_direct = gen_rand() & 1;
     int r, again = 0;
     do {
         r = flat_run(cpu, &c->in);
     } while (r == FLAT_OK && cpu->st.rip == FLAT_CODE && ++again < 1000);
+    flat_no_direct = false;
     if (r != c->host_result || (r == FLAT_OK && cpu->st.rip != FLAT_CODE + c->len)) {
         report(c, "result", r, c->host_result);
         return false;

@@ -15,6 +15,7 @@
 
 unsigned flat_tlb_flushes, flat_tlb_page_flushes, flat_tlb_switches;
 uint64_t flat_tlb_lin, flat_tlb_cr3;
+bool flat_no_direct;
 static uint8_t rights[PAGES];
 
 /* ---- window ---- */
@@ -140,6 +141,9 @@ WEAK void *x86_direct(X86Cpu *cpu, unsigned seg, uint64_t off, unsigned max, boo
     uint64_t lin = x86_linear(cpu, seg, off, 1, write);
     unsigned room = 4096 - lin % 4096;
     *n = MIN(room, max);
+    if (flat_no_direct) {
+        return NULL;
+    }
     if (!(cpu->hflags & HF_CS64) && off + *n - 1 > cpu->st.seg[seg].limit) {
         return NULL;
     }

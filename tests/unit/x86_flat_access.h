@@ -44,6 +44,8 @@ int flat_exec(X86Cpu *cpu, const void *bytes, unsigned n);
 
 /* Counts calls of the TLB functions, for tests of MOV CR3, INVLPG... */
 extern unsigned flat_tlb_flushes, flat_tlb_page_flushes, flat_tlb_switches;
+/* While set, x86_direct declines everything. */
+extern bool flat_no_direct;
 /* Last arguments. */
 extern uint64_t flat_tlb_lin, flat_tlb_cr3;
 
