@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "hw/core/block.h"
+#include "hw/core/chardev.h"
+#include "hw/core/netdev.h"
 #include "hw/virtio/devices.h"
 #include "tests/unit/pci_board.h"
 #include "util/loop.h"
@@ -34,12 +37,20 @@ static void board_msi(void *opaque, uint64_t addr, uint32_t data)
     b->msi_data = data;
 }
 
+static void board_release(Machine *m, void *arg)
+{
+    block_close_all(m);
+    chardev_close_all(m);
+    netdev_close_all(m);
+}
+
 Board *board_create(void)
 {
     Error err = ERROR_INIT;
     const MachineConfig cfg = { .ram_size = BOARD_RAM };
     Board *b = (Board *)machine_create(&board_class, &cfg, &err);
     assert_non_null(b);
+    b->m.release = board_release;
     machine_lock(&b->m);
     assert_true(memory_init_ram(&b->ram, &b->m, "ram", BOARD_RAM, &err));
     memory_add(&b->m.mem_root, &b->ram, 0, 0);
