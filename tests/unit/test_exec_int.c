@@ -66,7 +66,7 @@ static bool undefined_result(const X86Insn *in, const uint64_t *gpr)
 static uint32_t undefined_flags(const X86Insn *in, const uint64_t *gpr)
 {
     uint32_t undef = in->row->fl_undef;
-    const X86Opnd *c = &in->op[in->nops - 1];
+    const X86Opnd *c = &in->op[1];
     bool shift = in->row->map == MAP_1 && (in->opcode & 0xec) == 0xc0 && in->row->ext;
     if (shift && in->nops == 2) {
         unsigned n = c->kind == OPND_IMM ? in->imm : c->kind == OPND_ONE ? 1 : gpr[R_CX];
