@@ -1,7 +1,8 @@
 # tests of PCI, virtio and the host ends
 PCI_TEST_LIBS = libhw.a libhwcore.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
 PCI_TEST_FLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-PCI_TESTS = tests/unit/test_pci tests/unit/test_virtqueue tests/unit/test_virtio_pci
+PCI_TESTS = tests/unit/test_pci tests/unit/test_virtqueue tests/unit/test_virtio_pci \
+	tests/unit/test_block tests/unit/test_chardev
 check_PROGRAMS += $(PCI_TESTS)
 TESTS += $(PCI_TESTS)
 
@@ -16,3 +17,11 @@ tests_unit_test_virtqueue_CPPFLAGS = $(PCI_TEST_FLAGS)
 tests_unit_test_virtio_pci_SOURCES = tests/unit/test_virtio_pci.c tests/unit/pci_board.c tests/unit/pci_board.h
 tests_unit_test_virtio_pci_LDADD = $(PCI_TEST_LIBS)
 tests_unit_test_virtio_pci_CPPFLAGS = $(PCI_TEST_FLAGS)
+
+tests_unit_test_block_SOURCES = tests/unit/test_block.c tests/unit/pci_board.c tests/unit/pci_board.h
+tests_unit_test_block_LDADD = $(PCI_TEST_LIBS)
+tests_unit_test_block_CPPFLAGS = $(PCI_TEST_FLAGS)
+
+tests_unit_test_chardev_SOURCES = tests/unit/test_chardev.c tests/unit/pci_board.c tests/unit/pci_board.h
+tests_unit_test_chardev_LDADD = $(PCI_TEST_LIBS)
+tests_unit_test_chardev_CPPFLAGS = $(PCI_TEST_FLAGS)
