@@ -148,10 +148,10 @@ static void pam_init(I440fx *d)
         seg->start = i ? 0xc0000 + (i - 1) * 0x4000 : 0xf0000;
         seg->size = i ? 0x4000 : 0x10000;
         memory_init_alias(&seg->ram, m, "pam-ram", d->cfg.ram, seg->start, seg->size);
-        memory_add(&m->mem_root, &seg->ram, seg->start, 2);
+        device_map(&d->pci.dev, &m->mem_root, &seg->ram, seg->start, 2);
         memory_set_enabled(&seg->ram, false);
         memory_init_io(&seg->wo, m, "pam-write-only", seg->size, &pam_wo_ops, seg);
-        memory_add(&m->mem_root, &seg->wo, seg->start, 2);
+        device_map(&d->pci.dev, &m->mem_root, &seg->wo, seg->start, 2);
         memory_set_enabled(&seg->wo, false);
     }
     memory_commit(m);
