@@ -1,1 +1,14 @@
-libhw_a_SOURCES +=
+# the PC board; its DSDT is compiled by iasl into a C array
+libhw_a_SOURCES += \
+	hw/machine_list.c hw/pc/acpi_build.c hw/pc/acpi_build.h hw/pc/acpi_tables.c \
+	hw/pc/acpi_tables.h hw/pc/boot.c hw/pc/boot.h hw/pc/e820.c hw/pc/e820.h \
+	hw/pc/elf_boot.c hw/pc/firmware.c hw/pc/linux_boot.c hw/pc/multiboot.c hw/pc/pc.c \
+	hw/pc/pc.h hw/pc/pc_boot.c hw/pc/pc_int.h hw/pc/pc_pci.c hw/pc/smbios.c
+EXTRA_DIST += hw/pc/dsdt.asl
+BUILT_SOURCES += hw/pc/dsdt.hex
+CLEANFILES += hw/pc/dsdt.hex hw/pc/dsdt.aml
+hw/pc/dsdt.hex: $(top_srcdir)/hw/pc/dsdt.asl
+	$(AM_V_GEN)mkdir -p hw/pc && $(IASL) -va -p hw/pc/dsdt -tc $(top_srcdir)/hw/pc/dsdt.asl \
+	  >hw/pc/dsdt.log 2>&1 || { cat hw/pc/dsdt.log; rm -f $@; exit 1; }
+	@rm -f hw/pc/dsdt.log
+hw/pc/acpi_tables.$(OBJEXT): hw/pc/dsdt.hex

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+/* The boards. */
+#include "hw/core/machine.h"
+#include "hw/pc/pc.h"
+
+const MachineClass *const machine_classes[] = { &pc_machine_class, NULL };

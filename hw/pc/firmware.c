@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * BIOS image and what it is told: CMOS memory sizes, fw_cfg items, ACPI tables through
+ * the table loader (docs/specs/fw_cfg and SeaBIOS's src/fw/romfile_loader.h describe the
+ * commands: 128 bytes each). Machine lock, machine not running.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "hw/pc/pc_int.h"
+#include "hw/timer/mc146818.h"
+#include "util/alloc.h"
+
+enum { BIOS_UNIT = 65536, BIOS_LOW_MAX = 128 * 1024, BIOS_MAX = 16 * 1024 * 1024 };
+
+/* ---- the image ---- */
+
+/* malloc'ed path of a firmware file, or NULL. */
+static char *find_file(const char *name)
+{
+    static const char *const dirs[] = { "/usr/share/seabios", "/usr/share/qemu",
+                                        "/usr/local/share/qemu" };
+    if (access(name, R_OK) == 0) {
+        return xstrdup(name);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(dirs) && !strchr(name, '/'); i++) {
+        char *path = xasprintf("%s/%s", dirs[i], name);
+        if (access(path, R_OK) == 0) {
+            return path;
+        }
+        free(path);
+    }
+    return NULL;
+}
+
+static bool map_bios(PcMachine *pc, const void *image, size_t n, Error *err)
+{
+    Machine *m = &pc->m;
+    if (n % BIOS_UNIT || n > BIOS_MAX) {
+        return error_set(err, "has %zu bytes: a BIOS image is a multiple of 64 KiB, at most "
+                              "16 MiB", n);
+    }
+    if (!memory_init_rom(&pc->bios, m, "bios", n, err)) {
+        return false;
+    }
+    memcpy(memory_host(&pc->bios), image, n);
+    uint64_t low = MIN(n, (uint64_t)BIOS_LOW_MAX);
+    memory_add(&m->mem_root, &pc->bios, 4 * GiB - n, 0);
+    memory_init_alias(&pc->bios_low, m, "bios-low", &pc->bios, n - low, low);
+    memory_add(&pc->pci->mem, &pc->bios_low, MiB - low, 0);
+    return true;
+}
+
+bool pc_load_firmware(PcMachine *pc, Error *err)
+{
+    const char *name = pc->m.cfg.bios ? pc->m.cfg.bios : "bios-256k.bin";
+    char *path = find_file(name);
+    if (!path) {
+        return error_set(err, "-bios: there is no file '%s'%s", name,
+                         pc->m.cfg.bios ? "" : " (install seabios, or use -kernel)");
+    }
+    size_t n;
+    void *image = pc_map_file(path, &n, err);
+    bool ok = image && map_bios(pc, image, n, err);
+    if (!ok) {
+        error_prefix(err, image ? "-bios: '%s' " : "-bios: ", path);
+    }
+    if (image) {
+        munmap(image, n);
+    }
+    free(path);
+    return ok;
+}
+
+/* ---- CMOS ---- */
+
+static void cmos16(PcMachine *pc, unsigned index, uint64_t v)
+{
+    v = MIN(v, 0xffffull);
+    rtc_set_cmos(pc->rtc, index, (uint8_t)v);
+    rtc_set_cmos(pc->rtc, index + 1, (uint8_t)(v >> 8));
+}
+
+/* Letters of -boot order, as CMOS nibbles: 1 floppy, 2 disk, 3 CD, 4 network. */
+static unsigned boot_nibbles(const char *boot)
+{
+    char *order = boot ? property_get_text(boot, "order") : NULL;
+    const char *rest;
+    char *word = boot && !order ? property_first_word(boot, &rest) : NULL;
+    const char *letters = order ? order : word ? word : "cdn";
+    unsigned v = 0;
+    for (unsigned i = 0; i < 3 && letters[i]; i++) {
+        unsigned n = letters[i] == 'a' ? 1 : letters[i] == 'c' ? 2 : letters[i] == 'd' ? 3 : 4;
+        v |= n << (4 * i);
+    }
+    free(order);
+    free(word);
+    return v;
+}
+
+static void fill_cmos(PcMachine *pc)
+{
+    uint64_t low = pc->layout.low;
+    cmos16(pc, 0x15, 640);
+    cmos16(pc, 0x17, (low - MiB) / KiB);
+    cmos16(pc, 0x30, (low - MiB) / KiB);
+    cmos16(pc, 0x34, low > 16 * MiB ? (low - 16 * MiB) / (64 * KiB) : 0);
+    cmos16(pc, 0x5b, pc->layout.high / (64 * KiB));
+    rtc_set_cmos(pc->rtc, 0x5d, (uint8_t)(pc->layout.high / (64 * KiB) >> 16));
+    rtc_set_cmos(pc->rtc, 0x5f, (uint8_t)(pc->m.ncpus - 1));
+    unsigned order = boot_nibbles(pc->m.cfg.boot);
+    rtc_set_cmos(pc->rtc, 0x3d, (uint8_t)order);
+    rtc_set_cmos(pc->rtc, 0x38, (uint8_t)((order >> 4 & 0xf0) | 1));
+}
+
+/* ---- table loader ---- */
+
+enum { CMD_SIZE = 128, NAME_SIZE = FW_CFG_NAME_SIZE };
+enum { CMD_ALLOCATE = 1, CMD_ADD_POINTER = 2, CMD_ADD_CHECKSUM = 3 };
+enum { ZONE_HIGH = 1, ZONE_FSEG = 2 };
+static const char tables_file[] = "etc/acpi/tables", rsdp_file[] = "etc/acpi/rsdp";
+
+static void put_name(AcpiBuf *b, const char *name)
+{
+    size_t n = strlen(name);
+    acpi_put(b, name, n);
+    acpi_zero(b, NAME_SIZE - n);
+}
+
+static void pad_command(AcpiBuf *b)
+{
+    acpi_zero(b, ALIGN_UP(b->len, CMD_SIZE) - b->len);
+}
+
+static void cmd_allocate(AcpiBuf *b, const char *file, uint32_t align, uint8_t zone)
+{
+    acpi_put_int(b, CMD_ALLOCATE, 4);
+    put_name(b, file);
+    acpi_put_int(b, align, 4);
+    acpi_put_int(b, zone, 1);
+    pad_command(b);
+}
+
+static void cmd_pointer(AcpiBuf *b, const char *in, const char *to, uint32_t at,
+                        uint8_t size)
+{
+    acpi_put_int(b, CMD_ADD_POINTER, 4);
+    put_name(b, in);
+    put_name(b, to);
+    acpi_put_int(b, at, 4);
+    acpi_put_int(b, size, 1);
+    pad_command(b);
+}
+
+static void cmd_checksum(AcpiBuf *b, const char *file, uint32_t at, uint32_t start,
+                         uint32_t len)
+{
+    acpi_put_int(b, CMD_ADD_CHECKSUM, 4);
+    put_name(b, file);
+    acpi_put_int(b, at, 4);
+    acpi_put_int(b, start, 4);
+    acpi_put_int(b, len, 4);
+    pad_command(b);
+}
+
+static void build_loader(AcpiBuf *b, const AcpiBlob *a)
+{
+    cmd_allocate(b, rsdp_file, 16, ZONE_FSEG);
+    cmd_allocate(b, tables_file, 64, ZONE_HIGH);
+    for (unsigned i = 0; i < a->n_ptr; i++) {
+        cmd_pointer(b, tables_file, tables_file, a->ptr[i].at, a->ptr[i].size);
+    }
+    for (unsigned i = 0; i < a->n_sum; i++) {
+        cmd_checksum(b, tables_file, a->sum[i].at, a->sum[i].start, a->sum[i].len);
+    }
+    cmd_pointer(b, rsdp_file, tables_file, 16, 4);
+    cmd_pointer(b, rsdp_file, tables_file, 24, 8);
+    cmd_checksum(b, rsdp_file, 8, 0, 20);
+    cmd_checksum(b, rsdp_file, 32, 0, ACPI_RSDP_SIZE);
+}
+
+static bool add_tables(PcMachine *pc)
+{
+    AcpiBuf loader = { 0 };
+    uint8_t anchor[24];
+    acpi_relocate(&pc->acpi, 0); /* pointers become offsets into the file */
+    build_loader(&loader, &pc->acpi);
+    smbios_entry(anchor, 0, (uint32_t)pc->smbios.len);
+    bool ok = fw_cfg_add_file(pc->fw_cfg, tables_file, pc->acpi.tables.data,
+                              pc->acpi.tables.len) &&
+              fw_cfg_add_file(pc->fw_cfg, rsdp_file, pc->acpi.rsdp, ACPI_RSDP_SIZE) &&
+              fw_cfg_add_file(pc->fw_cfg, "etc/table-loader", loader.data, loader.len) &&
+              fw_cfg_add_file(pc->fw_cfg, "etc/smbios/smbios-tables", pc->smbios.data,
+                              pc->smbios.len) &&
+              fw_cfg_add_file(pc->fw_cfg, "etc/smbios/smbios-anchor", anchor,
+                              sizeof(anchor));
+    free(loader.data);
+    return ok;
+}
+
+static bool add_e820(PcMachine *pc)
+{
+    E820Map map;
+    AcpiBuf b = { 0 };
+    e820_firmware(&map, &pc->layout);
+    for (unsigned i = 0; i < map.n; i++) {
+        acpi_put_int(&b, map.e[i].start, 8);
+        acpi_put_int(&b, map.e[i].size, 8);
+        acpi_put_int(&b, map.e[i].type, 4);
+    }
+    bool ok = fw_cfg_add_file(pc->fw_cfg, "etc/e820", b.data, b.len);
+    free(b.data);
+    return ok;
+}
+
+bool pc_fill_fw_cfg(PcMachine *pc, Error *err)
+{
+    FwCfg *f = pc->fw_cfg;
+    const MachineConfig *cfg = &pc->m.cfg;
+    fill_cmos(pc);
+    fw_cfg_add_u64(f, FW_CFG_RAM_SIZE, cfg->ram_size);
+    fw_cfg_add_u16(f, FW_CFG_NB_CPUS, (uint16_t)pc->m.ncpus);
+    fw_cfg_add_u16(f, FW_CFG_MAX_CPUS, (uint16_t)pc->m.ncpus);
+    fw_cfg_add_u16(f, FW_CFG_NOGRAPHIC, 0);
+    char *menu = cfg->boot ? property_get_text(cfg->boot, "menu") : NULL;
+    fw_cfg_add_u16(f, FW_CFG_BOOT_MENU, menu && !strcmp(menu, "on"));
+    free(menu);
+    if (!add_e820(pc) || !add_tables(pc)) {
+        return error_set(err, "fw_cfg: no room for the firmware's tables");
+    }
+    return true;
+}

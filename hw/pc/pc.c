@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The PC board: memory map, chips and their interrupt wiring. ISA interrupt n reaches the
+ * 8259s and the I/O APIC at once (n = 0 is its pin 2). Machine lock held.
+ */
+#include "hw/pc/pc.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include "hw/char/uart16550.h"
+#include "hw/input/i8042.h"
+#include "hw/intc/i8259.h"
+#include "hw/misc/port92.h"
+#include "hw/pc/pc_int.h"
+#include "hw/timer/acpi_pm.h"
+#include "hw/timer/hpet.h"
+#include "hw/timer/i8254.h"
+#include "hw/timer/mc146818.h"
+#include "target-x86/cpu.h"
+#include "util/log.h"
+
+enum { DEVFN_PIIX3 = 1 << 3, DEVFN_PM = (1 << 3) | 3 };
+/* Level-triggered lines when no firmware says so: SCI and the PCI links. */
+enum { DIRECT_ELCR = 1 << 9 | 1 << 10 | 1 << 11 };
+static const uint8_t direct_routes[4] = { 10, 11, 10, 11 };
+
+/* ---- interrupts ---- */
+
+static void gsi_drive(PcMachine *pc, unsigned n, bool level)
+{
+    if (n < 16) {
+        irq_set(&pc->pic_in[n], level);
+    }
+    if (n != 2) { /* 2 is the cascade: the I/O APIC's pin 2 is interrupt 0 */
+        irq_set(&pc->ioapic_in[n == 0 ? 2 : n], level);
+    }
+}
+
+static void gsi_set(void *opaque, unsigned n, bool level)
+{
+    const PcIrqPort *port = opaque;
+    PcMachine *pc = port->pc;
+    uint8_t old = pc->gsi_sources[n];
+    uint8_t new = level ? old | port->bit : old & ~port->bit;
+    pc->gsi_sources[n] = new;
+    if (!old != !new) {
+        gsi_drive(pc, n, new);
+    }
+}
+
+static IrqLine gsi(PcMachine *pc, enum PcIrqSource source, unsigned n)
+{
+    return (IrqLine){ gsi_set, &pc->irq_port[source], n };
+}
+
+/* HPET's legacy replacement silences 8254 and RTC. */
+static void hpet_legacy(void *opaque, unsigned n, bool level)
+{
+    PcMachine *pc = opaque;
+    IrqLine pit = device_irq_in(pc->pit, 0), rtc = device_irq_in(pc->rtc, 0);
+    irq_set(&pit, level);
+    irq_set(&rtc, level);
+}
+
+static void a20_set(void *opaque, unsigned n, bool level)
+{
+    if (!level) {
+        log_unimp("pc: address line 20 switched off: has no effect\n");
+    }
+}
+
+static void pc_nmi(Machine *m)
+{
+    apic_bus_nmi(&pc_machine(m)->apic);
+}
+
+static void pc_powerdown(Machine *m)
+{
+    acpi_pm_power_button(pc_machine(m)->pm);
+}
+
+/* ---- building ---- */
+
+static bool init_memory(PcMachine *pc, Error *err)
+{
+    Machine *m = &pc->m;
+    pc->layout = ram_layout(m->cfg.ram_size);
+    if (m->cfg.ram_size < MiB) {
+        return error_set(err, "-m: the machine needs 1 MiB of memory at least");
+    }
+    if (!memory_init_ram(&pc->ram, m, "ram", m->cfg.ram_size, err)) {
+        return false;
+    }
+    memory_init_alias(&pc->ram_low, m, "ram-low", &pc->ram, 0, pc->layout.low);
+    memory_add(&m->mem_root, &pc->ram_low, 0, 0);
+    if (pc->layout.high) {
+        memory_init_alias(&pc->ram_high, m, "ram-high", &pc->ram, pc->layout.low,
+                          pc->layout.high);
+        memory_add(&m->mem_root, &pc->ram_high, 4 * GiB, 0);
+    }
+    return true;
+}
+
+static bool init_cpus(PcMachine *pc, Error *err)
+{
+    Machine *m = &pc->m;
+    for (unsigned i = 0; i < m->cfg.cpus; i++) {
+        Cpu *cpu = m->cpu_factory->create(m, (int)i, err);
+        if (!cpu) {
+            return false;
+        }
+        m->cpus[m->ncpus++] = cpu;
+        X86Cpu *x86 = X86_CPU(cpu);
+        const LapicConfig cfg = {
+            .cpu = cpu, .apic_id = x86->apic_id, .tsc_offset = &x86->st.tsc_offset,
+            .x2apic = x86_has(x86, X86F_X2APIC),
+            .tsc_deadline = x86_has(x86, X86F_TSCDL),
+        };
+        pc->lapic[i] = lapic_create(&pc->apic, &cfg, err);
+        if (!pc->lapic[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool init_intc(PcMachine *pc, Error *err)
+{
+    Machine *m = &pc->m;
+    for (unsigned i = 0; i < SRC_COUNT; i++) {
+        pc->irq_port[i] = (PcIrqPort){ pc, (uint8_t)(1 << i) };
+    }
+    apic_bus_init(&pc->apic, m);
+    if (!init_cpus(pc, err) ||
+        !(pc->ioapic = ioapic_create(&pc->apic, 0, IOAPIC_DEFAULT_BASE, err)) ||
+        !(pc->pic = i8259_create(m, apic_bus_pic_input(&pc->apic), err))) {
+        return false;
+    }
+    apic_bus_set_pic(&pc->apic, i8259_ack, pc->pic);
+    for (unsigned i = 0; i < PC_GSIS; i++) {
+        pc->ioapic_in[i] = device_irq_in(pc->ioapic, i);
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        pc->pic_in[i] = device_irq_in(pc->pic, i);
+    }
+    if (pc->direct) {
+        i8259_set_elcr(pc->pic, DIRECT_ELCR);
+    }
+    m->nmi = pc_nmi;
+    return true;
+}
+
+static bool init_timers(PcMachine *pc, Error *err)
+{
+    Machine *m = &pc->m;
+    pc->pit = i8254_create(m, gsi(pc, SRC_CHIP, 0), err);
+    pc->rtc = pc->pit ? rtc_create(m, m->cfg.rtc_base, gsi(pc, SRC_CHIP, 8), err) : NULL;
+    pc->pm = pc->rtc ? acpi_pm_create(m, gsi(pc, SRC_CHIP, ACPI_SCI_IRQ), err) : NULL;
+    if (!pc->pm) {
+        return false;
+    }
+    acpi_pm_set_acpi_mode(pc->pm, pc->direct);
+    m->powerdown = pc_powerdown;
+    if (!pc->hpet) {
+        return true;
+    }
+    HpetWiring w = {
+        .irq0 = gsi(pc, SRC_HPET, 0), .irq8 = gsi(pc, SRC_HPET, 8),
+        .legacy = { hpet_legacy, pc, 0 }, .msi = msi_send_opaque, .msi_opaque = &pc->apic,
+    };
+    for (unsigned i = 0; i < HPET_GSIS; i++) {
+        w.gsi[i] = gsi(pc, SRC_HPET, i);
+    }
+    pc->hpet_dev = hpet_create(m, 3, &w, err);
+    return pc->hpet_dev != NULL;
+}
+
+static bool init_pci(PcMachine *pc, Error *err)
+{
+    const PciHostConfig cfg = {
+        .ram = &pc->ram, .msi = msi_send_opaque, .msi_opaque = &pc->apic,
+        .pam_ram_at_reset = pc->direct,
+    };
+    IrqLine isa[16];
+    for (unsigned i = 0; i < 16; i++) {
+        isa[i] = gsi(pc, SRC_PIIX3, i);
+    }
+    if (!(pc->pci = pci_i440fx_create(&pc->m, &cfg, err)) ||
+        !(pc->piix3 = piix3_create(pc->pci, DEVFN_PIIX3, isa, err)) ||
+        !piix4_pm_create(pc->pci, DEVFN_PM, acpi_pm_region(pc->pm),
+                         pc->direct ? PC_PM_BASE : 0, err)) {
+        return false;
+    }
+    if (pc->direct) {
+        piix3_set_routes(pc->piix3, direct_routes);
+    }
+    return true;
+}
+
+static bool init_isa(PcMachine *pc, Error *err)
+{
+    Machine *m = &pc->m;
+    pc->isa = isa_bus_create(m, pc->piix3, "isa.0");
+    for (unsigned i = 0; i < ISA_IRQS; i++) {
+        pc->isa->irq[i] = gsi(pc, SRC_ISA, i);
+    }
+    if (!(pc->port92 = port92_create(m, (IrqLine){ a20_set, pc, 0 }, err))) {
+        return false;
+    }
+    const I8042Wiring w = {
+        .irq1 = gsi(pc, SRC_CHIP, 1), .irq12 = gsi(pc, SRC_CHIP, 12),
+        .a20 = device_irq_in(pc->port92, 0),
+    };
+    return (pc->i8042 = i8042_create(m, &w, err)) && (pc->fw_cfg = fw_cfg_create(m, err));
+}
+
+static bool pc_init(Machine *m, Error *err)
+{
+    PcMachine *pc = pc_machine(m);
+    pc->direct = m->cfg.kernel && !m->cfg.bios && pc->kernel_protocol != KERNEL_16;
+    return init_memory(pc, err) && init_intc(pc, err) && init_timers(pc, err) &&
+           init_pci(pc, err) && init_isa(pc, err);
+}
+
+bool pc_set_serial(Machine *m, unsigned n, CharBackend *chr, Error *err)
+{
+    return isa_serial_create(m, n, chr, err) != NULL;
+}
+
+static bool pc_ready(Machine *m, Error *err)
+{
+    PcMachine *pc = pc_machine(m);
+    pc_build_tables(pc);
+    if (pc->direct) {
+        return pc_plan_kernel(pc, err);
+    }
+    return pc_load_firmware(pc, err) && pc_fill_fw_cfg(pc, err);
+}
+
+static void pc_reset(Machine *m)
+{
+    PcMachine *pc = pc_machine(m);
+    for (unsigned i = 1; i < m->ncpus; i++) {
+        X86_CPU(m->cpus[i])->st.wait_sipi = 1;
+    }
+    if (pc->direct) {
+        pc_assign_pci(pc);
+        lapic_set_virtual_wire(pc->lapic[0]);
+        pc_start_kernel(pc);
+    }
+}
+
+static const Property pc_props[] = {
+    { "kernel-protocol", PK_ENUM, offsetof(PcMachine, kernel_protocol), KERNEL_AUTO, 0, 0,
+      NULL, kernel_protocol_names, NULL, "entry of a Linux kernel to use, in bits" },
+    { "hpet", PK_BOOL, offsetof(PcMachine, hpet), 1, 0, 1, NULL, NULL, NULL,
+      "high precision event timer" },
+    PROP_END
+};
+static const char *const pc_aliases[] = { "pc-i440fx", NULL };
+
+const MachineClass pc_machine_class = {
+    .name = "pc", .aliases = pc_aliases, .desc = "standard PC (i440FX, PIIX3)",
+    .props = pc_props, .size = sizeof(PcMachine), .default_ram = 128 * MiB,
+    .max_cpus = APIC_MAX_CPUS, .init = pc_init, .ready = pc_ready, .reset = pc_reset,
+};

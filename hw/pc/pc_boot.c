@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starting a kernel without firmware: tables in 0xe0000-0xfffff (reserved in the memory
+ * map), the plan's pieces, the boot processor's registers. Machine lock, machine paused.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "hw/core/nondet.h"
+#include "hw/pc/pc_int.h"
+#include "hw/timer/hpet.h"
+#include "target-x86/cpu.h"
+#include "util/alloc.h"
+
+#define RSDP_AT 0xe0000ull      /* 16-byte aligned, 5.2.5.1 */
+#define ACPI_AT 0xe0040ull
+#define SMBIOS_ENTRY_AT 0xf0000ull
+#define SMBIOS_AT 0xf0020ull
+
+void *pc_map_file(const char *path, size_t *len, Error *err)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        error_set(err, "cannot open '%s': %s", path, strerror(errno));
+    } else if (!S_ISREG(st.st_mode) || st.st_size == 0) {
+        error_set(err, "'%s' is %s", path,
+                  S_ISREG(st.st_mode) ? "empty" : "not a regular file");
+    } else {
+        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        close(fd);
+        if (p == MAP_FAILED) {
+            error_set(err, "cannot map '%s': %s", path, strerror(errno));
+            return NULL;
+        }
+        *len = (size_t)st.st_size;
+        return p;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return NULL;
+}
+
+void pc_build_tables(PcMachine *pc)
+{
+    uint32_t ids[APIC_MAX_CPUS];
+    for (unsigned i = 0; i < pc->m.ncpus; i++) {
+        ids[i] = X86_CPU(pc->m.cpus[i])->apic_id;
+    }
+    uint64_t top = 4 * GiB + pc->layout.high;
+    const AcpiConfig cfg = {
+        .cpus = pc->m.ncpus, .apic_ids = ids, .hpet = pc->hpet,
+        .hpet_block_id = pc->hpet ? hpet_block_id(pc->hpet_dev) : 0,
+        .pci_hole_start = MAX(pc->layout.low, 0xc0000000ull),
+        .pci64_start = ALIGN_UP(top, 32 * GiB), .pci64_size = 32 * GiB,
+    };
+    acpi_tables_build(&pc->acpi, &cfg);
+    unsigned count;
+    smbios_build(&pc->smbios, &pc->m.cfg, &pc->layout, &count);
+}
+
+bool pc_plan_kernel(PcMachine *pc, Error *err)
+{
+    const MachineConfig *cfg = &pc->m.cfg;
+    BootEnv env = {
+        .low_ram = pc->layout.low, .cmdline = cfg->append ? cfg->append : "",
+        .protocol = pc->kernel_protocol, .rsdp = RSDP_AT, .initrd_name = cfg->initrd,
+    };
+    e820_direct(&env.map, &pc->layout);
+    nondet_random(env.seed, sizeof(env.seed));
+    if (!(pc->kernel = pc_map_file(cfg->kernel, &pc->kernel_len, err))) {
+        error_prefix(err, "-kernel: ");
+        return false;
+    }
+    if (cfg->initrd) {
+        if (!(pc->initrd = pc_map_file(cfg->initrd, &pc->initrd_len, err))) {
+            error_prefix(err, "-initrd: ");
+            return false;
+        }
+        env.initrd = pc->initrd;
+        env.initrd_len = pc->initrd_len;
+    }
+    if (!boot_plan_make(&pc->plan, &env, pc->kernel, pc->kernel_len, err)) {
+        if (strncmp(err->msg, "-", 1) != 0) {
+            error_prefix(err, "-kernel: '%s': ", cfg->kernel);
+        }
+        return false;
+    }
+    acpi_relocate(&pc->acpi, ACPI_AT);
+    if (pc->acpi.tables.len > SMBIOS_ENTRY_AT - ACPI_AT ||
+        pc->smbios.len > MiB - SMBIOS_AT) {
+        return error_set(err, "the tables do not fit below 1 MiB");
+    }
+    return true;
+}
+
+static void write_zeroes(Machine *m, uint64_t gpa, uint64_t len)
+{
+    static const uint8_t zeroes[4096];
+    while (len) {
+        uint64_t n = MIN(len, sizeof(zeroes));
+        memory_load(&m->mem, gpa, zeroes, n);
+        gpa += n;
+        len -= n;
+    }
+}
+
+/* ---- registers ---- */
+
+static X86Seg flat(uint16_t selector, uint32_t attr)
+{
+    return (X86Seg){ .base = 0, .limit = 0xffffffff, .attr = attr, .selector = selector };
+}
+
+static void set_protected(X86State *st, const BootPlan *p)
+{
+    enum { DATA = SEG_P | SEG_S | SEG_W | SEG_A | SEG_G | SEG_DB,
+           CODE = SEG_P | SEG_S | SEG_CODE | SEG_R | SEG_A | SEG_G };
+    bool l64 = p->mode == BOOT_LONG64;
+    for (unsigned i = 0; i < X86_NSEGS; i++) {
+        st->seg[i] = flat(BOOT_DS, DATA);
+    }
+    st->seg[R_CS] = flat(l64 ? BOOT_CS64 : BOOT_CS32, CODE | (l64 ? SEG_L : SEG_DB));
+    st->tr = (X86Seg){ .limit = 0x67, .attr = SEG_P | 0xb, .selector = 0x20 };
+    st->gdt = (X86Table){ BOOT_GDT, 39 };
+    st->idt = (X86Table){ 0, 0 };
+    st->cr0 = CR0_PE | CR0_ET | CR0_NE;
+    if (l64) {
+        st->cr0 |= CR0_PG;
+        st->cr4 = CR4_PAE;
+        st->cr3 = BOOT_TABLES;
+        st->efer = EFER_LME | EFER_LMA;
+    }
+    st->rip = p->entry;
+}
+
+static void set_real(X86State *st, const BootPlan *p)
+{
+    for (unsigned i = 0; i < X86_NSEGS; i++) {
+        st->seg[i].selector = p->segment;
+        st->seg[i].base = (uint64_t)p->segment << 4;
+        st->seg[i].limit = 0xffff;
+    }
+    st->seg[R_CS].selector = p->segment + 0x20;
+    st->seg[R_CS].base = (uint64_t)st->seg[R_CS].selector << 4;
+    st->rip = p->entry - st->seg[R_CS].base;
+    st->cr0 = CR0_ET;
+}
+
+static void set_cpu(X86Cpu *cpu, const BootPlan *p)
+{
+    enum { MTRR_ENABLE = 1 << 11, MTRR_WB = 6 };
+    X86State *st = &cpu->st;
+    memset(st->gpr, 0, sizeof(st->gpr));
+    st->gpr[R_AX] = p->rax;
+    st->gpr[R_BX] = p->rbx;
+    st->gpr[R_SI] = p->rsi;
+    st->gpr[R_SP] = p->rsp;
+    st->rflags = FL_ONE;
+    st->cpl = 0;
+    st->msr.mtrr_def = MTRR_ENABLE | MTRR_WB; /* memory cached, as firmware leaves it */
+    if (p->mode == BOOT_REAL16) {
+        set_real(st, p);
+    } else {
+        set_protected(st, p);
+    }
+    x86_update_hflags(cpu);
+}
+
+void pc_start_kernel(PcMachine *pc)
+{
+    Machine *m = &pc->m;
+    uint8_t entry[24];
+    smbios_entry(entry, SMBIOS_AT, (uint32_t)pc->smbios.len);
+    memory_load(&m->mem, RSDP_AT, pc->acpi.rsdp, sizeof(pc->acpi.rsdp));
+    memory_load(&m->mem, ACPI_AT, pc->acpi.tables.data, pc->acpi.tables.len);
+    memory_load(&m->mem, SMBIOS_ENTRY_AT, entry, sizeof(entry));
+    memory_load(&m->mem, SMBIOS_AT, pc->smbios.data, pc->smbios.len);
+    for (unsigned i = 0; i < pc->plan.n; i++) {
+        const BootChunk *c = &pc->plan.chunk[i];
+        if (c->data) {
+            memory_load(&m->mem, c->gpa, c->data, c->len);
+        } else if (!c->reserved) {
+            write_zeroes(m, c->gpa, c->len);
+        }
+    }
+    set_cpu(X86_CPU(m->cpus[0]), &pc->plan);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* The board's struct, for the files of hw/pc only. */
+#ifndef HW_PC_PC_INT_H
+#define HW_PC_PC_INT_H
+
+#include "hw/core/isa.h"
+#include "hw/core/machine.h"
+#include "hw/intc/apic.h"
+#include "hw/misc/fw_cfg.h"
+#include "hw/pc/acpi_tables.h"
+#include "hw/pc/boot.h"
+#include "hw/pci/host.h"
+
+enum { PC_GSIS = 24 };
+/* Who drives an interrupt input: they are ORed. */
+enum PcIrqSource { SRC_ISA, SRC_PIIX3, SRC_CHIP, SRC_HPET, SRC_COUNT };
+
+typedef struct PcMachine PcMachine;
+
+typedef struct PcIrqPort {
+    PcMachine *pc;
+    uint8_t bit;
+} PcIrqPort;
+
+struct PcMachine {
+    Machine m;                  /* first */
+    /* properties: */
+    int kernel_protocol;        /* enum KernelProtocol */
+    bool hpet;
+
+    RamLayout layout;
+    MemoryRegion ram, ram_low, ram_high;
+    MemoryRegion bios, bios_low;
+    ApicBus apic;
+    PciBus *pci;
+    IsaBus *isa;
+    FwCfg *fw_cfg;
+    Device *lapic[APIC_MAX_CPUS];
+    Device *pic, *ioapic, *pit, *rtc, *hpet_dev, *pm, *piix3, *port92, *i8042;
+    IrqLine pic_in[16], ioapic_in[PC_GSIS];
+    PcIrqPort irq_port[SRC_COUNT];
+    uint8_t gsi_sources[PC_GSIS]; /* bit n: source n drives it high */
+
+    /* made by ready(): */
+    bool direct;                /* a kernel without firmware */
+    AcpiBlob acpi;
+    AcpiBuf smbios;             /* structures; the entry point is apart */
+    BootPlan plan;
+    void *kernel, *initrd;      /* file contents, mmapped */
+    size_t kernel_len, initrd_len;
+};
+
+static inline PcMachine *pc_machine(Machine *m)
+{
+    return (PcMachine *)m;
+}
+
+/* firmware.c */
+bool pc_load_firmware(PcMachine *pc, Error *err);
+/* Fills fw_cfg with tables and settings. */
+bool pc_fill_fw_cfg(PcMachine *pc, Error *err);
+
+/* pc_boot.c */
+void pc_build_tables(PcMachine *pc);
+bool pc_plan_kernel(PcMachine *pc, Error *err);
+/* Writes tables and the plan's pieces, sets the boot CPU up. After each reset. */
+void pc_start_kernel(PcMachine *pc);
+void *pc_map_file(const char *path, size_t *len, Error *err); /* read only */
+
+/* pc_pci.c: what firmware would do: addresses and interrupt lines for all functions. */
+void pc_assign_pci(PcMachine *pc);
+
+/* smbios.c: the structure table; *count of structures, *largest in bytes. */
+void smbios_build(AcpiBuf *b, const MachineConfig *cfg, const RamLayout *ram,
+                  unsigned *count);
+/* The 64-bit entry point (DMTF DSP0134 3.x, 5.2.2), 24 bytes. */
+void smbios_entry(uint8_t out[24], uint64_t table, uint32_t len);
+
+#endif
