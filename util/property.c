@@ -212,29 +212,45 @@ void property_defaults(const Property *table, void *obj)
     }
 }
 
-static bool unknown_key(const Property *table, const char *key, Error *err)
+/* Names the near match and all there are; `also`: keys that the caller handles itself. */
+static bool unknown_key(const Property *table, const char *const *also, const char *key,
+                        Error *err)
 {
-    size_t n = 0;
+    size_t n = 0, m = 0;
     for (const Property *p = table; p && p->kind != PK_END; p++) {
         n++;
     }
-    const char **names = NEW_ARRAY(const char *, n + 1);
-    for (size_t i = 0; i < n; i++) {
-        names[i] = table[i].name;
+    while (also && also[m]) {
+        m++;
+    }
+    const char **names = NEW_ARRAY(const char *, n + m + 1);
+    char *list = xstrdup("");
+    for (size_t i = 0; i < n + m; i++) {
+        names[i] = i < n ? table[i].name : also[i - n];
+        char *longer = xasprintf("%s%s%s", list, i ? ", " : "", names[i]);
+        free(list);
+        list = longer;
     }
     const char *near = nearest_match(key, names);
+    error_set(err, "there is no property '%s'%s%s%s%s%s", key,
+              n + m ? ": expected one of " : " (it has none)", list,
+              near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     free(names);
-    if (near) {
-        return error_set(err, "there is no property '%s'; did you mean '%s'?", key, near);
-    }
-    return error_set(err, "there is no property '%s'", key);
+    free(list);
+    return false;
+}
+
+static bool set_or_complain(const Property *table, const char *const *also, void *obj,
+                            const char *key, const char *value, Error *err)
+{
+    const Property *p = find(table, key);
+    return p ? set_value(p, obj, value, err) : unknown_key(table, also, key, err);
 }
 
 bool property_set(const Property *table, void *obj, const char *key, const char *value,
                   Error *err)
 {
-    const Property *p = find(table, key);
-    return p ? set_value(p, obj, value, err) : unknown_key(table, key, err);
+    return set_or_complain(table, NULL, obj, key, value, err);
 }
 
 /* ---- lists ---- */
@@ -296,7 +312,7 @@ static bool parse_item(const Property *table, void *obj, char *item,
     if (p && bare && p->kind != PK_BOOL) {
         return error_set(err, "%s: needs a value: %s=VALUE", key, key);
     }
-    return property_set(table, obj, key, value, err);
+    return set_or_complain(table, skip, obj, key, value, err);
 }
 
 bool property_parse(const Property *table, void *obj, const char *text,

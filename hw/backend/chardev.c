@@ -250,6 +250,9 @@ static void input_ended(CharBackend *c)
 static void char_fd_event(void *opaque, unsigned events)
 {
     CharBackend *c = opaque;
+    if (c->settling) {
+        char_settle(c);     /* CHAR_OPENED comes before the first byte */
+    }
     if (events & LOOP_WRITE) {
         char_write_now(c, NULL, 0);
     }
