@@ -422,6 +422,7 @@ static bool uart_post_load(void *owner, Error *err)
     bool timeout = d->s.timeout;
     uart_arm_timeout(d);
     d->s.timeout = timeout;
+    uart_update(d);     /* the bus does not save who drives a shared line */
     return true;
 }
 

@@ -124,8 +124,19 @@ static void testdev_reset(Device *dev)
     memset(&d->s, 0, sizeof(d->s));
 }
 
-/* Lines are shared with real devices: only those this device drove are lowered, and by
- * writing them; nothing to do in reset_lines. */
+static void testdev_reset_lines(Device *dev)
+{
+    Testdev *d = DEVICE_AS(dev, Testdev, pc_testdev_class);
+    for (unsigned n = 0; n < TEST_LINES; n++) {
+        irq_set(&d->irq[n], d->s.line[n]);
+    }
+}
+
+static bool testdev_post_load(void *owner, Error *err)
+{
+    testdev_reset_lines(owner);     /* the bus does not save who drives a shared line */
+    return true;
+}
 
 static const StateField testdev_fields[] = {
     STATE_BYTES(TestdevState, scratch), STATE_BYTES(TestdevState, mem),
@@ -137,7 +148,8 @@ const DeviceClass pc_testdev_class = {
     .bus = BUS_ISA,
     .size = sizeof(Testdev),
     .state = {.version = 1, .offset = offsetof(Testdev, s), .size = sizeof(TestdevState),
-              .fields = testdev_fields},
+              .fields = testdev_fields, .post_load = testdev_post_load},
     .realize = testdev_realize,
     .reset = testdev_reset,
+    .reset_lines = testdev_reset_lines,
 };
