@@ -129,6 +129,11 @@ enum OptionsVerdict options_parse(Options *o, int argc, char **argv, Error *err)
             return OPTIONS_ERROR;
         }
     }
+    if (!o->cfg.kernel && (o->cfg.initrd || o->cfg.append)) {
+        error_set(err, "%s: only goes with -kernel FILE",
+                  o->cfg.initrd ? "-initrd" : "-append");
+        return OPTIONS_ERROR;
+    }
     return OPTIONS_RUN;
 }
 

@@ -23,6 +23,16 @@ static bool prefix_option(Error *err, const OptionUse *u)
     return false;
 }
 
+static bool interface_ok(const BlockBackend *b, Error *err)
+{
+    if (b->interface == DRIVE_NONE || b->interface == DRIVE_VIRTIO) {
+        return true;
+    }
+    return error_set(
+        err, "this machine has no such controller yet (issue 6): expected a -drive "
+             "with if=virtio or if=none");
+}
+
 bool setup_backends(Machine *m, const Options *o, Error *err)
 {
     for (size_t i = 0; i < o->chardevs.n; i++) {
@@ -36,7 +46,8 @@ bool setup_backends(Machine *m, const Options *o, Error *err)
         }
     }
     for (size_t i = 0; i < o->drives.n; i++) {
-        if (!block_open_drive(m, o->drives.v[i].text, o->snapshot, err)) {
+        BlockBackend *b = block_open_drive(m, o->drives.v[i].text, o->snapshot, err);
+        if (!b || !interface_ok(b, err)) {
             return prefix_option(err, &o->drives.v[i]);
         }
     }
@@ -103,12 +114,6 @@ static bool add_drives(Machine *m, Error *err)
     for (BlockBackend *b = block_first(m); b; b = b->next) {
         if (b->attached || b->interface == DRIVE_NONE) {
             continue;
-        }
-        if (b->interface != DRIVE_VIRTIO) {
-            return error_set(err,
-                             "-drive %s: this machine has no controller for it yet "
-                             "(issue 6): expected if=virtio or if=none",
-                             b->path);
         }
         if (!add_device(m, err, "virtio-blk-pci,drive=%s", b->id)) {
             error_prefix(err, "-drive %s: ", b->path);

@@ -207,6 +207,8 @@ static void wrong_values_name_what_is_accepted(void **state)
     expect_error("-s", "not built yet");
     expect_error("-gdb tcp::1234", "not built yet");
     expect_error("-name guest=a,proces=b", "process");
+    expect_error("-initrd i", "-initrd: only goes with -kernel");
+    expect_error("-append quiet", "-append: only goes with -kernel");
 }
 
 static void texts_that_mean_something_are_kept(void **state)
