@@ -6,6 +6,7 @@
  */
 #include "hw/pci/pci.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "hw/core/machine.h"
@@ -260,6 +261,41 @@ bool pci_device_post_load(void *dev, Error *err)
     return pci_post_load(dev, err);
 }
 
+/* --- info pci --- */
+
+static void pci_dump_fn(const PciDevice *d, FILE *f)
+{
+    const uint8_t *cfg = d->s->config;
+    fprintf(f, "  %02x.%x: %04x:%04x class %02x%02x rev %02x  %s%s%s\n", d->devfn >> 3,
+            d->devfn & 7, pci_get16(cfg), pci_get16(cfg + 2), cfg[0xb], cfg[0xa], cfg[8],
+            d->dev.cls->name, d->dev.id ? "  id " : "", d->dev.id ? d->dev.id : "");
+    if (cfg[PCI_IRQ_PIN]) {
+        fprintf(f, "        IRQ %u, pin %c%s\n", cfg[PCI_IRQ_LINE],
+                'A' + cfg[PCI_IRQ_PIN] - 1, d->s->intx ? ", asserted" : "");
+    }
+    for (unsigned n = 0; n < PCI_BARS; n++) {
+        const PciBar *b = &d->bars[n];
+        if (b->mr) {
+            fprintf(f, "        BAR%u: %s at 0x%llx, 0x%llx bytes%s\n", n,
+                    (b->kind & 7) == PCI_BAR_IO ? "I/O" : (b->kind & 7) == PCI_BAR_MEM64
+                    ? "64-bit memory" : "32-bit memory",
+                    (unsigned long long)bar_address(d, n), (unsigned long long)b->size,
+                    b->mapped ? "" : " (off)");
+        }
+    }
+}
+
+static void pci_dump(Bus *b, void *file)
+{
+    PciBus *bus = (PciBus *)b;
+    fprintf(file, "bus %s\n", b->name);
+    for (unsigned i = 0; i < PCI_DEVFNS; i++) {
+        if (bus->fn[i]) {
+            pci_dump_fn(bus->fn[i], file);
+        }
+    }
+}
+
 /* --- the bus --- */
 
 static bool pci_parse_addr(const char *text, unsigned *devfn, Error *err)
@@ -397,7 +433,7 @@ static void pci_unplug(Bus *b, Device *dev)
 
 const BusClass pci_bus_class = {
     .name = "pci", .kind = BUS_PCI,
-    .plug = pci_plug, .unplug = pci_unplug, .plugged = pci_plugged,
+    .plug = pci_plug, .unplug = pci_unplug, .plugged = pci_plugged, .dump = pci_dump,
 };
 
 PciBus *pci_bus_create(struct Machine *m, Device *owner, const char *name)
@@ -406,43 +442,4 @@ PciBus *pci_bus_create(struct Machine *m, Device *owner, const char *name)
     memory_init_container(&bus->mem, m, "pci-memory", UINT64_MAX);
     memory_init_container(&bus->io, m, "pci-io", 0x10000);
     return bus;
-}
-
-/* --- info pci --- */
-
-static void pci_dump_fn(const PciDevice *d, FILE *f)
-{
-    const uint8_t *cfg = d->s->config;
-    fprintf(f, "  %02x.%x: %04x:%04x class %02x%02x rev %02x  %s%s%s\n", d->devfn >> 3,
-            d->devfn & 7, pci_get16(cfg), pci_get16(cfg + 2), cfg[0xb], cfg[0xa], cfg[8],
-            d->dev.cls->name, d->dev.id ? "  id " : "", d->dev.id ? d->dev.id : "");
-    if (cfg[PCI_IRQ_PIN]) {
-        fprintf(f, "        IRQ %u, pin %c%s\n", cfg[PCI_IRQ_LINE],
-                'A' + cfg[PCI_IRQ_PIN] - 1, d->s->intx ? ", asserted" : "");
-    }
-    for (unsigned n = 0; n < PCI_BARS; n++) {
-        const PciBar *b = &d->bars[n];
-        if (b->mr) {
-            fprintf(f, "        BAR%u: %s at 0x%llx, 0x%llx bytes%s\n", n,
-                    (b->kind & 7) == PCI_BAR_IO ? "I/O" : (b->kind & 7) == PCI_BAR_MEM64
-                    ? "64-bit memory" : "32-bit memory",
-                    (unsigned long long)bar_address(d, n), (unsigned long long)b->size,
-                    b->mapped ? "" : " (off)");
-        }
-    }
-}
-
-void pci_dump(struct Machine *m, FILE *f)
-{
-    PciBus *bus = (PciBus *)bus_find(m, BUS_PCI, NULL);
-    if (!bus) {
-        fprintf(f, "no PCI bus\n");
-        return;
-    }
-    fprintf(f, "bus %s\n", bus->bus.name);
-    for (unsigned i = 0; i < PCI_DEVFNS; i++) {
-        if (bus->fn[i]) {
-            pci_dump_fn(bus->fn[i], f);
-        }
-    }
 }

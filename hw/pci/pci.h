@@ -8,7 +8,6 @@
 #ifndef HW_PCI_PCI_H
 #define HW_PCI_PCI_H
 
-#include <stdio.h>
 #include "hw/core/device.h"
 
 typedef struct PciDevice PciDevice;
@@ -84,7 +83,6 @@ struct PciDevice {
     unsigned cap_end;               /* next free byte of the capability area */
     uint8_t msi_cap, msix_cap;      /* offsets, 0 = none */
     unsigned msix_count, msi_count;
-    /* A vector was unmasked or MSI-X switched: optional, for transports. */
     char *addr_text;                /* property addr= */
     bool multifunction;             /* property */
 };
@@ -160,8 +158,5 @@ static inline void pci_put32(uint8_t *p, uint32_t v)
     pci_put16(p, v);
     pci_put16(p + 2, v >> 16);
 }
-
-/* info pci */
-void pci_dump(struct Machine *m, FILE *f);
 
 #endif
