@@ -1,1 +1,18 @@
-# tests of the hwcore room
+# tests of hw/core
+HWCORE_TEST_LIBS = libhwcore.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
+HWCORE_TEST_FLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+HWCORE_TESTS = tests/unit/test_memory tests/unit/test_state tests/unit/test_run
+check_PROGRAMS += $(HWCORE_TESTS)
+TESTS += $(HWCORE_TESTS)
+
+tests_unit_test_memory_SOURCES = tests/unit/test_memory.c tests/unit/bare_machine.c tests/unit/bare_machine.h
+tests_unit_test_memory_LDADD = $(HWCORE_TEST_LIBS)
+tests_unit_test_memory_CPPFLAGS = $(HWCORE_TEST_FLAGS)
+
+tests_unit_test_state_SOURCES = tests/unit/test_state.c tests/unit/bare_machine.c tests/unit/bare_machine.h
+tests_unit_test_state_LDADD = $(HWCORE_TEST_LIBS)
+tests_unit_test_state_CPPFLAGS = $(HWCORE_TEST_FLAGS)
+
+tests_unit_test_run_SOURCES = tests/unit/test_run.c tests/unit/bare_machine.c tests/unit/bare_machine.h
+tests_unit_test_run_LDADD = $(HWCORE_TEST_LIBS)
+tests_unit_test_run_CPPFLAGS = $(HWCORE_TEST_FLAGS)
