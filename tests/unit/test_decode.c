@@ -277,8 +277,8 @@ static const char *const unsupported[] = {
     "enclu",
     /* TSX, MPX, AVX-512 opmasks, PCOMMIT, VIA PadLock, others */
     "xabort", "xbegin", "xend", "xtest", "bnd*", "k*", "pcommit", "xstore*", "xcrypt*",
-    "xsha*", "montmul", "ud2b", "monitorx", "mwaitx", "clzero", "fnsetpm", "fsetpm",
-    "ffreep", "rdpkru", "wrpkru", "fstpnce", "fdisi8087_nop", "feni8087_nop",
+    "xsha*", "montmul", "ud2b", "monitorx", "mwaitx", "clzero",
+    "rdpkru", "wrpkru",
 };
 
 /* Instructions younger than capstone 4. */
@@ -319,6 +319,18 @@ static bool same_name(const char *ours, const char *theirs)
         if (!strcmp(ours, alias[i][0]) && !strcmp(theirs, alias[i][1])) {
             return true;
         }
+    }
+    static const char *const x87_alias[] = { /* undocumented, named by their opcodes */
+        "fcomp3", "fcomp5", "fxch4", "fxch7", "fcom2", "fstp8", "fstp9", "fneni", "fndisi",
+        "fnsetpm",
+    };
+    if (listed(x87_alias, ARRAY_SIZE(x87_alias), ours)) {
+        size_t k = n - (isdigit((unsigned char)ours[n - 1]) ? 1 : 0);
+        return ours[1] == 'n' ? theirs[0] == 'f' && !strncmp(theirs + 1, ours + 2, 3)
+                              : !strncmp(ours, theirs, k);
+    }
+    if (!strcmp(ours, "fstp1")) {
+        return !strcmp(theirs, "fstpnce");
     }
     /* operand size letters */
     return !strncmp(ours, theirs, n) &&
@@ -381,6 +393,9 @@ static bool vex_with_other_bits(const uint8_t *b, uint32_t mode)
     memset(v + 12, 0, 4);
     if (last == 2 && (b[1] & 31) == 2 && (b[3] & 0xfc) == 0x90 && (b[4] & 7) != 4) {
         return true; /* gathers without SIB */
+    }
+    if (!(mode & (HF_CS32 | HF_CS64)) && (b[last + 1] & 0xfc) == 0x90) {
+        return true; /* or with 16-bit addresses */
     }
     for (unsigned k = 0; k < 8; k++) {
         uint8_t keep = b[last] & (last == 2 ? 0x03 : 0x83);
