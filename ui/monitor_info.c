@@ -334,6 +334,27 @@ static bool info_qtree(MonContext *c, const MonArgs *a, FILE *out, Error *err)
     return true;
 }
 
+static void dump_buses(Bus *b, FILE *out)
+{
+    for (; b; b = b->next) {
+        if (b->cls->kind == BUS_PCI && b->cls->dump) {
+            b->cls->dump(b, out);
+        }
+    }
+}
+
+static void dump_child_buses(Device *dev, void *out)
+{
+    dump_buses(dev->buses, out);
+}
+
+static bool info_pci(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    dump_buses(c->m->buses, out);
+    device_foreach(c->m, dump_child_buses, out);
+    return true;
+}
+
 /* clang-format off: rows */
 const MonCommand monitor_info_rows[] = {
     { "accel", "kvm", NULL, NULL, "the engine and its options", true, info_accel },
@@ -346,6 +367,7 @@ const MonCommand monitor_info_rows[] = {
     { "mem", NULL, NULL, NULL, "mapped virtual memory, by range", true, info_mem },
     { "mtree", NULL, NULL, NULL, "the memory tree and its flat view", true, info_mtree },
     { "name", NULL, NULL, NULL, "the guest's name", true, info_name },
+    { "pci", NULL, NULL, NULL, "the PCI buses", true, info_pci },
     { "pic", NULL, NULL, NULL, "the 8259 and the I/O APIC", true, info_pic },
     { "qtree", NULL, NULL, NULL, "the tree of devices", true, info_qtree },
     { "registers", NULL, "all:s?", "[-a]", "the vCPU's registers", true, info_registers },
