@@ -88,7 +88,7 @@ const X86Row x86_rows_x87[] = {
     XI("FLD", 0xd9, 0, R, FLD_st),
     XR("FXCH", 0xd9, 1, RW, RW, FXCH),
     X0("FNOP", 0xd9, 2, 0, FNOP),
-    XI("FSTP1", 0xd9, 3, W, FSTP_st),
+    XI("FSTP1", 0xd9, 3, W, FSTP1),
     X0("FCHS", 0xd9, 4, 0, FCHS),
     X0("FABS", 0xd9, 4, 1, FABS),
     X0("FTST", 0xd9, 4, 4, FTST),

@@ -256,7 +256,9 @@ static Sf round128(const SfFormat *f, bool sign, int32_t exp, U128 sig, SfStatus
         s->flags |= SF_OE;
         v.exp -= f == &sf_f80 ? ADJUST : 0;
         if (f == &sf_f80 && v.exp > f->emax) { /* massive, vol. 1, 8.5.4 */
-            v = special(SF_CLS_INF, sign);
+            s->flags |= SF_PE;
+            s->up = true;
+            return special(SF_CLS_INF, sign);
         }
     } else if (e < 1 - f->emax) {
         if (s->mask & SF_UE) {
@@ -265,7 +267,9 @@ static Sf round128(const SfFormat *f, bool sign, int32_t exp, U128 sig, SfStatus
         s->flags |= SF_UE;
         v.exp += f == &sf_f80 ? ADJUST : 0;
         if (f == &sf_f80 && v.exp < 1 - f->emax) {
-            v = special(SF_CLS_ZERO, sign);
+            s->flags |= SF_PE;
+            s->up = false;
+            return special(SF_CLS_ZERO, sign);
         }
     }
     s->flags |= r.inexact ? SF_PE : 0;

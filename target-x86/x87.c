@@ -66,8 +66,8 @@ bool x87_push_check(X87 *e)
 
 void x87_push(X87 *e, Sf80 v)
 {
-    if (!e->overflow && !x87_push_check(e)) {
-        v = x87_indefinite();
+    if (!e->stack_fault) {
+        x87_push_check(e);
     }
     if (!x87_stopped(e)) {
         x87_rotate(e->x, 7);

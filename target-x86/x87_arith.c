@@ -95,14 +95,23 @@ static SfRel relation(X87 *e, X87Src b, bool signal)
     return sf_compare(x87_val(e->x, 0), b.v, signal, &e->s);
 }
 
+/* The SDM has an unmasked #I leave condition codes and EFLAGS alone (AMD's CPUs write them);
+ * an unmasked #D only keeps the stack from being popped. */
+static bool no_relation(const X87 *e)
+{
+    return e->s.flags & ~e->s.mask & SF_IE;
+}
+
 static void compare(X86Cpu *cpu, const X86Insn *in, X87Src b, bool signal, unsigned pops)
 {
     X87 e = x87_begin(cpu, true);
     SfRel rel = relation(&e, b, signal);
 
-    if (!x87_stopped(&e)) {
-        e.cc_mask = FSW_C0 | FSW_C2 | FSW_C3;
+    if (!no_relation(&e)) {
         e.cc = condition(rel);
+        e.cc_mask = FSW_C0 | FSW_C2 | FSW_C3;
+    }
+    if (!x87_stopped(&e)) {
         while (pops--) {
             x87_pop(e.x);
         }
@@ -152,11 +161,11 @@ static void compare_flags(X86Cpu *cpu, const X86Insn *in, bool signal, bool pop)
     X87 e = x87_begin(cpu, true);
     SfRel rel = relation(&e, x87_source(cpu, in), signal);
 
-    if (!x87_stopped(&e)) {
+    if (!no_relation(&e)) {
         cpu->st.rflags = (cpu->st.rflags & ~(uint64_t)FL_STATUS) | fl[rel];
-        if (pop) {
-            x87_pop(e.x);
-        }
+    }
+    if (pop && !x87_stopped(&e)) {
+        x87_pop(e.x);
     }
     x87_end(&e, in);
 }

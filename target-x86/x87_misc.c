@@ -89,7 +89,7 @@ static Sf remainder_any(X87 *e, Sf a, Sf b, bool nearest)
         return sf_default_nan();
     }
     e->s.flags |= a.denormal || b.denormal ? SF_DE : 0;
-    e->cc_mask = FSW_C0 | FSW_C2 | FSW_C3;
+    e->cc_mask |= FSW_C0 | FSW_C3;
     if (a.cls == SF_CLS_ZERO) {
         return a;
     }
@@ -104,13 +104,15 @@ static void prem(X86Cpu *cpu, const X86Insn *in, bool nearest)
     X87 e = x87_begin(cpu, true);
     Sf80 r = x87_indefinite();
 
+    e.cc_mask = FSW_C2; /* C0 and C3 only of a quotient */
     if (x87_empty(e.x, 0) || x87_empty(e.x, 1)) {
         x87_underflow(&e);
     } else {
         r = sf_pack80(remainder_any(&e, x87_val(e.x, 0), x87_val(e.x, 1), nearest));
     }
     if (x87_stopped(&e)) {
-        e.cc_mask = e.cc = 0;
+        e.cc_mask = FSW_C2;
+        e.cc = 0;
     } else {
         x87_set(e.x, 0, r);
         e.s.up = e.cc & FSW_C1;

@@ -21,7 +21,10 @@ void x87_exec_FLD_m(X86Cpu *cpu, const X86Insn *in)
         Sf a = wide ? sf_unpack64(m, NULL) : sf_unpack32(m, NULL);
         v = sf_pack80(sf_convert(&sf_f80, a, &e.s));
     }
+    uint8_t denormal = e.s.flags & SF_DE; /* an unmasked #D does not keep it from loading */
+    e.s.flags -= denormal;
     x87_push(&e, v);
+    e.s.flags += denormal;
     x87_end(&e, in);
 }
 
@@ -89,8 +92,7 @@ void x87_exec_FLD_st(X86Cpu *cpu, const X86Insn *in)
     unsigned i = in->modrm & 7;
     Sf80 v = x87_st(e.x, i);
 
-    if (x87_push_check(&e) && x87_empty(e.x, i)) {
-        x87_underflow(&e);
+    if (!x87_need(&e, i)) { /* goes before overflow */
         v = x87_indefinite();
     }
     x87_push(&e, v);
@@ -136,7 +138,10 @@ void x87_exec_FST_m(X86Cpu *cpu, const X86Insn *in)
         a.denormal = false; /* FST does not raise #D */
         r = sf_convert(wide ? &sf_f64 : &sf_f32, a, &e.s);
     }
-    if (!x87_store_stopped(&e)) {
+    if (x87_store_stopped(&e)) {
+        e.s.flags &= ~SF_PE;
+        e.s.up = false;
+    } else {
         uint64_t v = wide ? sf_pack64(r) : sf_pack32(r);
         x86_store(cpu, in->seg, x86_ea(cpu, in), wide ? 8 : 4, v);
         if (in->reg & 1) {
@@ -169,6 +174,17 @@ static void store_reg(X86Cpu *cpu, const X86Insn *in, bool pop)
             x87_pop(e.x);
         }
     }
+    x87_end(&e, in);
+}
+
+/* The alias FSTP1 ignores an empty ST(0). */
+void x87_exec_FSTP1(X86Cpu *cpu, const X86Insn *in)
+{
+    X87 e = x87_begin(cpu, true);
+    if (!x87_empty(e.x, 0)) {
+        x87_set(e.x, in->modrm & 7, x87_st(e.x, 0));
+    }
+    x87_pop(e.x);
     x87_end(&e, in);
 }
 
@@ -261,12 +277,15 @@ void x87_exec_FCMOV(X86Cpu *cpu, const X86Insn *in)
     if (in->opcode == 0xdb) {
         cond = !cond;
     }
-    if (x87_empty(e.x, 0) || x87_empty(e.x, i)) {
-        if (x87_underflow(&e) && cond) {
+    if (x87_empty(e.x, 0) || x87_empty(e.x, i)) { /* whatever the condition */
+        if (x87_underflow(&e)) {
             x87_set(e.x, 0, x87_indefinite());
         }
-    } else if (cond) {
-        x87_set(e.x, 0, x87_st(e.x, i));
+    } else {
+        e.s.up = e.x->fsw & FSW_C1; /* left as it is */
+        if (cond) {
+            x87_set(e.x, 0, x87_st(e.x, i));
+        }
     }
     x87_end(&e, in);
 }

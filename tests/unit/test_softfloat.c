@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "target-x86/softfloat.h"
+#include "tests/unit/fp_gen.h"
 
 #if defined(__x86_64__)
 #include <sys/mman.h>
@@ -20,87 +21,10 @@
 #define SEED 0x6b1d5eedc0ffee11ull
 #define CASES 50000 /* per row */
 
-static uint64_t rng = SEED;
-
-static uint64_t rnd(void)
-{
-    rng ^= rng >> 12;
-    rng ^= rng << 25;
-    rng ^= rng >> 27;
-    return rng * 0x2545f4914f6cdd1dull;
-}
-
-/* ---- operands ---- */
-
-/* n bits: random, or runs of ones, or few bits. */
-static uint64_t frac_bits(unsigned n)
-{
-    uint64_t m = n == 64 ? ~0ull : (1ull << n) - 1, r = rnd();
-    switch (r >> 60) {
-    case 0:
-        return 0;
-    case 1:
-        return m;
-    case 2:
-        return 1ull << (r % n);
-    case 3:
-        return m << (r % n) & m;
-    case 4:
-        return m >> (r % n);
-    case 5:
-        return (1ull << (r % n) | 1ull << (r / 64 % n)) & m;
-    case 6:
-        return 1;
-    case 7:
-        return (m << (r % n) & m) ^ 1;
-    default:
-        return r & m;
-    }
-}
-
-static unsigned exponent(unsigned emax)
-{
-    uint64_t r = rnd();
-    switch (r >> 61) {
-    case 0:
-        return 0;
-    case 1:
-        return r % (2 * emax + 2);
-    case 2:
-        return 1 + r % 3;
-    case 3:
-        return 2 * emax + 1 - r % 3;
-    case 4:
-        return emax / 2 + r % 64; /* products near the underflow bound */
-    case 5:
-        return emax + emax / 2 + r % 32;
-    default:
-        return emax - 34 + r % 68;
-    }
-}
-
-static uint64_t value(unsigned w)
-{
-    unsigned fb = w == 16 ? 10 : w == 32 ? 23 : 52, emax = w == 16 ? 15 : w == 32 ? 127 : 1023;
-    uint64_t e = w == 16 ? rnd() & 31 : exponent(emax);
-    return (rnd() & 1) << (w - 1) | e << fb | frac_bits(fb);
-}
-
-/* A neighbour of a, or a value of its own. */
-static uint64_t second(unsigned w, uint64_t a)
-{
-    uint64_t r = rnd();
-    if (r >> 62) {
-        return value(w);
-    }
-    a += (int)(r & 7) - 3;
-    return (r & 8 ? a ^ 1ull << (w - 1) : a) & (w == 64 ? ~0ull : (1ull << w) - 1);
-}
-
 static int64_t int_value(void)
 {
-    uint64_t r = rnd();
-    return r & 1 ? (int64_t)rnd() >> (r >> 58) : (int64_t)frac_bits(64);
+    uint64_t r = fp_rand();
+    return r & 1 ? (int64_t)fp_rand() >> (r >> 58) : (int64_t)fp_frac(64);
 }
 
 /* ---- native execution ---- */
@@ -121,6 +45,7 @@ static int setup(void **state)
 {
     code_page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    fp_seed(SEED);
     printf("seed %#llx\n", (unsigned long long)SEED);
     return code_page == MAP_FAILED ? -1 : 0;
 }
@@ -369,10 +294,10 @@ static unsigned judge_sse(const SseRow *r)
 
     sse_code(r->insn);
     for (unsigned i = 0; i < CASES && bad < 5; i++) {
-        Block b = { .mxcsr = 0x1f80 | (rnd() & 3) << 13 | (rnd() & 1) << 6 | (rnd() & 1) << 15 };
-        b.x0[0] = value(w);
-        b.x1[0] = second(w, b.x0[0]);
-        b.x2[0] = value(w);
+        Block b = { .mxcsr = 0x1f80 | (fp_rand() & 3) << 13 | (fp_rand() & 1) << 6 | (fp_rand() & 1) << 15 };
+        b.x0[0] = fp_value(w);
+        b.x1[0] = fp_second(w, b.x0[0]);
+        b.x2[0] = fp_value(w);
         b.rcx = int_value();
         Block in = b;
         SfStatus s = sf_status_sse(b.mxcsr);
@@ -401,30 +326,6 @@ static void sse_operations_match_the_host(void **state)
 }
 
 /* ---- x87 ---- */
-
-static Sf80 value80(void)
-{
-    Sf80 v = { .se = exponent(16383) | (rnd() & 1) << 15, .m = frac_bits(63) };
-    uint64_t r = rnd();
-    bool explicit_one = v.se & 0x7fff ? r & 15 : !(r & 7); /* sometimes unsupported */
-    if ((r >> 8 & 3) == 0) {
-        v.m &= ~0ull << (r >> 16 & 63);
-    }
-    v.m |= (uint64_t)explicit_one << 63;
-    return v;
-}
-
-static Sf80 second80(Sf80 a)
-{
-    uint64_t r = rnd();
-    if (r >> 62) {
-        return value80();
-    }
-    a.m += (int)(r & 7) - 3;
-    a.se ^= r & 8 ? 0x8000 : 0;
-    a.se += (r >> 4 & 3) == 3;
-    return a;
-}
 
 static Sf80 sqrt80(Sf80 a, Sf80 b, SfStatus *s)
 {
@@ -469,10 +370,10 @@ static unsigned judge_x87(const X87Row *r)
 
     x87_code(r->insn);
     for (unsigned i = 0; i < 8 * CASES && bad < 8; i++) {
-        Block b = { .fcw = 0x40 | (rnd() & 3) << 10 };
-        unsigned pc = rnd() % 3;
-        b.fcw |= (pc ? pc + 1 : 0) << 8 | (rnd() & 3 ? 63 : rnd() & 63);
-        Sf80 a = value80(), c = second80(a), got;
+        Block b = { .fcw = 0x40 | (fp_rand() & 3) << 10 };
+        unsigned pc = fp_rand() % 3;
+        b.fcw |= (pc ? pc + 1 : 0) << 8 | (fp_rand() & 3 ? 63 : fp_rand() & 63);
+        Sf80 a = fp_value80(), c = fp_second80(a), got;
         memcpy(b.f80a, &a, 10);
         memcpy(b.f80b, &c, 10);
         SfStatus s = { .rmode = b.fcw >> 10 & 3, .mask = b.fcw & 63,
