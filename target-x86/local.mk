@@ -10,3 +10,7 @@ include target-x86/sse.mk
 include target-x86/tmpl.mk
 # for the monitor
 libtargetx86_a_SOURCES += target-x86/debug_regs.c target-x86/debug_regs.h
+# interfaces between the families
+libtargetx86_a_SOURCES += \
+	target-x86/cpu.h target-x86/features.h target-x86/insn.h target-x86/leaf.h \
+	target-x86/opcodes.h target-x86/regs.h
