@@ -422,7 +422,9 @@ static bool uart_post_load(void *owner, Error *err)
     bool timeout = d->s.timeout;
     uart_arm_timeout(d);
     d->s.timeout = timeout;
-    uart_update(d);     /* the bus does not save who drives a shared line */
+    if (uart_iir(d) != IIR_NONE) {
+        uart_update(d);     /* the bus does not save who drives a shared line */
+    }
     return true;
 }
 

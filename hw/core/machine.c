@@ -166,6 +166,18 @@ bool machine_ready(Machine *m, Error *err)
     return ok;
 }
 
+/* Later devices use what earlier ones own. */
+static void destroy_newest_first(Device **list)
+{
+    while (*list) {
+        Device *dev = *list;
+        while (dev->next) {
+            dev = dev->next;
+        }
+        device_destroy(dev);
+    }
+}
+
 void machine_destroy(Machine *m)
 {
     if (!m) {
@@ -188,14 +200,12 @@ void machine_destroy(Machine *m)
     }
     machine_lock(m);
     memory_begin(m); /* no flattening while it falls apart */
-    while (m->board_devices) {
-        device_destroy(m->board_devices);
+    for (Bus *b = m->buses; b; b = b->next) { /* cards before chips */
+        destroy_newest_first(&b->devices);
     }
+    destroy_newest_first(&m->board_devices);
     while (m->buses) {
         Bus *b = m->buses;
-        while (b->devices) {
-            device_destroy(b->devices);
-        }
         m->buses = b->next;
         free(b);
     }

@@ -309,6 +309,9 @@ static bool kbc_post_load(void *owner, Error *err)
         return error_set(err, "i8042: scan code set 0");
     }
     ps2_mouse_post_load(&d->mouse);
+    if (d->s.status & ST_OBF) {
+        kbc_update_irq(d);
+    }
     return true;
 }
 

@@ -134,7 +134,12 @@ static void testdev_reset_lines(Device *dev)
 
 static bool testdev_post_load(void *owner, Error *err)
 {
-    testdev_reset_lines(owner);     /* the bus does not save who drives a shared line */
+    Testdev *d = owner;
+    for (unsigned n = 0; n < TEST_LINES; n++) {
+        if (d->s.line[n]) {     /* the bus does not save who drives a shared line */
+            irq_set(&d->irq[n], true);
+        }
+    }
     return true;
 }
 

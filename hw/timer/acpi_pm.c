@@ -40,12 +40,13 @@ static int64_t pm_ticks(const AcpiPm *d)
     return (__int128)clock_now(d->dev.machine->clock) * PM_TIMER_HZ / NS_PER_SEC;
 }
 
-static void pm_update_sci(AcpiPm *d)
+static bool pm_sci(const AcpiPm *d)
 {
-    bool on = (d->s.pm1_cnt & CNT_SCI_EN) &&
-              ((d->s.pm1_sts & d->s.pm1_en & PM1_ENABLE) || (d->s.gpe_sts & d->s.gpe_en));
-    irq_set(&d->sci, on);
+    return (d->s.pm1_cnt & CNT_SCI_EN) &&
+           ((d->s.pm1_sts & d->s.pm1_en & PM1_ENABLE) || (d->s.gpe_sts & d->s.gpe_en));
 }
+
+static void pm_update_sci(AcpiPm *d) { irq_set(&d->sci, pm_sci(d)); }
 
 /* TMR_STS is set whenever bit 23 of the timer changes (4.8.2.1). */
 static void pm_sync_timer(AcpiPm *d)
@@ -257,6 +258,9 @@ static bool pm_post_load(void *owner, Error *err)
         return error_set(err, "acpi-pm: timer out of range");
     }
     pm_arm(d);
+    if (pm_sci(d)) {
+        pm_update_sci(d);
+    }
     return true;
 }
 

@@ -425,6 +425,10 @@ static bool hpet_post_load(void *owner, Error *err)
     for (unsigned n = 0; n < d->ntimers; n++) {
         d->s.t[n].config &= TN_WRITABLE;
         timer_arm(d, n);
+        const IrqLine *line = timer_line(d, n);
+        if (line && d->s.level[n]) {
+            irq_set(line, true);
+        }
     }
     return true;
 }

@@ -549,6 +549,9 @@ static bool rtc_post_load(void *owner, Error *err)
     d->s.index2 |= 0x80;
     rtc_arm_update(d);
     rtc_arm_periodic(d);
+    if (d->s.irq && !d->s.inhibited) {
+        irq_set(&d->line, true);
+    }
     return true;
 }
 

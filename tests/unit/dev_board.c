@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See dev_board.h. Replaces hw/core/nondet.c and the character backends. */
+/* See dev_board.h. Replaces hw/core/nondet.c. */
 #include "tests/unit/dev_board.h"
 
 #include <string.h>
@@ -7,7 +7,6 @@
 #include "hw/intc/i8259.h"
 
 static int64_t fake_ns;
-CharBackend test_chr;
 
 int64_t nondet_host_ns(void) { return fake_ns; }
 int64_t nondet_wall_ns(void) { return BOARD_WALL * NS_PER_SEC + fake_ns; }
@@ -20,34 +19,11 @@ void nondet_inject(const char *kind, void (*fn)(void *, const void *, size_t), v
     fn(dev, data, n);
 }
 
-bool chardev_attach(CharBackend *c, const CharClient *client, Error *err)
-{
-    c->client = *client;
-    c->attached = true;
-    return true;
-}
-void chardev_detach(CharBackend *c, void *opaque) { c->attached = false; }
-size_t chardev_write(CharBackend *c, const uint8_t *buf, size_t n)
-{
-    for (size_t i = 0; c && i < n && c->n < sizeof(c->out); i++) {
-        c->out[c->n++] = buf[i];
-    }
-    return n;
-}
-void chardev_accept_input(CharBackend *c) { c->accepts++; }
-static void *chardev_none(const char *id, Error *err)
-{
-    error_set(err, "none");
-    return NULL;
-}
-const PropLink chardev_link = {"chardev", chardev_none};
-
 static const MachineClass test_class = {
     .name = "test", .desc = "devices under test", .size = sizeof(Board),
     .default_ram = BOARD_RAM, .max_cpus = BOARD_CPUS,
 };
 const MachineClass *const machine_classes[] = {&test_class, NULL};
-const DeviceClass *const device_classes[] = {NULL};
 
 static void probe_set(void *opaque, unsigned n, bool level)
 {
@@ -68,10 +44,14 @@ void board_msi(void *board, uint64_t addr, uint32_t data)
 
 Board *board_create(unsigned ncpus)
 {
+    fake_ns = 0;
+    return board_create_now(ncpus);
+}
+
+Board *board_create_now(unsigned ncpus)
+{
     Error err = ERROR_INIT;
     const MachineConfig cfg = {.ram_size = BOARD_RAM};
-    fake_ns = 0;
-    memset(&test_chr, 0, sizeof(test_chr));
     Board *b = (Board *)machine_create(&test_class, &cfg, &err);
     assert_non_null(b);
     machine_lock(&b->m);
@@ -105,14 +85,17 @@ void board_reset(Board *b)
     device_reset_all(&b->m);
 }
 
+static void board_release(Machine *m, void *board)
+{
+    apic_bus_destroy(&((Board *)board)->apic);
+}
+
 void board_destroy(Board *b)
 {
     cpu_self = NULL;
     clock_stop(b->m.clock);
-    while (b->m.board_devices) {
-        device_destroy(b->m.board_devices);
-    }
-    apic_bus_destroy(&b->apic);
+    b->m.release = board_release;
+    b->m.release_arg = b;
     machine_unlock(&b->m);
     machine_destroy(&b->m);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A board for tests of devices without CPUs: 4 MiB of RAM, an APIC bus with fake vCPUs,
- * probes for lines, a host clock that only board_advance moves, a character backend in
- * memory. The machine lock is held from create to destroy. One board at a time.
+ * probes for lines, a host clock that only board_advance moves. The machine lock is held
+ * from create to destroy.
  */
 #ifndef TESTS_UNIT_DEV_BOARD_H
 #define TESTS_UNIT_DEV_BOARD_H
@@ -43,6 +43,7 @@ typedef struct Board {
 
 /* ncpus LAPICs, an I/O APIC and a PIC wired as on a PC; probes are free. */
 Board *board_create(unsigned ncpus);
+Board *board_create_now(unsigned ncpus); /* host time goes on; create starts it at 0 */
 void board_destroy(Board *b);
 void board_reset(Board *b);
 IrqLine board_probe(Board *b, unsigned n);
@@ -65,7 +66,7 @@ void lapic_wr(Board *b, unsigned off, uint32_t v);
 void ioapic_wr(Board *b, unsigned index, uint32_t v);
 uint32_t ioapic_rd(Board *b, unsigned index);
 
-/* The character backend. */
+/* The character backend, dev_fakes.c. */
 struct CharBackend {
     CharClient client;
     bool attached;
@@ -73,5 +74,6 @@ struct CharBackend {
     unsigned n, accepts;
 };
 extern CharBackend test_chr;
+void test_chr_reset(void);
 
 #endif

@@ -20,6 +20,7 @@ enum { COM1 = 0x3f8, DATA = COM1, IER, IIR, LCR, MCR, LSR, MSR, SCR };
 static Board *uart_start(void)
 {
     Board *b = board_create(1);
+    test_chr_reset();
     assert_non_null(isa_serial_create(&b->m, 0, &test_chr, &err));
     board_reset(b);
     return b;
