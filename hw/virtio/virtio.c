@@ -68,16 +68,17 @@ bool virtio_post_load(VirtioDevice *v, Error *err)
 {
     VirtioState *s = v->s;
     v->epoch++;
-    if (s->features & ~v->offered) {
-        return error_set(err, "%s: saved features 0x%llx are not offered here",
-                         v->dev->path, (unsigned long long)(s->features & ~v->offered));
+    if ((s->status & (VIRTIO_S_FEATURES_OK | VIRTIO_S_DRIVER_OK)) &&
+        (s->features & ~v->offered)) {
+        return error_set(err, "saved features 0x%llx are not offered here",
+                         (unsigned long long)(s->features & ~v->offered));
     }
     for (unsigned i = 0; i < VIRTIO_QUEUES; i++) {
         const Virtqueue *vq = &v->vq[i];
         uint16_t size = vq->s->size;
         if (size > vq->max || (size & (size - 1)) || (vq->s->enabled && !size)) {
-            return error_set(err, "%s: saved queue %u has %u entries, %u possible",
-                             v->dev->path, i, size, vq->max);
+            return error_set(err, "saved queue %u has %u entries, %u possible", i, size,
+                             vq->max);
         }
         v->vq[i].inuse = 0;
     }
@@ -113,7 +114,9 @@ void virtio_config_changed(VirtioDevice *v)
 
 void virtio_queue_notify(VirtioDevice *v, unsigned n)
 {
-    if (n >= v->nqueues || !v->vq[n].s->enabled || virtio_is_broken(v) ||
+    /* Legacy drivers kick before DRIVER_OK; others must not (3.1.1). */
+    bool started = v->s->legacy || (v->s->status & VIRTIO_S_DRIVER_OK);
+    if (n >= v->nqueues || !v->vq[n].s->enabled || virtio_is_broken(v) || !started ||
         !v->transport->may_dma(v)) {
         return;
     }

@@ -92,7 +92,8 @@ void virtio_broken(VirtioDevice *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 static inline bool virtio_has(const VirtioDevice *v, unsigned feature)
 {
-    return v->s->features & (1ull << feature);
+    /* Until FEATURES_OK the driver may have written bits that were never offered. */
+    return v->s->features & v->offered & (1ull << feature);
 }
 static inline bool virtio_is_broken(const VirtioDevice *v)
 {

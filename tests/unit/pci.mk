@@ -2,7 +2,7 @@
 PCI_TEST_LIBS = libhw.a libhwcore.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
 PCI_TEST_FLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 PCI_TESTS = tests/unit/test_pci tests/unit/test_virtqueue tests/unit/test_virtio_pci \
-	tests/unit/test_block tests/unit/test_chardev
+	tests/unit/test_block tests/unit/test_chardev tests/unit/test_net_user tests/unit/test_pci_fuzz
 check_PROGRAMS += $(PCI_TESTS)
 TESTS += $(PCI_TESTS)
 
@@ -25,3 +25,11 @@ tests_unit_test_block_CPPFLAGS = $(PCI_TEST_FLAGS)
 tests_unit_test_chardev_SOURCES = tests/unit/test_chardev.c tests/unit/pci_board.c tests/unit/pci_board.h
 tests_unit_test_chardev_LDADD = $(PCI_TEST_LIBS)
 tests_unit_test_chardev_CPPFLAGS = $(PCI_TEST_FLAGS)
+
+tests_unit_test_net_user_SOURCES = tests/unit/test_net_user.c tests/unit/pci_board.c tests/unit/pci_board.h
+tests_unit_test_net_user_LDADD = $(PCI_TEST_LIBS)
+tests_unit_test_net_user_CPPFLAGS = $(PCI_TEST_FLAGS)
+
+tests_unit_test_pci_fuzz_SOURCES = tests/unit/test_pci_fuzz.c tests/unit/pci_board.c tests/unit/pci_board.h
+tests_unit_test_pci_fuzz_LDADD = $(PCI_TEST_LIBS)
+tests_unit_test_pci_fuzz_CPPFLAGS = $(PCI_TEST_FLAGS)

@@ -450,6 +450,7 @@ static void state_with_an_impossible_queue_is_refused(void **state)
     assert_non_null(strstr(err.msg, "queue 0 has 16 entries, 8 possible"));
     d->v.s->vq[0].size = 8;
     d->v.s->features = 1ull << 63;
+    d->v.s->status = 11;
     assert_false(virtio_post_load(&d->v, &err));
     error_free(&err);
 }
