@@ -66,7 +66,8 @@ static Sf f2xm1(X87 *e, Sf a)
     return from_double(a.exp > 0 ? (a.sign ? -1 : 1) : expm1(to_double(a) * M_LN2));
 }
 
-/* Pi to 66 bits, as the x87 has it (vol. 1, 8.3.8): x = quadrant * pi/2 + the result. */
+/* |a| = quadrant * pi/2 + the result, which is within pi/4. Pi has 66 bits, as the x87's
+ * (vol. 1, 8.3.8). */
 static double reduce(Sf a, unsigned *quadrant)
 {
     U128 half_pi = (U128)0xc90fdaa22168c234 << 2 | 3, r = (U128)a.sig << 2;
@@ -90,8 +91,10 @@ static double reduce(Sf a, unsigned *quadrant)
         }
         r <<= 1;
     }
-    *quadrant = q & 3;
-    return ldexp((double)r, a.exp < 0 ? -66 : -65);
+    bool beyond = r > half_pi >> 1;
+    *quadrant = (q + beyond) & 3;
+    double d = ldexp((double)(beyond ? half_pi - r : r), a.exp < 0 ? -66 : -65);
+    return beyond ? -d : d;
 }
 
 static void sine_cosine(Sf a, double *sine, double *cosine)
@@ -249,15 +252,16 @@ static void two(X87 *e, uint8_t modrm)
         x87_underflow(e);
     } else {
         Sf x = x87_val(e->x, 0), y = x87_val(e->x, 1);
-        e->s.flags |= x.denormal || y.denormal ? SF_DE : 0;
+        bool denormal = x.denormal || y.denormal;
         if (x.cls >= SF_CLS_QNAN || y.cls >= SF_CLS_QNAN) {
-            e->s.flags = 0;
+            denormal = false;
             r = sf_nan(&sf_f80, y, x, &e->s);
         } else if (modrm == 0xf3) {
             r = fpatan(e, y, x);
         } else {
             r = modrm == 0xf1 ? fyl2x(e, y, x) : fyl2xp1(e, y, x);
         }
+        e->s.flags |= denormal && !(e->s.flags & (SF_IE | SF_ZE)) ? SF_DE : 0;
     }
     if (!x87_stopped(e)) {
         x87_set(e->x, 1, sf_pack80(r));
