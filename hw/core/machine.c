@@ -209,6 +209,9 @@ void machine_destroy(Machine *m)
         m->buses = b->next;
         free(b);
     }
+    if (m->cls->destroy) {
+        m->cls->destroy(m);
+    }
     if (m->release) {
         m->release(m, m->release_arg);
     }

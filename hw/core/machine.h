@@ -45,6 +45,7 @@ struct MachineClass {
     bool (*init)(Machine *m, Error *err);
     bool (*ready)(Machine *m, Error *err);
     void (*reset)(Machine *m);  /* after all devices are reset; optional */
+    void (*destroy)(Machine *m); /* after all devices are gone; optional */
 };
 extern const MachineClass *const machine_classes[]; /* hw/machine_list.c */
 

@@ -5,7 +5,7 @@
  */
 #include "hw/pc/pc.h"
 
-#include <string.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include "hw/char/uart16550.h"
 #include "hw/input/i8042.h"
@@ -234,7 +234,25 @@ static bool pc_ready(Machine *m, Error *err)
     if (pc->direct) {
         return pc_plan_kernel(pc, err);
     }
-    return pc_load_firmware(pc, err) && pc_fill_fw_cfg(pc, err);
+    return pc_load_firmware(pc, err) && pc_fill_fw_cfg(pc, err) &&
+           (!m->cfg.kernel || (pc_plan_kernel(pc, err) && pc_add_boot_rom(pc, err)));
+}
+
+static void pc_destroy(Machine *m)
+{
+    PcMachine *pc = pc_machine(m);
+    if (pc->apic.machine) {
+        apic_bus_destroy(&pc->apic);
+    }
+    acpi_free(&pc->acpi);
+    free(pc->smbios.data);
+    boot_plan_free(&pc->plan);
+    if (pc->kernel) {
+        munmap(pc->kernel, pc->kernel_len);
+    }
+    if (pc->initrd) {
+        munmap(pc->initrd, pc->initrd_len);
+    }
 }
 
 static void pc_reset(Machine *m)
@@ -263,4 +281,5 @@ const MachineClass pc_machine_class = {
     .name = "pc", .aliases = pc_aliases, .desc = "standard PC (i440FX, PIIX3)",
     .props = pc_props, .size = sizeof(PcMachine), .default_ram = 128 * MiB,
     .max_cpus = APIC_MAX_CPUS, .init = pc_init, .ready = pc_ready, .reset = pc_reset,
+    .destroy = pc_destroy,
 };

@@ -63,6 +63,16 @@ void pc_build_tables(PcMachine *pc)
     smbios_build(&pc->smbios, &pc->m.cfg, &pc->layout, &count);
 }
 
+static bool place_tables(PcMachine *pc, Error *err)
+{
+    acpi_relocate(&pc->acpi, ACPI_AT);
+    if (pc->acpi.tables.len > SMBIOS_ENTRY_AT - ACPI_AT ||
+        pc->smbios.len > MiB - SMBIOS_AT) {
+        return error_set(err, "the tables do not fit below 1 MiB");
+    }
+    return true;
+}
+
 bool pc_plan_kernel(PcMachine *pc, Error *err)
 {
     const MachineConfig *cfg = &pc->m.cfg;
@@ -71,6 +81,10 @@ bool pc_plan_kernel(PcMachine *pc, Error *err)
         .protocol = pc->kernel_protocol, .rsdp = RSDP_AT, .initrd_name = cfg->initrd,
     };
     e820_direct(&env.map, &pc->layout);
+    if (!pc->direct) { /* the BIOS keeps its tables at the end of low memory */
+        env.protocol = KERNEL_16;
+        env.low_ram -= MIN(env.low_ram / 4, 16 * MiB);
+    }
     nondet_random(env.seed, sizeof(env.seed));
     if (!(pc->kernel = pc_map_file(cfg->kernel, &pc->kernel_len, err))) {
         error_prefix(err, "-kernel: ");
@@ -90,12 +104,7 @@ bool pc_plan_kernel(PcMachine *pc, Error *err)
         }
         return false;
     }
-    acpi_relocate(&pc->acpi, ACPI_AT);
-    if (pc->acpi.tables.len > SMBIOS_ENTRY_AT - ACPI_AT ||
-        pc->smbios.len > MiB - SMBIOS_AT) {
-        return error_set(err, "the tables do not fit below 1 MiB");
-    }
-    return true;
+    return !pc->direct || place_tables(pc, err);
 }
 
 static void write_zeroes(Machine *m, uint64_t gpa, uint64_t len)
@@ -138,19 +147,6 @@ static void set_protected(X86State *st, const BootPlan *p)
     st->rip = p->entry;
 }
 
-static void set_real(X86State *st, const BootPlan *p)
-{
-    for (unsigned i = 0; i < X86_NSEGS; i++) {
-        st->seg[i].selector = p->segment;
-        st->seg[i].base = (uint64_t)p->segment << 4;
-        st->seg[i].limit = 0xffff;
-    }
-    st->seg[R_CS].selector = p->segment + 0x20;
-    st->seg[R_CS].base = (uint64_t)st->seg[R_CS].selector << 4;
-    st->rip = p->entry - st->seg[R_CS].base;
-    st->cr0 = CR0_ET;
-}
-
 static void set_cpu(X86Cpu *cpu, const BootPlan *p)
 {
     enum { MTRR_ENABLE = 1 << 11, MTRR_WB = 6 };
@@ -163,12 +159,21 @@ static void set_cpu(X86Cpu *cpu, const BootPlan *p)
     st->rflags = FL_ONE;
     st->cpl = 0;
     st->msr.mtrr_def = MTRR_ENABLE | MTRR_WB; /* memory cached, as firmware leaves it */
-    if (p->mode == BOOT_REAL16) {
-        set_real(st, p);
-    } else {
-        set_protected(st, p);
-    }
+    set_protected(st, p);
     x86_update_hflags(cpu);
+}
+
+void pc_load_pieces(PcMachine *pc)
+{
+    Machine *m = &pc->m;
+    for (unsigned i = 0; i < pc->plan.n; i++) {
+        const BootChunk *c = &pc->plan.chunk[i];
+        if (c->data) {
+            memory_load(&m->mem, c->gpa, c->data, c->len);
+        } else if (!c->reserved) {
+            write_zeroes(m, c->gpa, c->len);
+        }
+    }
 }
 
 void pc_start_kernel(PcMachine *pc)
@@ -180,13 +185,6 @@ void pc_start_kernel(PcMachine *pc)
     memory_load(&m->mem, ACPI_AT, pc->acpi.tables.data, pc->acpi.tables.len);
     memory_load(&m->mem, SMBIOS_ENTRY_AT, entry, sizeof(entry));
     memory_load(&m->mem, SMBIOS_AT, pc->smbios.data, pc->smbios.len);
-    for (unsigned i = 0; i < pc->plan.n; i++) {
-        const BootChunk *c = &pc->plan.chunk[i];
-        if (c->data) {
-            memory_load(&m->mem, c->gpa, c->data, c->len);
-        } else if (!c->reserved) {
-            write_zeroes(m, c->gpa, c->len);
-        }
-    }
+    pc_load_pieces(pc);
     set_cpu(X86_CPU(m->cpus[0]), &pc->plan);
 }

@@ -65,7 +65,11 @@ void pc_build_tables(PcMachine *pc);
 bool pc_plan_kernel(PcMachine *pc, Error *err);
 /* Writes tables and the plan's pieces, sets the boot CPU up. After each reset. */
 void pc_start_kernel(PcMachine *pc);
+void pc_load_pieces(PcMachine *pc);     /* the plan's, without tables and registers */
 void *pc_map_file(const char *path, size_t *len, Error *err); /* read only */
+
+/* boot_rom.c: the plan (real mode) is started by the BIOS. */
+bool pc_add_boot_rom(PcMachine *pc, Error *err);
 
 /* pc_pci.c: what firmware would do: addresses and interrupt lines for all functions. */
 void pc_assign_pci(PcMachine *pc);
