@@ -8,7 +8,8 @@
 
 #include "hw/core/machine.h"
 
-enum { PMBA = 0x40, PMREGMISC = 0x80, PMIOSE = 1 };
+enum { PMBA = 0x40, DEVACTB = 0x58, PMREGMISC = 0x80, PMIOSE = 1 };
+enum { DEVACTB_APMC_EN = 1 << 25 };
 
 typedef struct {
     PciState pci;
@@ -53,6 +54,9 @@ static bool piix4_pm_realize(Device *dev, Error *err)
     }
     pci_put32(cfg + PMBA, d->base | 1);
     pci_put32(wm + PMBA, 0xffc0);
+    /* SMIs of port B2H look enabled: SeaBIOS takes that for "SMM is set up already" and
+     * does not wait for a handler that would never run. */
+    pci_put32(cfg + DEVACTB, DEVACTB_APMC_EN);
     cfg[PMREGMISC] = d->base ? PMIOSE : 0;
     wm[PMREGMISC] = PMIOSE;
     memory_begin(dev->machine);
