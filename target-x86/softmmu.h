@@ -6,10 +6,10 @@
 #ifndef TARGET_X86_SOFTMMU_H
 #define TARGET_X86_SOFTMMU_H
 
-#include "target-x86/cpu.h"
+#include "target-x86/mmu.h"
 #include "tcg/env.h"
 
-enum { X86_READ, X86_WRITE, X86_FETCH };
+
 
 /* Outcome of a translation for one access within a page. */
 typedef struct SoftmmuRef {

@@ -206,6 +206,20 @@ static uint8_t legacy_prefix(const X86Insn *in, uint8_t *second)
     return in->opsize_prefix ? 0x66 : 0;
 }
 
+/* A memory-resident register as ModRM.rm can be addressed where it lies, unless the
+ * memory form would differ (a 4-byte write must clear the upper half). */
+static bool env_operand(const X86Insn *in, unsigned n)
+{
+    const X86Opnd *o = &in->op[n];
+    /* XCHG would lock the bus, XADD and CMPXCHG write two operands */
+    if (in->row->w[1] == ROLE_W || in->row->w[1] == ROLE_RW) {
+        return false;
+    }
+    return o->kind == OPND_GPR && in->row->ops[n] >> 8 == OM_E && !in->is_mem &&
+           reg_in_env(o->reg) && !(in->row->flags & RF_REG) &&
+           (in->row->w[n] == ROLE_R || (o->size != 4 && in->row->w[n] != ROLE_NONE));
+}
+
 /* Emits a RF_PLAIN instruction. False: not possible here (nothing was emitted). */
 static bool plain(Tmpl *t, const X86Insn *in)
 {
@@ -223,6 +237,10 @@ static bool plain(Tmpl *t, const X86Insn *in)
         unsigned method = row->ops[n] >> 8;
         switch (o->kind) {
         case OPND_GPR: {
+            if (env_operand(in, n)) {
+                rm = rm_env(ENV_GPR(o->reg));
+                break;
+            }
             int h = map_opnd(in, n, sub, &nsub);
             if (h < 0) {
                 return false;
