@@ -36,20 +36,26 @@ static Sf nan_of(bool sign, uint64_t sig)
 static Sf denormal_of(bool sign, int32_t emin, uint64_t sig)
 {
     int n = __builtin_clzll(sig);
-    return (Sf){ .cls = SF_CLS_NORMAL, .sign = sign, .denormal = true, .sig = sig << n,
+    return (Sf){ .cls = SF_CLS_NORMAL,
+                 .sign = sign,
+                 .denormal = true,
+                 .sig = sig << n,
                  .exp = emin - n };
 }
 
 /* Formats with an implied integer bit. frac: the fraction, its top bit at bit 62. */
-static ALWAYS_INLINE Sf unpack(int32_t emax, bool sign, int32_t e, uint64_t frac, bool daz)
+static ALWAYS_INLINE Sf unpack(int32_t emax, bool sign, int32_t e, uint64_t frac,
+                               bool daz)
 {
     if (e == 0) {
-        return !frac || daz ? special(SF_CLS_ZERO, sign) : denormal_of(sign, 1 - emax, frac);
+        return !frac || daz ? special(SF_CLS_ZERO, sign)
+                            : denormal_of(sign, 1 - emax, frac);
     }
     if (e == 2 * emax + 1) {
         return frac ? nan_of(sign, frac | TOP_BIT) : special(SF_CLS_INF, sign);
     }
-    return (Sf){ .cls = SF_CLS_NORMAL, .sign = sign, .sig = frac | TOP_BIT, .exp = e - emax };
+    return (
+        Sf){ .cls = SF_CLS_NORMAL, .sign = sign, .sig = frac | TOP_BIT, .exp = e - emax };
 }
 
 Sf sf_unpack16(uint16_t v)
@@ -110,13 +116,9 @@ static ALWAYS_INLINE int32_t fields(int32_t emax, Sf v, uint64_t *sig)
 {
     *sig = v.sig;
     switch (v.cls) {
-    case SF_CLS_ZERO:
-        *sig = 0;
-        return 0;
-    case SF_CLS_NORMAL:
-        break;
-    default:
-        return 2 * emax + 1;
+    case SF_CLS_ZERO: *sig = 0; return 0;
+    case SF_CLS_NORMAL: break;
+    default: return 2 * emax + 1;
     }
     if (v.exp > emax) { /* not rounded to the format: an undelivered result */
         *sig = TOP_BIT;
@@ -174,14 +176,10 @@ static U128 shift_jam(U128 v, uint32_t n)
 static ALWAYS_INLINE bool away(uint8_t rmode, bool sign, bool odd, bool half, bool sticky)
 {
     switch (rmode) {
-    case SF_NEAREST:
-        return half && (sticky || odd);
-    case SF_DOWN:
-        return sign && (half || sticky);
-    case SF_UP:
-        return !sign && (half || sticky);
-    default:
-        return false;
+    case SF_NEAREST: return half && (sticky || odd);
+    case SF_DOWN: return sign && (half || sticky);
+    case SF_UP: return !sign && (half || sticky);
+    default: return false;
     }
 }
 
@@ -217,8 +215,9 @@ static Sf overflow(const SfFormat *f, unsigned prec, bool sign, SfStatus *s)
     if (inf) {
         return special(SF_CLS_INF, sign);
     }
-    return (Sf){ .cls = SF_CLS_NORMAL, .sign = sign, .exp = f->emax,
-                 .sig = ~0ull << (64 - prec) };
+    return (Sf){
+        .cls = SF_CLS_NORMAL, .sign = sign, .exp = f->emax, .sig = ~0ull << (64 - prec)
+    };
 }
 
 static Sf underflow(const SfFormat *f, unsigned prec, bool sign, int32_t exp, U128 sig,
@@ -277,7 +276,8 @@ static Sf round128(const SfFormat *f, bool sign, int32_t exp, U128 sig, SfStatus
     return v;
 }
 
-Sf sf_round(const SfFormat *f, bool sign, int32_t exp, uint64_t hi, uint64_t lo, SfStatus *s)
+Sf sf_round(const SfFormat *f, bool sign, int32_t exp, uint64_t hi, uint64_t lo,
+            SfStatus *s)
 {
     return round128(f, sign, exp, (U128)hi << 64 | lo, s);
 }
@@ -347,8 +347,8 @@ static void note_denormal(SfStatus *s, bool denormal)
 /* ---- addition ---- */
 
 /* x and y have bit 127 set, and no bit of the greater is lost by one shift to the right. */
-static Sf add128(const SfFormat *f, bool sx, int32_t ex, U128 x, bool sy, int32_t ey, U128 y,
-                 SfStatus *s)
+static Sf add128(const SfFormat *f, bool sx, int32_t ex, U128 x, bool sy, int32_t ey,
+                 U128 y, SfStatus *s)
 {
     if (ey > ex || (ey == ex && y > x)) {
         bool t = sx;
@@ -395,7 +395,8 @@ Sf sf_add(const SfFormat *f, Sf a, Sf b, SfStatus *s)
     if (b.cls == SF_CLS_ZERO) {
         return round_same(f, a, s);
     }
-    return add128(f, a.sign, a.exp, (U128)a.sig << 64, b.sign, b.exp, (U128)b.sig << 64, s);
+    return add128(f, a.sign, a.exp, (U128)a.sig << 64, b.sign, b.exp, (U128)b.sig << 64,
+                  s);
 }
 
 Sf sf_sub(const SfFormat *f, Sf a, Sf b, SfStatus *s)

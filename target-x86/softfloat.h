@@ -23,27 +23,36 @@
 enum { SF_NEAREST, SF_DOWN, SF_UP, SF_ZERO }; /* MXCSR.RC, FCW.RC */
 
 typedef struct SfStatus {
-    uint8_t rmode;   /* SF_NEAREST... */
-    uint8_t flags;   /* SF_*E, accumulated */
-    uint8_t mask;    /* SF_*E: masked exceptions. Tiny results raise UE even if exact, and
-                      * FTZ is off, when UE is unmasked; f80 results get the adjusted
-                      * exponent (SDM vol. 1, 8.5.4, 8.5.5) when OE or UE is */
-    uint8_t prec;    /* f80: bits of precision, 24, 53, 64 */
-    bool daz, ftz;   /* f16 conversions ignore them where the manual says so */
-    bool up;         /* out: the last rounding went away from zero (x87 C1) */
+    uint8_t rmode; /* SF_NEAREST... */
+    uint8_t flags; /* SF_*E, accumulated */
+    uint8_t mask;  /* SF_*E: masked exceptions. Tiny results raise UE even if exact, and
+                    * FTZ is off, when UE is unmasked; f80 results get the adjusted
+                    * exponent (SDM vol. 1, 8.5.4, 8.5.5) when OE or UE is */
+    uint8_t prec;  /* f80: bits of precision, 24, 53, 64 */
+    bool daz, ftz; /* f16 conversions ignore them where the manual says so */
+    bool up;       /* out: the last rounding went away from zero (x87 C1) */
 } SfStatus;
 
 /* Status for MXCSR (flags start at 0: OR them in, having judged the unmasked ones. An
  * unmasked IE, DE, ZE in any lane means OE, UE, PE are not reported, vol. 1, 11.5.2). */
 static inline SfStatus sf_status_sse(uint32_t mxcsr)
 {
-    return (SfStatus){ .rmode = mxcsr >> 13 & 3, .mask = mxcsr >> 7 & SF_ALL, .prec = 64,
-                       .daz = mxcsr >> 6 & 1, .ftz = mxcsr >> 15 & 1 };
+    return (SfStatus){ .rmode = mxcsr >> 13 & 3,
+                       .mask = mxcsr >> 7 & SF_ALL,
+                       .prec = 64,
+                       .daz = mxcsr >> 6 & 1,
+                       .ftz = mxcsr >> 15 & 1 };
 }
 
 /* ---- unpacked numbers ---- */
-enum { SF_CLS_ZERO, SF_CLS_NORMAL, SF_CLS_INF, SF_CLS_QNAN, SF_CLS_SNAN,
-       SF_CLS_INVALID /* f80 encodings the x87 does not support, vol. 1, 8.2.2 */ };
+enum {
+    SF_CLS_ZERO,
+    SF_CLS_NORMAL,
+    SF_CLS_INF,
+    SF_CLS_QNAN,
+    SF_CLS_SNAN,
+    SF_CLS_INVALID /* f80 encodings the x87 does not support, vol. 1, 8.2.2 */
+};
 
 /* Value of a normal: sig * 2^(exp - 63), bit 63 of sig set. NaN: sig is the significand,
  * left-aligned: bit 63 set, bit 62 the quiet bit. */
@@ -52,7 +61,7 @@ typedef struct Sf {
     int32_t exp;
     uint8_t cls;
     bool sign;
-    bool denormal;   /* came from a denormal (or f80 pseudo-denormal): raises DE */
+    bool denormal; /* came from a denormal (or f80 pseudo-denormal): raises DE */
 } Sf;
 
 typedef struct Sf80 {
@@ -61,8 +70,8 @@ typedef struct Sf80 {
 } Sf80;
 
 typedef struct SfFormat {
-    int32_t emax;    /* and emin = 1 - emax */
-    uint8_t prec;    /* 0: SfStatus.prec */
+    int32_t emax; /* and emin = 1 - emax */
+    uint8_t prec; /* 0: SfStatus.prec */
 } SfFormat;
 extern const SfFormat sf_f16, sf_f32, sf_f64, sf_f80;
 
@@ -80,7 +89,10 @@ uint64_t sf_pack64(Sf v);
 Sf80 sf_pack80(Sf v);
 
 Sf sf_default_nan(void);
-static inline bool sf_is_nan(Sf v) { return v.cls == SF_CLS_QNAN || v.cls == SF_CLS_SNAN; }
+static inline bool sf_is_nan(Sf v)
+{
+    return v.cls == SF_CLS_QNAN || v.cls == SF_CLS_SNAN;
+}
 
 /* Arithmetic on unpacked numbers of any source format, rounded to f. f == &sf_f80 has the
  * x87's rule for the choice of a NaN, the others SSE's (the first). */
@@ -119,7 +131,8 @@ uint32_t sf32_mul(uint32_t a, uint32_t b, SfStatus *s);
 uint32_t sf32_div(uint32_t a, uint32_t b, SfStatus *s);
 uint32_t sf32_sqrt(uint32_t a, SfStatus *s);
 uint32_t sf32_fma(uint32_t a, uint32_t b, uint32_t c, SfStatus *s);
-uint32_t sf32_rint(uint32_t a, SfStatus *s); /* s->rmode; the caller drops PE for imm8.3 */
+/* By s->rmode; the caller drops PE if imm8 bit 3 says so. */
+uint32_t sf32_rint(uint32_t a, SfStatus *s);
 uint32_t sf32_min(uint32_t a, uint32_t b, SfStatus *s); /* MINSS a, b */
 uint32_t sf32_max(uint32_t a, uint32_t b, SfStatus *s);
 SfRel sf32_compare(uint32_t a, uint32_t b, bool signal, SfStatus *s);

@@ -9,7 +9,8 @@ X87 x87_begin(X86Cpu *cpu, bool full)
     return (X87){
         .cpu = cpu,
         .x = x,
-        .s = { .rmode = x->fcw >> 10 & 3, .mask = x->fcw & SF_ALL,
+        .s = { .rmode = x->fcw >> 10 & 3,
+               .mask = x->fcw & SF_ALL,
                .prec = full ? 64 : prec[x->fcw >> 8 & 3] },
     };
 }
@@ -100,13 +101,9 @@ X87Src x87_source(X86Cpu *cpu, const X86Insn *in)
     unsigned size = in->opcode == 0xdc ? 8 : in->opcode == 0xde ? 2 : 4;
     uint64_t v = x86_load(cpu, in->seg, x86_ea(cpu, in), size);
     switch (in->opcode) {
-    case 0xd8:
-        return (X87Src){ sf_unpack32(v, NULL), false };
-    case 0xdc:
-        return (X87Src){ sf_unpack64(v, NULL), false };
-    case 0xda:
-        return (X87Src){ sf_unpack_int((int32_t)v), false };
-    default:
-        return (X87Src){ sf_unpack_int((int16_t)v), false };
+    case 0xd8: return (X87Src){ sf_unpack32(v, NULL), false };
+    case 0xdc: return (X87Src){ sf_unpack64(v, NULL), false };
+    case 0xda: return (X87Src){ sf_unpack_int((int32_t)v), false };
+    default: return (X87Src){ sf_unpack_int((int16_t)v), false };
     }
 }

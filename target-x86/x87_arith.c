@@ -13,18 +13,12 @@
 static Sf operate(unsigned reg, Sf a, Sf b, SfStatus *s)
 {
     switch (reg & 7) {
-    case 0:
-        return sf_add(&sf_f80, a, b, s);
-    case 1:
-        return sf_mul(&sf_f80, a, b, s);
-    case 4:
-        return sf_sub(&sf_f80, a, b, s);
-    case 5:
-        return sf_sub(&sf_f80, b, a, s);
-    case 6:
-        return sf_div(&sf_f80, a, b, s);
-    default:
-        return sf_div(&sf_f80, b, a, s);
+    case 0: return sf_add(&sf_f80, a, b, s);
+    case 1: return sf_mul(&sf_f80, a, b, s);
+    case 4: return sf_sub(&sf_f80, a, b, s);
+    case 5: return sf_sub(&sf_f80, b, a, s);
+    case 6: return sf_div(&sf_f80, a, b, s);
+    default: return sf_div(&sf_f80, b, a, s);
     }
 }
 
@@ -81,7 +75,9 @@ void x87_exec_FRNDINT(X86Cpu *cpu, const X86Insn *in)
 
 static uint16_t condition(SfRel rel)
 {
-    static const uint16_t cc[] = { [SF_LT] = FSW_C0, [SF_EQ] = FSW_C3, [SF_GT] = 0,
+    static const uint16_t cc[] = { [SF_LT] = FSW_C0,
+                                   [SF_EQ] = FSW_C3,
+                                   [SF_GT] = 0,
                                    [SF_UN] = FSW_C0 | FSW_C2 | FSW_C3 };
     return cc[rel];
 }
@@ -156,8 +152,9 @@ void x87_exec_FTST(X86Cpu *cpu, const X86Insn *in)
 
 static void compare_flags(X86Cpu *cpu, const X86Insn *in, bool signal, bool pop)
 {
-    static const uint8_t fl[] = { [SF_LT] = FL_CF, [SF_EQ] = FL_ZF, [SF_GT] = 0,
-                                  [SF_UN] = FL_CF | FL_PF | FL_ZF };
+    static const uint8_t fl[] = {
+        [SF_LT] = FL_CF, [SF_EQ] = FL_ZF, [SF_GT] = 0, [SF_UN] = FL_CF | FL_PF | FL_ZF
+    };
     X87 e = x87_begin(cpu, true);
     SfRel rel = relation(&e, x87_source(cpu, in), signal);
 
@@ -170,10 +167,22 @@ static void compare_flags(X86Cpu *cpu, const X86Insn *in, bool signal, bool pop)
     x87_end(&e, in);
 }
 
-void x87_exec_FCOMI(X86Cpu *cpu, const X86Insn *in) { compare_flags(cpu, in, true, false); }
-void x87_exec_FCOMIP(X86Cpu *cpu, const X86Insn *in) { compare_flags(cpu, in, true, true); }
-void x87_exec_FUCOMI(X86Cpu *cpu, const X86Insn *in) { compare_flags(cpu, in, false, false); }
-void x87_exec_FUCOMIP(X86Cpu *cpu, const X86Insn *in) { compare_flags(cpu, in, false, true); }
+void x87_exec_FCOMI(X86Cpu *cpu, const X86Insn *in)
+{
+    compare_flags(cpu, in, true, false);
+}
+void x87_exec_FCOMIP(X86Cpu *cpu, const X86Insn *in)
+{
+    compare_flags(cpu, in, true, true);
+}
+void x87_exec_FUCOMI(X86Cpu *cpu, const X86Insn *in)
+{
+    compare_flags(cpu, in, false, false);
+}
+void x87_exec_FUCOMIP(X86Cpu *cpu, const X86Insn *in)
+{
+    compare_flags(cpu, in, false, true);
+}
 
 /* Vol. 2, FXAM; never an exception. */
 static uint16_t examine(const X86Xsave *x)
@@ -183,16 +192,11 @@ static uint16_t examine(const X86Xsave *x)
     }
     Sf v = x87_val(x, 0);
     switch (v.cls) {
-    case SF_CLS_ZERO:
-        return FSW_C3;
-    case SF_CLS_NORMAL:
-        return v.denormal ? FSW_C3 | FSW_C2 : FSW_C2;
-    case SF_CLS_INF:
-        return FSW_C2 | FSW_C0;
-    case SF_CLS_INVALID:
-        return 0;
-    default:
-        return FSW_C0;
+    case SF_CLS_ZERO: return FSW_C3;
+    case SF_CLS_NORMAL: return v.denormal ? FSW_C3 | FSW_C2 : FSW_C2;
+    case SF_CLS_INF: return FSW_C2 | FSW_C0;
+    case SF_CLS_INVALID: return 0;
+    default: return FSW_C0;
     }
 }
 

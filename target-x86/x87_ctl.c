@@ -18,9 +18,7 @@ void x87_exec_FNOP(X86Cpu *cpu, const X86Insn *in)
     x87_pointers(cpu, in);
 }
 
-void x87_exec_FWAIT(X86Cpu *cpu, const X86Insn *in)
-{
-}
+void x87_exec_FWAIT(X86Cpu *cpu, const X86Insn *in) {}
 
 void x87_exec_FNINIT(X86Cpu *cpu, const X86Insn *in)
 {

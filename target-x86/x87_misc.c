@@ -121,8 +121,14 @@ static void prem(X86Cpu *cpu, const X86Insn *in, bool nearest)
     x87_end(&e, in);
 }
 
-void x87_exec_FPREM(X86Cpu *cpu, const X86Insn *in) { prem(cpu, in, false); }
-void x87_exec_FPREM1(X86Cpu *cpu, const X86Insn *in) { prem(cpu, in, true); }
+void x87_exec_FPREM(X86Cpu *cpu, const X86Insn *in)
+{
+    prem(cpu, in, false);
+}
+void x87_exec_FPREM1(X86Cpu *cpu, const X86Insn *in)
+{
+    prem(cpu, in, true);
+}
 
 /* ---- FSCALE ---- */
 
@@ -181,11 +187,8 @@ static Sf extract(X87 *e, Sf a, Sf *sig)
     case SF_CLS_ZERO:
         e->s.flags |= SF_ZE;
         return (Sf){ .cls = SF_CLS_INF, .sign = true, .sig = 1ull << 63 };
-    case SF_CLS_INF:
-        return (Sf){ .cls = SF_CLS_INF, .sig = 1ull << 63 };
-    default:
-        *sig = sf_nan(&sf_f80, a, a, &e->s);
-        return *sig;
+    case SF_CLS_INF: return (Sf){ .cls = SF_CLS_INF, .sig = 1ull << 63 };
+    default: *sig = sf_nan(&sf_f80, a, a, &e->s); return *sig;
     }
 }
 

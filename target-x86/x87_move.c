@@ -21,7 +21,8 @@ void x87_exec_FLD_m(X86Cpu *cpu, const X86Insn *in)
         Sf a = wide ? sf_unpack64(m, NULL) : sf_unpack32(m, NULL);
         v = sf_pack80(sf_convert(&sf_f80, a, &e.s));
     }
-    uint8_t denormal = e.s.flags & SF_DE; /* an unmasked #D does not keep it from loading */
+    uint8_t denormal = e.s.flags &
+                       SF_DE; /* an unmasked #D does not keep it from loading */
     e.s.flags -= denormal;
     x87_push(&e, v);
     e.s.flags += denormal;
@@ -188,8 +189,14 @@ void x87_exec_FSTP1(X86Cpu *cpu, const X86Insn *in)
     x87_end(&e, in);
 }
 
-void x87_exec_FST_st(X86Cpu *cpu, const X86Insn *in) { store_reg(cpu, in, false); }
-void x87_exec_FSTP_st(X86Cpu *cpu, const X86Insn *in) { store_reg(cpu, in, true); }
+void x87_exec_FST_st(X86Cpu *cpu, const X86Insn *in)
+{
+    store_reg(cpu, in, false);
+}
+void x87_exec_FSTP_st(X86Cpu *cpu, const X86Insn *in)
+{
+    store_reg(cpu, in, true);
+}
 
 static void store_int(X86Cpu *cpu, const X86Insn *in, bool trunc, bool pop)
 {
@@ -210,8 +217,14 @@ static void store_int(X86Cpu *cpu, const X86Insn *in, bool trunc, bool pop)
 }
 
 /* /2 FIST, /3 and /7 FISTP */
-void x87_exec_FIST(X86Cpu *cpu, const X86Insn *in) { store_int(cpu, in, false, in->reg & 1); }
-void x87_exec_FISTTP(X86Cpu *cpu, const X86Insn *in) { store_int(cpu, in, true, true); }
+void x87_exec_FIST(X86Cpu *cpu, const X86Insn *in)
+{
+    store_int(cpu, in, false, in->reg & 1);
+}
+void x87_exec_FISTTP(X86Cpu *cpu, const X86Insn *in)
+{
+    store_int(cpu, in, true, true);
+}
 
 static Sf80 to_bcd(X87 *e, Sf a)
 {
@@ -303,8 +316,14 @@ static void change_sign(X86Cpu *cpu, const X86Insn *in, uint16_t keep, uint16_t 
     x87_end(&e, in);
 }
 
-void x87_exec_FABS(X86Cpu *cpu, const X86Insn *in) { change_sign(cpu, in, 0x7fff, 0); }
-void x87_exec_FCHS(X86Cpu *cpu, const X86Insn *in) { change_sign(cpu, in, 0xffff, 0x8000); }
+void x87_exec_FABS(X86Cpu *cpu, const X86Insn *in)
+{
+    change_sign(cpu, in, 0x7fff, 0);
+}
+void x87_exec_FCHS(X86Cpu *cpu, const X86Insn *in)
+{
+    change_sign(cpu, in, 0xffff, 0x8000);
+}
 
 /* ---- stack management ---- */
 

@@ -23,8 +23,8 @@ _Static_assert(sizeof(Image) == 108, "FNSAVE image");
 
 /* The host's own state is put away, so nothing of the guest's reaches C code; no exception
  * is pending when the instruction starts, and none traps since only FNSAVE follows. */
-#define RUN(insn)                                                                         \
-    __asm__ volatile("fnsave %0\n\tfrstor %1\n\t" insn "\n\tfnsave %1\n\tfrstor %0"       \
+#define RUN(insn)                                                                   \
+    __asm__ volatile("fnsave %0\n\tfrstor %1\n\t" insn "\n\tfnsave %1\n\tfrstor %0" \
                      : "=m"(host), "+m"(*im))
 
 static void run_native(Image *im, uint8_t modrm)
@@ -46,7 +46,8 @@ void x87_trans(X86Cpu *cpu, const X86Insn *in)
 {
     X86Xsave *x = &cpu->st.xsave;
     uint16_t sticky = x->fsw & (SF_ALL | FSW_SF);
-    Image im = { .fcw = x->fcw, .ftw = x87_tag_word(x),
+    Image im = { .fcw = x->fcw,
+                 .ftw = x87_tag_word(x),
                  .fsw = x->fsw & ~(SF_ALL | FSW_SF | FSW_ES | FSW_B) };
 
     for (unsigned i = 0; i < 8; i++) {

@@ -126,12 +126,9 @@ static Sf trigonometric(X87 *e, Sf a, uint8_t modrm, Sf *second)
     bool small = a.cls == SF_CLS_ZERO || a.exp < -900;
     *second = modrm == 0xf2 ? from_double(1) : from_double(c);
     switch (modrm) {
-    case 0xff:
-        return from_double(c);
-    case 0xf2:
-        return small ? a : from_double(s / c);
-    default:
-        return small ? a : from_double(s);
+    case 0xff: return from_double(c);
+    case 0xf2: return small ? a : from_double(s / c);
+    default: return small ? a : from_double(s);
     }
 }
 
@@ -140,7 +137,8 @@ static Sf trigonometric(X87 *e, Sf a, uint8_t modrm, Sf *second)
 static Sf log2_of(Sf x)
 {
     double d = to_double((Sf){ .cls = SF_CLS_NORMAL, .sig = x.sig });
-    return from_double(d > 1.5 && x.exp == -1 ? log1p(d / 2 - 1) / M_LN2 : x.exp + log2(d));
+    return from_double(d > 1.5 && x.exp == -1 ? log1p(d / 2 - 1) / M_LN2
+                                              : x.exp + log2(d));
 }
 
 static Sf log2_product(X87 *e, Sf y, Sf log)

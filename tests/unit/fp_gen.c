@@ -21,24 +21,15 @@ uint64_t fp_frac(unsigned n)
 {
     uint64_t m = n == 64 ? ~0ull : (1ull << n) - 1, r = fp_rand();
     switch (r >> 60) {
-    case 0:
-        return 0;
-    case 1:
-        return m;
-    case 2:
-        return 1ull << (r % n);
-    case 3:
-        return m << (r % n) & m;
-    case 4:
-        return m >> (r % n);
-    case 5:
-        return (1ull << (r % n) | 1ull << (r / 64 % n)) & m;
-    case 6:
-        return 1;
-    case 7:
-        return (m << (r % n) & m) ^ 1;
-    default:
-        return r & m;
+    case 0: return 0;
+    case 1: return m;
+    case 2: return 1ull << (r % n);
+    case 3: return m << (r % n) & m;
+    case 4: return m >> (r % n);
+    case 5: return (1ull << (r % n) | 1ull << (r / 64 % n)) & m;
+    case 6: return 1;
+    case 7: return (m << (r % n) & m) ^ 1;
+    default: return r & m;
     }
 }
 
@@ -46,26 +37,24 @@ static unsigned exponent(unsigned emax)
 {
     uint64_t r = fp_rand();
     switch (r >> 61) {
-    case 0:
-        return 0;
-    case 1:
-        return r % (2 * emax + 2);
-    case 2:
-        return 1 + r % 3;
-    case 3:
-        return 2 * emax + 1 - r % 3;
-    case 4:
-        return emax / 2 + r % 64; /* products near the underflow bound */
-    case 5:
-        return emax + emax / 2 + r % 32;
-    default:
-        return emax - 34 + r % 68;
+    case 0: return 0;
+    case 1: return r % (2 * emax + 2);
+    case 2: return 1 + r % 3;
+    case 3: return 2 * emax + 1 - r % 3;
+    case 4: return emax / 2 + r % 64; /* products near the underflow bound */
+    case 5: return emax + emax / 2 + r % 32;
+    default: return emax - 34 + r % 68;
     }
 }
 
 uint64_t fp_value(unsigned w)
 {
-    unsigned fb = w == 16 ? 10 : w == 32 ? 23 : 52, emax = w == 16 ? 15 : w == 32 ? 127 : 1023;
+    unsigned fb = w == 16   ? 10
+                  : w == 32 ? 23
+                            : 52,
+             emax = w == 16   ? 15
+                    : w == 32 ? 127
+                              : 1023;
     uint64_t e = w == 16 ? fp_rand() & 31 : exponent(emax);
     return (fp_rand() & 1) << (w - 1) | e << fb | fp_frac(fb);
 }

@@ -6,6 +6,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #include "target-x86/softfloat.h"
 #include "tests/unit/fp_gen.h"
+#include "tests/unit/hostjudge.h"
 
 #if defined(__x86_64__)
 #include <sys/mman.h>
@@ -314,6 +316,57 @@ static unsigned judge_sse(const SseRow *r)
     return bad;
 }
 
+/* With unmasked exceptions the host raises #XM: whether, and with which flags. */
+static unsigned judge_unmasked(const SseRow *r)
+{
+    static HostState h;
+    unsigned bad = 0, w = source_width(r);
+
+    for (unsigned i = 0; i < CASES / 100 && bad < 5; i++) {
+        Block b = { .mxcsr = (fp_rand() & 0x1f80) | (fp_rand() & 0xe040) };
+        b.x0[0] = fp_value(w);
+        b.x1[0] = fp_second(w, b.x0[0]);
+        b.x2[0] = fp_value(w);
+        b.rcx = int_value();
+        memset(&h.xsave, 0, offsetof(X86Xsave, ext));
+        h.xsave.xstate_bv = 7;
+        h.xsave.fcw = 0x37f;
+        h.xsave.mxcsr = b.mxcsr;
+        h.xsave.xmm[0].q[0] = b.x0[0];
+        h.xsave.xmm[1].q[0] = b.x1[0];
+        h.xsave.xmm[2].q[0] = b.x2[0];
+        h.gpr[R_CX] = b.rcx;
+        SfStatus s = sf_status_sse(b.mxcsr);
+        ours(r, &b, &s);
+        if (s.flags & ~s.mask & (SF_IE | SF_DE | SF_ZE)) {
+            s.flags &= SF_IE | SF_DE | SF_ZE;
+        }
+        int want = s.flags & ~s.mask ? EXC_XM : HJ_OK;
+        int got = hj_run(&h, r->insn + 1, r->insn[0], HJ_VECTOR);
+        if (want != got || s.flags != (h.xsave.mxcsr & SF_ALL)) {
+            printf("%s %#lx %#lx %#lx mxcsr %#x: is %d/%#x, should be %d/%#x\n", r->name,
+                   (long)b.x0[0], (long)b.x1[0], (long)b.x2[0], b.mxcsr, want, s.flags, got,
+                   h.xsave.mxcsr & SF_ALL);
+            bad++;
+        }
+    }
+    return bad;
+}
+
+static void unmasked_sse_exceptions_match_the_host(void **state)
+{
+    unsigned bad = 0;
+    if (!hj_init()) {
+        skip();
+    }
+    for (unsigned i = 0; i < sizeof(sse_rows) / sizeof(sse_rows[0]); i++) {
+        if (host_has(sse_rows[i].need)) {
+            bad += judge_unmasked(&sse_rows[i]);
+        }
+    }
+    assert_int_equal(bad, 0);
+}
+
 static void sse_operations_match_the_host(void **state)
 {
     unsigned bad = 0;
@@ -411,6 +464,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sse_operations_match_the_host),
+        cmocka_unit_test(unmasked_sse_exceptions_match_the_host),
         cmocka_unit_test(x87_arithmetic_matches_the_host),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -77,7 +77,8 @@ static void random_x87(X86Xsave *x)
         x->ftw = 0xff;
     }
     for (unsigned i = 0; i < 8; i++) {
-        Sf80 v = i == 1 && r & 1 ? fp_second80((Sf80){ x->st[0].m, x->st[0].se }) : small80();
+        Sf80 v = i == 1 && r & 1 ? fp_second80((Sf80){ x->st[0].m, x->st[0].se })
+                                 : small80();
         x->st[i].m = v.m;
         x->st[i].se = v.se;
     }
@@ -142,7 +143,8 @@ static void fill(Case *c, uint64_t at, unsigned off)
 
 static void print_state(const char *who, const X86Xsave *x)
 {
-    printf("  %s fcw %04x fsw %04x ftw %02x fop %03x\n", who, x->fcw, x->fsw, x->ftw, x->fop);
+    printf("  %s fcw %04x fsw %04x ftw %02x fop %03x\n", who, x->fcw, x->fsw, x->ftw,
+           x->fop);
     for (unsigned i = 0; i < 8; i++) {
         printf("    st%u %04x.%016llx\n", i, x->st[i].se, (unsigned long long)x->st[i].m);
     }
@@ -207,7 +209,8 @@ static void forgive(const Case *c)
 {
     X86Xsave *h = &host.xsave;
     const char *n = c->in.row->name;
-    bool comi = strstr(n, "COMI") != NULL, com = comi || strstr(n, "COM") || !strcmp(n, "FTST");
+    bool comi = strstr(n, "COMI") != NULL,
+         com = comi || strstr(n, "COM") || !strcmp(n, "FTST");
     bool stopped = com && (h->fsw & SF_IE & ~(c->x.fcw | c->x.fsw));
 
     if (stopped && comi) {

@@ -60,8 +60,8 @@ static void pointers_name_the_last_instruction(void **state)
     assert_int_equal(cpu->st.xsave.fip, FLAT_CODE + 2);
 }
 
-static void check_image(enum FlatMode mode, uint32_t data, const char *store,
-                        unsigned n, const uint16_t *want, unsigned words)
+static void check_image(enum FlatMode mode, uint32_t data, const char *store, unsigned n,
+                        const uint16_t *want, unsigned words)
 {
     make_state(mode, data);
     uint8_t *p = (uint8_t *)(cpu->st.seg[R_DS].base + data);
@@ -79,11 +79,13 @@ static void check_image(enum FlatMode mode, uint32_t data, const char *store,
 static void environment_images_have_the_layout_of_the_mode(void **state)
 {
     /* FSW: TOP = 7; R7 valid */
-    static const uint16_t prot32[] = { 0x37f, 0xffff, 0x3800, 0xffff, 0x3fff, 0xffff, 0x1002,
-                                       0x0001, 0x0000, 0x0003, 0x0000, 0x0003, 0x0000, 0xffff };
+    static const uint16_t prot32[] = { 0x37f,  0xffff, 0x3800, 0xffff, 0x3fff,
+                                       0xffff, 0x1002, 0x0001, 0x0000, 0x0003,
+                                       0x0000, 0x0003, 0x0000, 0xffff };
     static const uint16_t prot16[] = { 0x37f, 0x3800, 0x3fff, 0x1002, 0, 0x3000, 0 };
-    static const uint16_t real32[] = { 0x37f, 0xffff, 0x3800, 0xffff, 0x3fff, 0xffff, 0x1002,
-                                       0xffff, 0x0007, 0x0000, 0x3000, 0xffff, 0x0000, 0x0000 };
+    static const uint16_t real32[] = { 0x37f,  0xffff, 0x3800, 0xffff, 0x3fff,
+                                       0xffff, 0x1002, 0xffff, 0x0007, 0x0000,
+                                       0x3000, 0xffff, 0x0000, 0x0000 };
     static const uint16_t real16[] = { 0x37f, 0x3800, 0x3fff, 0x1002, 0x0007, 0x3000, 0 };
 
     check_image(FLAT_PROT32, FLAT_DATA, "\xd9\x33", 2, prot32, 14);
@@ -223,16 +225,16 @@ static void ferr_follows_es_without_cr0_ne(void **state)
     x87_ferr_hook = on_ferr;
     cpu->st.xsave.fcw = 0x37b; /* unmasked #Z */
     ferr_calls = 0;
-    EXEC("\xd9\xe8");          /* fld1 */
-    EXEC("\xd9\xee");          /* fldz */
-    EXEC("\xde\xf9");          /* fdivp */
+    EXEC("\xd9\xe8");                /* fld1 */
+    EXEC("\xd9\xee");                /* fldz */
+    EXEC("\xde\xf9");                /* fdivp */
     assert_int_equal(ferr_calls, 0); /* CR0.NE is set */
     EXEC("\xdb\xe2");
     cpu->st.cr0 &= ~CR0_NE;
     EXEC("\xde\xf9");
     assert_int_equal(ferr_calls, 1);
     assert_true(ferr_level);
-    EXEC("\xdb\xe2");          /* fnclex */
+    EXEC("\xdb\xe2"); /* fnclex */
     assert_int_equal(ferr_calls, 2);
     assert_false(ferr_level);
     x87_ferr_hook = NULL;
@@ -331,10 +333,10 @@ static void portable_transcendentals_are_close_to_the_host(void **state)
         if (d0 > allowed || d1 > allowed || fsw || x->ftw != host.ftw) {
             printf("d9 %02x st0 %04x.%016llx st1 %04x.%016llx: fsw %04x %04x.%016llx "
                    "%04x.%016llx host %04x %04x.%016llx %04x.%016llx\n",
-                   m, in.st[0].se, (long long)in.st[0].m, in.st[1].se, (long long)in.st[1].m,
-                   x->fsw, x->st[0].se, (long long)x->st[0].m, x->st[1].se,
-                   (long long)x->st[1].m, host.fsw, host.st[0].se, (long long)host.st[0].m,
-                   host.st[1].se, (long long)host.st[1].m);
+                   m, in.st[0].se, (long long)in.st[0].m, in.st[1].se,
+                   (long long)in.st[1].m, x->fsw, x->st[0].se, (long long)x->st[0].m,
+                   x->st[1].se, (long long)x->st[1].m, host.fsw, host.st[0].se,
+                   (long long)host.st[0].m, host.st[1].se, (long long)host.st[1].m);
             bad++;
         }
     }

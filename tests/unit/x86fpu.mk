@@ -3,7 +3,7 @@ check_PROGRAMS += tests/unit/test_softfloat tests/unit/test_x87
 TESTS += tests/unit/test_softfloat tests/unit/test_x87
 
 tests_unit_test_softfloat_SOURCES = tests/unit/test_softfloat.c tests/unit/fp_gen.c \
-	tests/unit/fp_gen.h
+	tests/unit/fp_gen.h tests/unit/hostjudge.c tests/unit/hostjudge.h
 tests_unit_test_softfloat_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_softfloat_LDADD = libtargetx86.a $(CMOCKA_LIBS) $(DEPS_LIBS)
 
