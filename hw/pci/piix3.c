@@ -88,6 +88,19 @@ static void piix3_reset(Device *dev)
     piix3_update(d, true);
 }
 
+/* Who drives a shared line is not saved by what listens: say it again. */
+static bool piix3_post_load(void *dev, Error *err)
+{
+    Piix3 *d = dev;
+    d->s.isa_out &= PIIX3_ROUTABLE;
+    for (unsigned n = 0; n < 16; n++) {
+        if (d->s.isa_out & (1u << n)) {
+            irq_set(&d->isa[n], true);
+        }
+    }
+    return pci_post_load(&d->pci, err);
+}
+
 static const StateField piix3_fields[] = {
     STATE_SUB(Piix3State, pci, pci_state), STATE_U16(Piix3State, isa_out), STATE_END
 };
@@ -101,7 +114,7 @@ const DeviceClass piix3_class = {
         .state_offset = offsetof(Piix3, s.pci), .config_written = piix3_config_written,
     },
     .state = { .version = 1, .offset = offsetof(Piix3, s), .size = sizeof(Piix3State),
-               .fields = piix3_fields, .post_load = pci_device_post_load },
+               .fields = piix3_fields, .post_load = piix3_post_load },
     .realize = piix3_realize, .unrealize = piix3_unrealize, .reset = piix3_reset,
 };
 
