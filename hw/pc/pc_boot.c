@@ -104,6 +104,10 @@ bool pc_plan_kernel(PcMachine *pc, Error *err)
         }
         return false;
     }
+    if (!pc->direct && pc->plan.mode != BOOT_REAL16) {
+        return error_set(err, "-kernel: '%s': with a BIOS only a Linux bzImage can be "
+                              "started", cfg->kernel);
+    }
     return !pc->direct || place_tables(pc, err);
 }
 

@@ -18,8 +18,8 @@ tests_unit_test_run_LDADD = $(HWCORE_TEST_LIBS)
 tests_unit_test_run_CPPFLAGS = $(HWCORE_TEST_FLAGS)
 
 # tests of the PC board's pieces that need no machine
-PC_TESTS = tests/unit/test_boot tests/unit/test_acpi
-PC_TEST_LIBS = libhw.a libhwcore.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
+PC_TESTS = tests/unit/test_boot tests/unit/test_acpi tests/unit/test_pc
+PC_TEST_LIBS = libhw.a libhwcore.a libhw.a libhwcore.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
 check_PROGRAMS += $(PC_TESTS)
 TESTS += $(PC_TESTS)
 
@@ -30,3 +30,7 @@ tests_unit_test_boot_CPPFLAGS = $(HWCORE_TEST_FLAGS)
 tests_unit_test_acpi_SOURCES = tests/unit/test_acpi.c
 tests_unit_test_acpi_LDADD = $(PC_TEST_LIBS)
 tests_unit_test_acpi_CPPFLAGS = $(HWCORE_TEST_FLAGS)
+
+tests_unit_test_pc_SOURCES = tests/unit/test_pc.c
+tests_unit_test_pc_LDADD = $(PC_TEST_LIBS)
+tests_unit_test_pc_CPPFLAGS = $(HWCORE_TEST_FLAGS)
