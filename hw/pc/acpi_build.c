@@ -13,6 +13,9 @@ enum { HEADER_SIZE = 36, CHECKSUM_AT = 9, LENGTH_AT = 4 };
 
 void acpi_put(AcpiBuf *b, const void *p, size_t n)
 {
+    if (n == 0) {
+        return;
+    }
     if (n > b->cap - b->len) {
         b->cap = MAX(b->cap * 2, b->len + n + 1024);
         b->data = xrealloc(b->data, b->cap);
