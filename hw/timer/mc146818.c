@@ -543,6 +543,7 @@ static bool rtc_post_load(void *owner, Error *err)
     if (d->s.offset < -limit || d->s.offset > limit || d->s.last_second < -limit ||
         d->s.last_second > limit || d->s.periodic_start < -limit ||
         d->s.periodic_start > limit) {
+        d->s.offset = d->s.last_second = d->s.periodic_start = 0;
         return error_set(err, "rtc: time out of range");
     }
     d->s.index &= 0x7f;
