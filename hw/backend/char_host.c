@@ -31,8 +31,8 @@ CharBackend *char_open_null(struct Machine *m, const char *label, Error *err)
 /* The terminal is the process's, so its state is too. */
 static struct {
     CharBackend *user;
-    bool changed, at_exit;
-    struct termios saved;
+    bool changed, prepared;
+    struct termios saved, raw;
 } term;
 
 static void term_set(const struct termios *t)
@@ -53,6 +53,39 @@ static void term_restore(void)
     }
 }
 
+/* A signal that ends the process, and nobody else handles. */
+static void term_killed(int sig)
+{
+    term_restore();
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
+/* Back from ctrl-z: the shell has used the terminal meanwhile. */
+static void term_continued(int sig)
+{
+    if (term.changed) {
+        term_set(&term.raw);
+    }
+}
+
+static void term_prepare(void)
+{
+    static const int deadly[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+    if (term.prepared) {
+        return;
+    }
+    term.prepared = true;
+    atexit(term_restore);
+    for (size_t i = 0; i < ARRAY_SIZE(deadly); i++) {
+        struct sigaction old;
+        if (!sigaction(deadly[i], NULL, &old) && old.sa_handler == SIG_DFL) {
+            signal(deadly[i], term_killed);
+        }
+    }
+    signal(SIGCONT, term_continued);
+}
+
 static void term_raw(bool signals)
 {
     if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &term.saved)) {
@@ -68,12 +101,10 @@ static void term_raw(bool signals)
     t.c_cflag = (t.c_cflag & ~(CSIZE | PARENB)) | CS8;
     t.c_cc[VMIN] = 1;
     t.c_cc[VTIME] = 0;
+    term.raw = t;
     term.changed = true;
+    term_prepare();
     term_set(&t);
-    if (!term.at_exit) {
-        term.at_exit = true;
-        atexit(term_restore);
-    }
 }
 
 static void stdio_close(CharBackend *c)

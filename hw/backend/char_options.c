@@ -190,7 +190,11 @@ static CharBackend *open_short_socket(struct Machine *m, const char *text, const
             goto out;
         }
         *colon = 0;
-        o.host = xstrdup(where);
+        bool bracketed = where[0] == '[' && colon > where + 1 && colon[-1] == ']';
+        if (bracketed) {    /* [::1]:4444 */
+            colon[-1] = 0;
+        }
+        o.host = xstrdup(where + bracketed);
         o.port = xstrdup(colon + 1);
     } else {
         o.path = xstrdup(where);

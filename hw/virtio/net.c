@@ -41,6 +41,7 @@ typedef struct {
     uint8_t mac[6];             /* property; all 0: made up */
     bool mrg_rxbuf, ctrl_vq, status;    /* properties */
     uint32_t bootindex, rx_size, tx_size;
+    char *romfile;              /* property */
     bool rx_was_full;           /* a frame had to wait for buffers */
 } VirtioNet;
 
@@ -372,6 +373,10 @@ static bool net_realize(Device *dev, Error *err)
     if ((d->rx_size & (d->rx_size - 1)) || (d->tx_size & (d->tx_size - 1))) {
         return error_set(err, "rx_queue_size and tx_queue_size must be powers of two");
     }
+    if (d->romfile && *d->romfile) {
+        return error_set(err, "romfile: %s is not accepted: there are no option ROMs (only "
+                         "the empty romfile= is)", d->romfile);
+    }
     if (!virtio_pci_init(&d->vp, &net_ops, &d->s.virtio, err)) {
         return false;
     }
@@ -415,6 +420,7 @@ static const Property net_props[] = {
       NULL, NULL, "entries of the receive queue" },
     { "tx_queue_size", PK_U32, offsetof(VirtioNet, tx_size), 256, 64, VIRTQ_SIZE_MAX, NULL,
       NULL, NULL, "entries of the transmit queue" },
+    PROP_STR(VirtioNet, romfile, NULL, "empty: no option ROM (there never is one)"),
     PROP_U32(VirtioNet, bootindex, 0xffffffff, 0, 0, "place in the boot order"),
     PROP_END
 };

@@ -206,15 +206,16 @@ static bool is_bounce(const VirtqElem *e, const void *p)
 static void elem_free(VirtqElem *e, uint32_t written)
 {
     struct Machine *m = vq_machine(e->vq);
+    uint64_t dirty = MAX((size_t)written, e->in_high);
     for (unsigned i = 0; i < e->nout; i++) {
         if (!is_bounce(e, e->out[i].iov_base)) {
             dma_unmap(m, e->out[i].iov_base, 0);
         }
     }
     for (unsigned i = 0; i < e->nin; i++) {
-        uint32_t n = MIN(e->in[i].iov_len, written);
+        uint64_t n = MIN(e->in[i].iov_len, dirty);
         dma_unmap(m, e->in[i].iov_base, n);
-        written -= n;
+        dirty -= n;
     }
     for (void **b = e->bounce, **next; b; b = next) {
         next = b[0];
@@ -433,9 +434,11 @@ size_t virtq_elem_read(const VirtqElem *e, size_t off, void *to, size_t n)
     return iov_copy(e->out, e->nout, off, to, n, false);
 }
 
-size_t virtq_elem_write(const VirtqElem *e, size_t off, const void *from, size_t n)
+size_t virtq_elem_write(VirtqElem *e, size_t off, const void *from, size_t n)
 {
-    return iov_copy(e->in, e->nin, off, (uint8_t *)from, n, true);
+    size_t done = iov_copy(e->in, e->nin, off, (uint8_t *)from, n, true);
+    e->in_high = done ? MAX(e->in_high, off + done) : e->in_high;
+    return done;
 }
 
 unsigned iov_slice(const struct iovec *from, unsigned n, size_t off, size_t len,

@@ -49,6 +49,8 @@ typedef struct VirtqElem {
     unsigned nout, nin;           /* readable, writable pieces */
     struct iovec *out, *in;
     size_t out_len, in_len;       /* bytes in total */
+    size_t in_high;               /* end of what virtq_elem_write wrote: dirty RAM even if
+                                   * the used length is smaller */
     void *bounce;                 /* copies of readable pieces that are not plain RAM */
     struct iovec iov[];
 } VirtqElem;
@@ -71,7 +73,7 @@ void virtqueue_reset(Virtqueue *vq);
 
 /* Copy out of the readable, into the writable part at `off`; returns bytes copied. */
 size_t virtq_elem_read(const VirtqElem *e, size_t off, void *to, size_t n);
-size_t virtq_elem_write(const VirtqElem *e, size_t off, const void *from, size_t n);
+size_t virtq_elem_write(VirtqElem *e, size_t off, const void *from, size_t n);
 /* Sub-range of an iov array: fills `to` (room for n entries), returns entries. */
 unsigned iov_slice(const struct iovec *from, unsigned n, size_t off, size_t len,
                    struct iovec *to);
