@@ -7,6 +7,7 @@
 #include "hw/core/machine.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,17 +24,31 @@ static __thread const Machine *held; /* whose lock this thread has */
 
 /* ---- the lock ---- */
 
+/* A vCPU that does nothing but device accesses would get the lock back each time before
+ * the main loop has woken up: it lets the loop go first, within bounds. */
+static void let_others_pass(Machine *m)
+{
+    for (unsigned i = 0; i < 64 && atomic_load(&m->lock_waiters); i++) {
+        sched_yield();
+    }
+}
+
 void machine_lock(Machine *m)
 {
+    Cpu *cpu = cpu_current();
     assert(held != m);
+    if (cpu && atomic_load_explicit(&m->lock_waiters, memory_order_relaxed)) {
+        let_others_pass(m);
+    }
     if (pthread_mutex_trylock(&m->lock) != 0) {
-        Cpu *cpu = cpu_current();
         if (cpu) {
             cpu_lock_wait_begin(cpu);
-        }
-        pthread_mutex_lock(&m->lock);
-        if (cpu) {
+            pthread_mutex_lock(&m->lock);
             cpu_lock_wait_end(cpu);
+        } else {
+            atomic_fetch_add(&m->lock_waiters, 1);
+            pthread_mutex_lock(&m->lock);
+            atomic_fetch_sub(&m->lock_waiters, 1);
         }
     }
     held = m;

@@ -89,6 +89,7 @@ struct Machine {
 
     /* hw/core's own, see machine.c and cpu.c: */
     bool quit;                  /* vCPU threads end */
+    _Atomic unsigned lock_waiters; /* threads other than vCPUs that want the machine lock */
     pthread_cond_t pause_cond;  /* a vCPU parked, or did its work (machine lock) */
     pthread_mutex_t excl_lock;  /* innermost; never take the machine lock under it */
     pthread_cond_t excl_cond;

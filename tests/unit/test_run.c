@@ -216,6 +216,37 @@ static void mapping_changes_from_vcpus_do_not_deadlock(void **state)
     toy_destroy(m);
 }
 
+/* All vCPUs do nothing but device accesses. */
+static void toy_hammer(Cpu *cpu)
+{
+    while (!cpu_must_leave(cpu)) {
+        memory_io_write(&cpu->machine->mem, 0x1000, 1, 1);
+    }
+}
+
+static void busy_vcpus_do_not_starve_the_loop(void **state)
+{
+    static CpuExecOps hammer;
+    Machine *m = toy_machine(2, false);
+    hammer = toy_exec;
+    hammer.run = toy_hammer;
+    m->cpus[0]->exec = m->cpus[1]->exec = &hammer;
+    machine_lock(m);
+    machine_run(m);
+    machine_unlock(m);
+    int64_t start = nondet_host_ns();
+    for (unsigned i = 0; i < 100; i++) {
+        machine_lock(m);
+        machine_unlock(m);
+        usleep(100);
+    }
+    assert_true(nondet_host_ns() - start < 2 * NS_PER_SEC);
+    machine_lock(m);
+    machine_pause(m);
+    machine_unlock(m);
+    toy_destroy(m);
+}
+
 static double cpu_seconds(void)
 {
     struct timespec ts;
@@ -352,6 +383,7 @@ int main(void)
         cmocka_unit_test(work_runs_on_the_cpus_thread),
         cmocka_unit_test(exclusive_section_finds_everybody_outside),
         cmocka_unit_test(mapping_changes_from_vcpus_do_not_deadlock),
+        cmocka_unit_test(busy_vcpus_do_not_starve_the_loop),
         cmocka_unit_test(halted_cpus_use_no_time_and_wake_up),
         cmocka_unit_test(timers_fire_in_order_and_on_time),
         cmocka_unit_test(timer_that_rearms_in_the_past_does_not_hold_the_loop),
