@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "hw/core/chardev.h"
@@ -324,6 +326,60 @@ static void wrong_options_are_named(void **state)
     refuse(b, true, "socket,id=x,path=/a,pth=b", "did you mean 'path'");
 }
 
+/* The child has the pty as its terminal: echoes what it gets until the parent's 'q'. */
+static int terminal_child(Board *b, int slave)
+{
+    Error err = ERROR_INIT;
+    if (dup2(slave, 0) < 0 || dup2(slave, 1) < 0) {
+        return 1;
+    }
+    CharBackend *c = chardev_open(&b->m, "mon:stdio", "t", &err);
+    if (!c || !chardev_attach(c, &dev_client, &err)) {
+        return 2;
+    }
+    if (chardev_open(&b->m, "stdio", "u", &err) || !strstr(err.msg, "stdio is used by 't'")) {
+        return 3;
+    }
+    chardev_write(c, (const uint8_t *)"ready", 5);
+    for (size_t shown = 0; !dev.n || dev.got[dev.n - 1] != 'q'; shown = dev.n) {
+        turns(b, 1);
+        chardev_write(c, (const uint8_t *)dev.got + shown, dev.n - shown);
+    }
+    chardev_close_all(&b->m);
+    return 0;
+}
+
+static void stdio_makes_the_terminal_raw_and_restores_it(void **state)
+{
+    Board *b = *state;
+    int master = posix_openpt(O_RDWR | O_NOCTTY), status;
+    assert_true(master >= 0 && !grantpt(master) && !unlockpt(master));
+    int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+    struct termios before, during, after;
+    char text[16] = "";
+    assert_int_equal(tcgetattr(slave, &before), 0);
+    assert_true(before.c_lflag & ICANON);
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(terminal_child(b, slave));
+    }
+    assert_int_equal(read(master, text, 5), 5);
+    assert_string_equal(text, "ready");
+    assert_int_equal(tcgetattr(slave, &during), 0);
+    assert_int_equal(during.c_lflag & (ICANON | ECHO | ISIG), 0);
+    assert_int_equal(write(master, "\x03", 1), 1);   /* ctrl-c is the guest's */
+    assert_int_equal(read(master, text, 1), 1);
+    assert_int_equal(text[0], 3);
+    assert_int_equal(write(master, "q", 1), 1);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(tcgetattr(slave, &after), 0);
+    assert_int_equal(after.c_lflag, before.c_lflag);
+    assert_int_equal(after.c_iflag, before.c_iflag);
+    close(slave);
+    close(master);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -334,6 +390,7 @@ int main(void)
         T(a_peer_that_does_not_read_cannot_stop_the_machine),
         T(file_takes_output),
         T(pty_carries_bytes_unchanged),
+        T(stdio_makes_the_terminal_raw_and_restores_it),
         T(mux_escape_switches_breaks_and_quits),
         T(mux_escape_works_while_the_guest_hangs),
         T(detaching_the_focused_client_passes_the_focus),
