@@ -11,8 +11,8 @@
 
 typedef struct Debugcon {
     Device dev;
-    uint32_t iobase, readback;      /* properties */
-    CharBackend *chardev;           /* property */
+    uint32_t iobase, readback; /* properties */
+    CharBackend *chardev;      /* property */
     MemoryRegion io;
 } Debugcon;
 
@@ -29,16 +29,19 @@ static void debugcon_write(void *opaque, uint64_t addr, uint64_t val, unsigned s
     chardev_write(d->chardev, &c, 1);
 }
 
-static const MemoryOps debugcon_ops = {debugcon_read, debugcon_write, 1, 1};
+static const MemoryOps debugcon_ops = { debugcon_read, debugcon_write, 1, 1 };
 
-static size_t debugcon_can_receive(void *opaque) { return 4096; }
+static size_t debugcon_can_receive(void *opaque)
+{
+    return 4096;
+}
 static void debugcon_receive(void *opaque, const uint8_t *buf, size_t n) {}
 
 static bool debugcon_realize(Device *dev, Error *err)
 {
     Debugcon *d = DEVICE_AS(dev, Debugcon, isa_debugcon_class);
     device_add_ports(dev, &d->io, "debugcon", d->iobase, 1, &debugcon_ops, d);
-    CharClient client = {debugcon_can_receive, debugcon_receive, NULL, d};
+    CharClient client = { debugcon_can_receive, debugcon_receive, NULL, d };
     return !d->chardev || chardev_attach(d->chardev, &client, err);
 }
 
@@ -53,7 +56,8 @@ static void debugcon_unrealize(Device *dev)
 static const Property debugcon_props[] = {
     PROP_U32(Debugcon, iobase, 0xe9, 0, 0xffff, "I/O port"),
     PROP_U32(Debugcon, readback, 0xe9, 0, 0xff, "what the port reads as"),
-    PROP_LINK(Debugcon, chardev, chardev_link, "where bytes go"), PROP_END};
+    PROP_LINK(Debugcon, chardev, chardev_link, "where bytes go"), PROP_END
+};
 
 const DeviceClass isa_debugcon_class = {
     .name = "isa-debugcon",

@@ -12,31 +12,46 @@
 
 enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR };
 enum { IER_RX = 1, IER_THR = 2, IER_LINE = 4, IER_MODEM = 8 };
-enum { IIR_NONE = 1, IIR_MODEM = 0, IIR_THR = 2, IIR_RX = 4, IIR_LINE = 6,
-       IIR_TIMEOUT = 0xc, IIR_FIFO = 0xc0 };
+enum {
+    IIR_NONE = 1,
+    IIR_MODEM = 0,
+    IIR_THR = 2,
+    IIR_RX = 4,
+    IIR_LINE = 6,
+    IIR_TIMEOUT = 0xc,
+    IIR_FIFO = 0xc0
+};
 enum { FCR_ENABLE = 1, FCR_CLEAR_RX = 2, FCR_CLEAR_TX = 4, FCR_TRIGGER = 0xc0 };
 enum { LCR_BREAK = 0x40, LCR_DLAB = 0x80 };
 enum { MCR_DTR = 1, MCR_RTS = 2, MCR_OUT1 = 4, MCR_OUT2 = 8, MCR_LOOP = 0x10 };
-enum { LSR_DR = 1, LSR_OE = 2, LSR_PE = 4, LSR_FE = 8, LSR_BI = 0x10, LSR_THRE = 0x20,
-       LSR_TEMT = 0x40, LSR_FIFO_ERR = 0x80 };
+enum {
+    LSR_DR = 1,
+    LSR_OE = 2,
+    LSR_PE = 4,
+    LSR_FE = 8,
+    LSR_BI = 0x10,
+    LSR_THRE = 0x20,
+    LSR_TEMT = 0x40,
+    LSR_FIFO_ERR = 0x80
+};
 #define LSR_ERRORS (LSR_OE | LSR_PE | LSR_FE | LSR_BI)
 enum { MSR_CTS = 0x10, MSR_DSR = 0x20, MSR_RI = 0x40, MSR_DCD = 0x80, MSR_TERI = 4 };
 enum { FIFO_SIZE = 16 };
 
 typedef struct UartState {
-    uint8_t ier, fcr, lcr, mcr, msr, lsr, scr;  /* lsr without DR and the FIFO error */
+    uint8_t ier, fcr, lcr, mcr, msr, lsr, scr; /* lsr without DR and the FIFO error */
     uint8_t rx_head, rx_count;
     uint8_t rx[FIFO_SIZE], rx_flags[FIFO_SIZE]; /* flags: LSR bits of that character */
     uint16_t divisor;
-    bool thr_pending;       /* THR-empty interrupt not yet seen in IIR */
-    bool timeout;           /* character timeout (4.7) */
+    bool thr_pending; /* THR-empty interrupt not yet seen in IIR */
+    bool timeout;     /* character timeout (4.7) */
 } UartState;
 
 typedef struct Uart {
     Device dev;
     UartState s;
-    uint32_t index, iobase, irq;    /* properties */
-    CharBackend *chardev;           /* property */
+    uint32_t index, iobase, irq; /* properties */
+    CharBackend *chardev;        /* property */
     IrqLine line;
     Timer timer;
     MemoryRegion io;
@@ -45,15 +60,23 @@ typedef struct Uart {
 static const struct {
     uint16_t port;
     uint8_t irq;
-} uart_places[ISA_SERIAL_PORTS] = {{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}};
+} uart_places[ISA_SERIAL_PORTS] = {
+    { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 }
+};
 
-static bool uart_fifo_on(const Uart *d) { return d->s.fcr & FCR_ENABLE; }
+static bool uart_fifo_on(const Uart *d)
+{
+    return d->s.fcr & FCR_ENABLE;
+}
 
-static unsigned uart_capacity(const Uart *d) { return uart_fifo_on(d) ? FIFO_SIZE : 1; }
+static unsigned uart_capacity(const Uart *d)
+{
+    return uart_fifo_on(d) ? FIFO_SIZE : 1;
+}
 
 static unsigned uart_trigger(const Uart *d)
 {
-    static const uint8_t level[4] = {1, 4, 8, 14};
+    static const uint8_t level[4] = { 1, 4, 8, 14 };
     return uart_fifo_on(d) ? level[d->s.fcr >> 6] : 1;
 }
 
@@ -89,7 +112,10 @@ static uint8_t uart_iir(const Uart *d)
     return IIR_NONE;
 }
 
-static void uart_update(Uart *d) { irq_set(&d->line, uart_iir(d) != IIR_NONE); }
+static void uart_update(Uart *d)
+{
+    irq_set(&d->line, uart_iir(d) != IIR_NONE);
+}
 
 /* The timeout runs while characters wait below the trigger level: four character times
  * since the last arrival or read. */
@@ -125,7 +151,7 @@ static void uart_push(Uart *d, uint8_t c, uint8_t flags)
     if (d->s.rx_count == uart_capacity(d)) {
         d->s.lsr |= LSR_OE;
         if (!uart_fifo_on(d)) {
-            d->s.rx[d->s.rx_head] = c;      /* the register is overwritten */
+            d->s.rx[d->s.rx_head] = c; /* the register is overwritten */
         }
         uart_update(d);
         return;
@@ -175,7 +201,7 @@ static void uart_update_modem(Uart *d)
     uint8_t changed = (d->s.msr ^ in) & 0xf0;
     uint8_t delta = changed >> 4;
     if (in & MSR_RI) {
-        delta &= ~MSR_TERI;     /* only the trailing edge of RI counts */
+        delta &= ~MSR_TERI; /* only the trailing edge of RI counts */
     }
     d->s.msr = in | (d->s.msr & 0xf) | delta;
 }
@@ -215,7 +241,7 @@ static void uart_write_fcr(Uart *d, uint8_t v)
 static void uart_write_ier(Uart *d, uint8_t v)
 {
     if (~d->s.ier & v & IER_THR) {
-        d->s.thr_pending = true;    /* the register is empty now */
+        d->s.thr_pending = true; /* the register is empty now */
     }
     d->s.ier = v & 0xf;
     uart_update(d);
@@ -247,10 +273,8 @@ static uint64_t uart_read(void *opaque, uint64_t addr, unsigned size)
     bool dlab = d->s.lcr & LCR_DLAB;
     uint8_t v;
     switch (addr & 7) {
-    case REG_DATA:
-        return dlab ? d->s.divisor & 0xff : uart_pop(d);
-    case REG_IER:
-        return dlab ? d->s.divisor >> 8 : d->s.ier;
+    case REG_DATA: return dlab ? d->s.divisor & 0xff : uart_pop(d);
+    case REG_IER: return dlab ? d->s.divisor >> 8 : d->s.ier;
     case REG_IIR_FCR:
         v = uart_iir(d);
         if (v == IIR_THR) {
@@ -258,10 +282,8 @@ static uint64_t uart_read(void *opaque, uint64_t addr, unsigned size)
             uart_update(d);
         }
         return v | (uart_fifo_on(d) ? IIR_FIFO : 0);
-    case REG_LCR:
-        return d->s.lcr;
-    case REG_MCR:
-        return d->s.mcr;
+    case REG_LCR: return d->s.lcr;
+    case REG_MCR: return d->s.mcr;
     case REG_LSR:
         v = uart_lsr(d);
         if (d->s.lsr & LSR_ERRORS) {
@@ -276,8 +298,7 @@ static uint64_t uart_read(void *opaque, uint64_t addr, unsigned size)
             uart_update(d);
         }
         return v;
-    default:
-        return d->s.scr;
+    default: return d->s.scr;
     }
 }
 
@@ -300,30 +321,22 @@ static void uart_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
             uart_write_ier(d, val);
         }
         break;
-    case REG_IIR_FCR:
-        uart_write_fcr(d, val);
-        break;
-    case REG_LCR:
-        uart_write_lcr(d, val);
-        break;
-    case REG_MCR:
-        uart_write_mcr(d, val);
-        break;
-    case REG_SCR:
-        d->s.scr = val;
-        break;
-    default: /* LSR, MSR: read only (their test modes are not modelled) */
-        break;
+    case REG_IIR_FCR: uart_write_fcr(d, val); break;
+    case REG_LCR: uart_write_lcr(d, val); break;
+    case REG_MCR: uart_write_mcr(d, val); break;
+    case REG_SCR: d->s.scr = val; break;
+    default: /* LSR, MSR: read only (their test modes are not modelled) */ break;
     }
 }
 
-static const MemoryOps uart_ops = {uart_read, uart_write, 1, 1};
+static const MemoryOps uart_ops = { uart_read, uart_write, 1, 1 };
 
 static size_t uart_can_receive(void *opaque)
 {
     const Uart *d = opaque;
     unsigned capacity = uart_capacity(d);
-    return d->s.mcr & MCR_LOOP || d->s.rx_count >= capacity ? 0 : capacity - d->s.rx_count;
+    return d->s.mcr & MCR_LOOP || d->s.rx_count >= capacity ? 0
+                                                            : capacity - d->s.rx_count;
 }
 
 static void uart_receive(void *opaque, const uint8_t *buf, size_t n)
@@ -344,7 +357,7 @@ static void uart_event(void *opaque, int event)
 static void uart_reset(Device *dev)
 {
     Uart *d = DEVICE_AS(dev, Uart, isa_serial_class);
-    d->s = (UartState){.divisor = 12, .msr = MSR_CTS | MSR_DSR | MSR_DCD};
+    d->s = (UartState){ .divisor = 12, .msr = MSR_CTS | MSR_DSR | MSR_DCD };
     timer_del(&d->timer);
 }
 
@@ -362,7 +375,8 @@ static bool uart_pick_place(Uart *d, Error *err)
 {
     if (d->index == UINT32_MAX) {
         d->index = 0;
-        for (const Device *o = d->dev.parent ? d->dev.parent->devices : NULL; o; o = o->next) {
+        for (const Device *o = d->dev.parent ? d->dev.parent->devices : NULL; o;
+             o = o->next) {
             d->index += o != &d->dev && o->cls == &isa_serial_class;
         }
     }
@@ -377,7 +391,8 @@ static bool uart_pick_place(Uart *d, Error *err)
         d->irq = uart_places[d->index].irq;
     }
     if (d->irq > 15) {
-        return error_set(err, "isa-serial: irq: %u is not accepted: expected 0-15", d->irq);
+        return error_set(err, "isa-serial: irq: %u is not accepted: expected 0-15",
+                         d->irq);
     }
     return true;
 }
@@ -392,7 +407,7 @@ static bool uart_realize(Device *dev, Error *err)
     device_add_timer(dev, &d->timer, uart_timeout, d);
     device_add_ports(dev, &d->io, "serial", d->iobase, 8, &uart_ops, d);
     uart_reset(dev);
-    CharClient client = {uart_can_receive, uart_receive, uart_event, d};
+    CharClient client = { uart_can_receive, uart_receive, uart_event, d };
     return !d->chardev || chardev_attach(d->chardev, &client, err);
 }
 
@@ -423,25 +438,34 @@ static bool uart_post_load(void *owner, Error *err)
     uart_arm_timeout(d);
     d->s.timeout = timeout;
     if (uart_iir(d) != IIR_NONE) {
-        uart_update(d);     /* the bus does not save who drives a shared line */
+        uart_update(d); /* the bus does not save who drives a shared line */
     }
     return true;
 }
 
 static const Property uart_props[] = {
-    PROP_U32(Uart, index, UINT32_MAX, 0, UINT32_MAX, "0-3 for COM1-COM4; default: the next"),
+    PROP_U32(Uart, index, UINT32_MAX, 0, UINT32_MAX,
+             "0-3 for COM1-COM4; default: the next"),
     PROP_U32(Uart, iobase, 0, 0, 0xfff8, "first I/O port; default: that of index"),
     PROP_U32(Uart, irq, UINT32_MAX, 0, UINT32_MAX, "ISA line; default: that of index"),
-    PROP_LINK(Uart, chardev, chardev_link, "where bytes go and come from"),
-    PROP_END};
+    PROP_LINK(Uart, chardev, chardev_link, "where bytes go and come from"), PROP_END
+};
 
-static const StateField uart_fields[] = {
-    STATE_U8(UartState, ier), STATE_U8(UartState, fcr), STATE_U8(UartState, lcr),
-    STATE_U8(UartState, mcr), STATE_U8(UartState, msr), STATE_U8(UartState, lsr),
-    STATE_U8(UartState, scr), STATE_U8_MAX(UartState, rx_head, FIFO_SIZE - 1),
-    STATE_U8_MAX(UartState, rx_count, FIFO_SIZE), STATE_U8_ARRAY(UartState, rx),
-    STATE_U8_ARRAY(UartState, rx_flags), STATE_U16(UartState, divisor),
-    STATE_BOOL(UartState, thr_pending), STATE_BOOL(UartState, timeout), STATE_END};
+static const StateField uart_fields[] = { STATE_U8(UartState, ier),
+                                          STATE_U8(UartState, fcr),
+                                          STATE_U8(UartState, lcr),
+                                          STATE_U8(UartState, mcr),
+                                          STATE_U8(UartState, msr),
+                                          STATE_U8(UartState, lsr),
+                                          STATE_U8(UartState, scr),
+                                          STATE_U8_MAX(UartState, rx_head, FIFO_SIZE - 1),
+                                          STATE_U8_MAX(UartState, rx_count, FIFO_SIZE),
+                                          STATE_U8_ARRAY(UartState, rx),
+                                          STATE_U8_ARRAY(UartState, rx_flags),
+                                          STATE_U16(UartState, divisor),
+                                          STATE_BOOL(UartState, thr_pending),
+                                          STATE_BOOL(UartState, timeout),
+                                          STATE_END };
 
 const DeviceClass isa_serial_class = {
     .name = "isa-serial",
@@ -449,8 +473,11 @@ const DeviceClass isa_serial_class = {
     .bus = BUS_ISA,
     .size = sizeof(Uart),
     .props = uart_props,
-    .state = {.version = 1, .offset = offsetof(Uart, s), .size = sizeof(UartState),
-              .fields = uart_fields, .post_load = uart_post_load},
+    .state = { .version = 1,
+               .offset = offsetof(Uart, s),
+               .size = sizeof(UartState),
+               .fields = uart_fields,
+               .post_load = uart_post_load },
     .realize = uart_realize,
     .unrealize = uart_unrealize,
     .reset = uart_reset,

@@ -10,7 +10,8 @@ enum { ISA_SERIAL_PORTS = 4 };
 
 /* Port COM(index + 1) with the usual address and line; chr may be NULL. NULL with err set
  * on failure. */
-Device *isa_serial_create(struct Machine *m, unsigned index, CharBackend *chr, Error *err);
+Device *isa_serial_create(struct Machine *m, unsigned index, CharBackend *chr,
+                          Error *err);
 
 extern const DeviceClass isa_serial_class;
 

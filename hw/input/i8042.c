@@ -13,19 +13,25 @@
 #include "util/log.h"
 
 enum { ST_OBF = 1, ST_SYS = 4, ST_CMD = 8, ST_UNLOCKED = 0x10, ST_AUX = 0x20 };
-enum { CTR_INT1 = 1, CTR_INT12 = 2, CTR_SYS = 4, CTR_KBD_OFF = 0x10, CTR_AUX_OFF = 0x20,
-       CTR_XLATE = 0x40 };
+enum {
+    CTR_INT1 = 1,
+    CTR_INT12 = 2,
+    CTR_SYS = 4,
+    CTR_KBD_OFF = 0x10,
+    CTR_AUX_OFF = 0x20,
+    CTR_XLATE = 0x40
+};
 enum { OUT_NOT_RESET = 1, OUT_A20 = 2, OUT_AUX_FULL = 0x20, OUT_KBD_FULL = 0x10 };
 enum { CMD_WRITE_OUT = 0xd1, CMD_KBD_LOOP = 0xd2, CMD_AUX_LOOP = 0xd3, CMD_AUX = 0xd4 };
 
 typedef struct I8042State {
     Ps2KeyboardState kbd;
     Ps2MouseState mouse;
-    uint8_t ram[32];        /* ram[0]: command byte */
-    uint8_t status, out;    /* output buffer */
-    uint8_t outport;        /* OUT_NOT_RESET, OUT_A20 */
-    uint8_t command;        /* that waits for its data byte at 60H; 0 = none */
-    bool break_prefix;      /* translation swallowed F0H */
+    uint8_t ram[32];     /* ram[0]: command byte */
+    uint8_t status, out; /* output buffer */
+    uint8_t outport;     /* OUT_NOT_RESET, OUT_A20 */
+    uint8_t command;     /* that waits for its data byte at 60H; 0 = none */
+    bool break_prefix;   /* translation swallowed F0H */
 } I8042State;
 
 typedef struct I8042 {
@@ -38,7 +44,10 @@ typedef struct I8042 {
     MemoryRegion data_io, cmd_io;
 } I8042;
 
-static uint8_t kbc_ctr(const I8042 *d) { return d->s.ram[0]; }
+static uint8_t kbc_ctr(const I8042 *d)
+{
+    return d->s.ram[0];
+}
 
 static void kbc_update_irq(I8042 *d)
 {
@@ -101,7 +110,8 @@ static void kbc_write_outport(I8042 *d, uint8_t v)
 static uint8_t kbc_read_outport(const I8042 *d)
 {
     bool full = d->s.status & ST_OBF, aux = d->s.status & ST_AUX;
-    return d->s.outport | (full && !aux ? OUT_KBD_FULL : 0) | (full && aux ? OUT_AUX_FULL : 0);
+    return d->s.outport | (full && !aux ? OUT_KBD_FULL : 0) |
+           (full && aux ? OUT_AUX_FULL : 0);
 }
 
 static void kbc_set_ctr(I8042 *d, uint8_t v)
@@ -117,58 +127,37 @@ static void kbc_command(I8042 *d, uint8_t v)
     d->s.status |= ST_CMD;
     d->s.command = 0;
     switch (v) {
-    case 0x20 ... 0x3f:
-        kbc_put(d, d->s.ram[v & 0x1f], false);
-        break;
+    case 0x20 ... 0x3f: kbc_put(d, d->s.ram[v & 0x1f], false); break;
     case 0x60 ... 0x7f:
-    case CMD_WRITE_OUT: case CMD_KBD_LOOP: case CMD_AUX_LOOP: case CMD_AUX:
-        d->s.command = v;
-        break;
-    case 0xa4:  /* password: F1H = none */
-        kbc_put(d, 0xf1, false);
-        break;
-    case 0xa7:
-        kbc_set_ctr(d, kbc_ctr(d) | CTR_AUX_OFF);
-        break;
-    case 0xa8:
-        kbc_set_ctr(d, kbc_ctr(d) & ~CTR_AUX_OFF);
-        break;
-    case 0xa9:  /* interface tests: 00H = no error */
-    case 0xab:
-        kbc_put(d, 0x00, false);
-        break;
+    case CMD_WRITE_OUT:
+    case CMD_KBD_LOOP:
+    case CMD_AUX_LOOP:
+    case CMD_AUX: d->s.command = v; break;
+    case 0xa4: /* password: F1H = none */ kbc_put(d, 0xf1, false); break;
+    case 0xa7: kbc_set_ctr(d, kbc_ctr(d) | CTR_AUX_OFF); break;
+    case 0xa8: kbc_set_ctr(d, kbc_ctr(d) & ~CTR_AUX_OFF); break;
+    case 0xa9: /* interface tests: 00H = no error */
+    case 0xab: kbc_put(d, 0x00, false); break;
     case 0xaa:
         d->s.status |= ST_SYS;
         d->s.ram[0] |= CTR_SYS;
         kbc_put(d, 0x55, false);
         break;
-    case 0xad:
-        kbc_set_ctr(d, kbc_ctr(d) | CTR_KBD_OFF);
-        break;
-    case 0xae:
-        kbc_set_ctr(d, kbc_ctr(d) & ~CTR_KBD_OFF);
-        break;
-    case 0xc0:  /* input port: bit 7 = not locked */
-        kbc_put(d, 0x80, false);
-        break;
-    case 0xd0:
-        kbc_put(d, kbc_read_outport(d), false);
-        break;
+    case 0xad: kbc_set_ctr(d, kbc_ctr(d) | CTR_KBD_OFF); break;
+    case 0xae: kbc_set_ctr(d, kbc_ctr(d) & ~CTR_KBD_OFF); break;
+    case 0xc0: /* input port: bit 7 = not locked */ kbc_put(d, 0x80, false); break;
+    case 0xd0: kbc_put(d, kbc_read_outport(d), false); break;
     case 0xdd:
     case 0xdf:
         kbc_write_outport(d, (d->s.outport & ~OUT_A20) | (v == 0xdf ? OUT_A20 : 0));
         break;
-    case 0xe0:  /* test inputs: both clocks low */
-        kbc_put(d, 0x00, false);
-        break;
+    case 0xe0: /* test inputs: both clocks low */ kbc_put(d, 0x00, false); break;
     case 0xf0 ... 0xff: /* pulse output bits that are 0 in the low nibble */
         if (!(v & 1)) {
             machine_request_reset(d->dev.machine);
         }
         break;
-    default:
-        log_guest_error("i8042: command %#x is not known\n", v);
-        break;
+    default: log_guest_error("i8042: command %#x is not known\n", v); break;
     }
 }
 
@@ -180,28 +169,16 @@ static void kbc_data(I8042 *d, uint8_t v)
     switch (command) {
     case 0:
         if (kbc_ctr(d) & CTR_KBD_OFF) {
-            d->s.ram[0] &= ~CTR_KBD_OFF;    /* sending turns the interface on */
+            d->s.ram[0] &= ~CTR_KBD_OFF; /* sending turns the interface on */
         }
         ps2_keyboard_write(&d->kbd, v);
         break;
-    case 0x60:
-        kbc_set_ctr(d, v);
-        break;
-    case CMD_WRITE_OUT:
-        kbc_write_outport(d, v);
-        break;
-    case CMD_KBD_LOOP:
-        kbc_put(d, v, false);
-        break;
-    case CMD_AUX_LOOP:
-        kbc_put(d, v, true);
-        break;
-    case CMD_AUX:
-        ps2_mouse_write(&d->mouse, v);
-        break;
-    default: /* 61H-7FH */
-        d->s.ram[command & 0x1f] = v;
-        break;
+    case 0x60: kbc_set_ctr(d, v); break;
+    case CMD_WRITE_OUT: kbc_write_outport(d, v); break;
+    case CMD_KBD_LOOP: kbc_put(d, v, false); break;
+    case CMD_AUX_LOOP: kbc_put(d, v, true); break;
+    case CMD_AUX: ps2_mouse_write(&d->mouse, v); break;
+    default: /* 61H-7FH */ d->s.ram[command & 0x1f] = v; break;
     }
 }
 
@@ -233,8 +210,8 @@ static void kbc_write_command(void *opaque, uint64_t addr, uint64_t val, unsigne
     kbc_command(opaque, val);
 }
 
-static const MemoryOps kbc_data_ops = {kbc_read_data, kbc_write_data, 1, 1};
-static const MemoryOps kbc_cmd_ops = {kbc_read_status, kbc_write_command, 1, 1};
+static const MemoryOps kbc_data_ops = { kbc_read_data, kbc_write_data, 1, 1 };
+static const MemoryOps kbc_cmd_ops = { kbc_read_status, kbc_write_command, 1, 1 };
 
 static void kbc_key(void *opaque, unsigned code, bool down)
 {
@@ -278,13 +255,15 @@ static void kbc_reset_lines(Device *dev)
 static bool kbc_realize(Device *dev, Error *err)
 {
     I8042 *d = DEVICE_AS(dev, I8042, i8042_class);
-    d->kbd = (Ps2Keyboard){.s = &d->s.kbd, .clock = dev->machine->clock, .changed = kbc_pump,
-                           .opaque = d};
-    d->mouse = (Ps2Mouse){.s = &d->s.mouse, .changed = kbc_pump, .opaque = d};
+    d->kbd = (Ps2Keyboard){
+        .s = &d->s.kbd, .clock = dev->machine->clock, .changed = kbc_pump, .opaque = d
+    };
+    d->mouse = (Ps2Mouse){ .s = &d->s.mouse, .changed = kbc_pump, .opaque = d };
     device_add_timer(dev, &d->kbd.repeat, ps2_keyboard_repeat, &d->kbd);
     device_add_ports(dev, &d->data_io, "i8042-data", 0x60, 1, &kbc_data_ops, d);
     device_add_ports(dev, &d->cmd_io, "i8042-cmd", 0x64, 1, &kbc_cmd_ops, d);
-    d->sink = (InputSink){.key = kbc_key, .rel = kbc_rel, .button = kbc_button, .opaque = d};
+    d->sink =
+        (InputSink){ .key = kbc_key, .rel = kbc_rel, .button = kbc_button, .opaque = d };
     kbc_reset(dev);
     input_register(dev->machine, &d->sink);
     return true;
@@ -315,19 +294,26 @@ static bool kbc_post_load(void *owner, Error *err)
     return true;
 }
 
-static const StateField kbc_fields[] = {
-    STATE_SUB(I8042State, kbd, ps2_keyboard_state),
-    STATE_SUB(I8042State, mouse, ps2_mouse_state), STATE_U8_ARRAY(I8042State, ram),
-    STATE_U8(I8042State, status), STATE_U8(I8042State, out), STATE_U8(I8042State, outport),
-    STATE_U8(I8042State, command), STATE_BOOL(I8042State, break_prefix), STATE_END};
+static const StateField kbc_fields[] = { STATE_SUB(I8042State, kbd, ps2_keyboard_state),
+                                         STATE_SUB(I8042State, mouse, ps2_mouse_state),
+                                         STATE_U8_ARRAY(I8042State, ram),
+                                         STATE_U8(I8042State, status),
+                                         STATE_U8(I8042State, out),
+                                         STATE_U8(I8042State, outport),
+                                         STATE_U8(I8042State, command),
+                                         STATE_BOOL(I8042State, break_prefix),
+                                         STATE_END };
 
 const DeviceClass i8042_class = {
     .name = "i8042",
     .desc = "keyboard controller with PS/2 keyboard and mouse",
     .size = sizeof(I8042),
     .internal = true,
-    .state = {.version = 1, .offset = offsetof(I8042, s), .size = sizeof(I8042State),
-              .fields = kbc_fields, .post_load = kbc_post_load},
+    .state = { .version = 1,
+               .offset = offsetof(I8042, s),
+               .size = sizeof(I8042State),
+               .fields = kbc_fields,
+               .post_load = kbc_post_load },
     .realize = kbc_realize,
     .unrealize = kbc_unrealize,
     .reset = kbc_reset,

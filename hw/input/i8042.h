@@ -6,8 +6,8 @@
 #include "hw/core/device.h"
 
 typedef struct I8042Wiring {
-    IrqLine irq1, irq12;    /* keyboard, mouse */
-    IrqLine a20;            /* to port92's input 0 */
+    IrqLine irq1, irq12; /* keyboard, mouse */
+    IrqLine a20;         /* to port92's input 0 */
 } I8042Wiring;
 
 Device *i8042_create(struct Machine *m, const I8042Wiring *w, Error *err);

@@ -14,34 +14,34 @@ enum { PS2_REPLY_SIZE = 8, PS2_EVENT_SIZE = 128 };
 typedef struct Ps2Queue {
     uint8_t reply[PS2_REPLY_SIZE], event[PS2_EVENT_SIZE];
     uint8_t reply_count, reply_head, event_count, event_head;
-    uint8_t last;               /* byte sent last, for "resend" */
+    uint8_t last; /* byte sent last, for "resend" */
 } Ps2Queue;
 
 typedef struct Ps2KeyboardState {
     Ps2Queue q;
-    uint8_t command;            /* that waits for its argument; 0 = none */
-    uint8_t set;                /* scan code set, 1..3 */
+    uint8_t command; /* that waits for its argument; 0 = none */
+    uint8_t set;     /* scan code set, 1..3 */
     uint8_t leds, rate;
-    uint8_t modifiers;          /* PS2_MOD_*: keys held that change PrintScreen and Pause */
-    uint8_t repeat_key;         /* Linux key code that repeats; 0 = none */
+    uint8_t modifiers;  /* PS2_MOD_*: keys held that change PrintScreen and Pause */
+    uint8_t repeat_key; /* Linux key code that repeats; 0 = none */
     bool scanning;
 } Ps2KeyboardState;
 
 typedef struct Ps2MouseState {
     Ps2Queue q;
-    int32_t dx, dy, dz;         /* movement not sent yet; dy up, dz towards the user */
+    int32_t dx, dy, dz; /* movement not sent yet; dy up, dz towards the user */
     uint8_t command;
     uint8_t resolution, rate;
-    uint8_t id;                 /* 0 three buttons, 3 wheel, 4 wheel and five buttons */
-    uint8_t knock[3];           /* last sample rates: the wheel's secret knock */
+    uint8_t id;       /* 0 three buttons, 3 wheel, 4 wheel and five buttons */
+    uint8_t knock[3]; /* last sample rates: the wheel's secret knock */
     uint8_t buttons, sent_buttons; /* bit 0 left, 1 right, 2 middle */
     bool reporting, remote, wrap, scaling;
 } Ps2MouseState;
 
 typedef struct Ps2Keyboard {
-    Ps2KeyboardState *s;        /* in the owner's saved struct */
+    Ps2KeyboardState *s; /* in the owner's saved struct */
     Clock *clock;
-    Timer repeat;               /* registered by the owner: ps2_keyboard_repeat */
+    Timer repeat;                  /* registered by the owner: ps2_keyboard_repeat */
     void (*changed)(void *opaque); /* bytes may be ready */
     void *opaque;
 } Ps2Keyboard;
@@ -53,10 +53,10 @@ typedef struct Ps2Mouse {
 } Ps2Mouse;
 
 bool ps2_ready(const Ps2Queue *q);
-uint8_t ps2_take(Ps2Queue *q);      /* only if ready */
+uint8_t ps2_take(Ps2Queue *q); /* only if ready */
 
 void ps2_keyboard_reset(Ps2Keyboard *k);
-void ps2_keyboard_write(Ps2Keyboard *k, uint8_t v);     /* a byte from the host */
+void ps2_keyboard_write(Ps2Keyboard *k, uint8_t v); /* a byte from the host */
 void ps2_keyboard_key(Ps2Keyboard *k, unsigned code, bool down); /* KEY_* */
 void ps2_keyboard_repeat(void *keyboard);
 bool ps2_keyboard_post_load(Ps2Keyboard *k);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { ACK = 0xfa, NAK = 0xfe, BAT_OK = 0xaa };
-enum { EVENT_HIGH = 32 };   /* no new packets while this many bytes wait */
+enum { EVENT_HIGH = 32 }; /* no new packets while this many bytes wait */
 
 static void mouse_reply(Ps2Mouse *m, uint8_t v)
 {
@@ -28,12 +28,15 @@ static void mouse_event(Ps2Mouse *m, uint8_t v)
     }
 }
 
-static int clamp(int v, int lo, int hi) { return v < lo ? lo : v > hi ? hi : v; }
+static int clamp(int v, int lo, int hi)
+{
+    return v < lo ? lo : v > hi ? hi : v;
+}
 
 /* 2:1 scaling of one counter, stream mode only. */
 static int mouse_scale(const Ps2MouseState *s, int v)
 {
-    static const uint8_t small[6] = {0, 1, 1, 3, 6, 9};
+    static const uint8_t small[6] = { 0, 1, 1, 3, 6, 9 };
     int n = v < 0 ? -v : v;
     if (!s->scaling || s->remote) {
         return v;
@@ -98,7 +101,7 @@ void ps2_mouse_move(Ps2Mouse *m, int dx, int dy, int wheel)
 
 void ps2_mouse_button(Ps2Mouse *m, unsigned n, bool down)
 {
-    static const uint8_t bit[5] = {1, 4, 2, 8, 16};
+    static const uint8_t bit[5] = { 1, 4, 2, 8, 16 };
     if (n >= ARRAY_SIZE(bit)) {
         return;
     }
@@ -153,7 +156,8 @@ static void mouse_status(Ps2Mouse *m)
     const Ps2MouseState *s = m->s;
     /* buttons as left, middle, right from bit 2 down */
     mouse_reply(m, s->remote << 6 | s->reporting << 5 | s->scaling << 4 |
-                       (s->buttons & 1) << 2 | (s->buttons & 4) >> 1 | (s->buttons & 2) >> 1);
+                       (s->buttons & 1) << 2 | (s->buttons & 4) >> 1 |
+                       (s->buttons & 2) >> 1);
     mouse_reply(m, s->resolution);
     mouse_reply(m, s->rate);
 }
@@ -179,46 +183,26 @@ static void mouse_command(Ps2Mouse *m, uint8_t v)
         return;
     }
     if (v != 0xeb) {
-        mouse_clear(m);     /* a command drops what was to be sent (but see F2H, E9H) */
+        mouse_clear(m); /* a command drops what was to be sent (but see F2H, E9H) */
     }
     mouse_reply(m, ACK);
     switch (v) {
     case 0xe6:
-    case 0xe7:
-        s->scaling = v & 1;
-        break;
+    case 0xe7: s->scaling = v & 1; break;
     case 0xe8:
-    case 0xf3:
-        s->command = v;
-        break;
-    case 0xe9:
-        mouse_status(m);
-        break;
-    case 0xea:
-        s->remote = false;
-        break;
-    case 0xeb:
-        mouse_read_data(m);
-        break;
-    case 0xec:
-        s->wrap = false;
-        break;
-    case 0xee:
-        s->wrap = true;
-        break;
-    case 0xf0:
-        s->remote = true;
-        break;
-    case 0xf2:
-        mouse_reply(m, s->id);
-        break;
+    case 0xf3: s->command = v; break;
+    case 0xe9: mouse_status(m); break;
+    case 0xea: s->remote = false; break;
+    case 0xeb: mouse_read_data(m); break;
+    case 0xec: s->wrap = false; break;
+    case 0xee: s->wrap = true; break;
+    case 0xf0: s->remote = true; break;
+    case 0xf2: mouse_reply(m, s->id); break;
     case 0xf4:
-    case 0xf5:
-        s->reporting = v == 0xf4;
-        break;
+    case 0xf5: s->reporting = v == 0xf4; break;
     case 0xf6:
         mouse_defaults(m);
-        mouse_reply(m, ACK);    /* the one above went with the queue */
+        mouse_reply(m, ACK); /* the one above went with the queue */
         break;
     default: /* FFH */
         ps2_mouse_reset(m);
@@ -260,11 +244,20 @@ static const StateField ps2_mouse_fields[] = {
     STATE_SUB(Ps2MouseState, q, ps2_queue_state),
     STATE_SCALAR(Ps2MouseState, dx, SK_U32, int32_t),
     STATE_SCALAR(Ps2MouseState, dy, SK_U32, int32_t),
-    STATE_SCALAR(Ps2MouseState, dz, SK_U32, int32_t), STATE_U8(Ps2MouseState, command),
-    STATE_U8(Ps2MouseState, resolution), STATE_U8(Ps2MouseState, rate),
-    STATE_U8(Ps2MouseState, id), STATE_U8_ARRAY(Ps2MouseState, knock),
-    STATE_U8(Ps2MouseState, buttons), STATE_U8(Ps2MouseState, sent_buttons),
-    STATE_BOOL(Ps2MouseState, reporting), STATE_BOOL(Ps2MouseState, remote),
-    STATE_BOOL(Ps2MouseState, wrap), STATE_BOOL(Ps2MouseState, scaling), STATE_END};
-const StateDesc ps2_mouse_state = {
-    .version = 1, .size = sizeof(Ps2MouseState), .fields = ps2_mouse_fields};
+    STATE_SCALAR(Ps2MouseState, dz, SK_U32, int32_t),
+    STATE_U8(Ps2MouseState, command),
+    STATE_U8(Ps2MouseState, resolution),
+    STATE_U8(Ps2MouseState, rate),
+    STATE_U8(Ps2MouseState, id),
+    STATE_U8_ARRAY(Ps2MouseState, knock),
+    STATE_U8(Ps2MouseState, buttons),
+    STATE_U8(Ps2MouseState, sent_buttons),
+    STATE_BOOL(Ps2MouseState, reporting),
+    STATE_BOOL(Ps2MouseState, remote),
+    STATE_BOOL(Ps2MouseState, wrap),
+    STATE_BOOL(Ps2MouseState, scaling),
+    STATE_END
+};
+const StateDesc ps2_mouse_state = { .version = 1,
+                                    .size = sizeof(Ps2MouseState),
+                                    .fields = ps2_mouse_fields };

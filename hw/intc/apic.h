@@ -23,29 +23,34 @@ enum { APIC_MAX_CPUS = 64, APIC_MAX_IOAPICS = 4 };
 #define IOAPIC_DEFAULT_BASE 0xfec00000ull
 
 enum { /* delivery modes (11.5.1, 11.6.1) */
-    APIC_DM_FIXED = 0, APIC_DM_LOWEST = 1, APIC_DM_SMI = 2, APIC_DM_NMI = 4,
-    APIC_DM_INIT = 5, APIC_DM_SIPI = 6, APIC_DM_EXTINT = 7,
+       APIC_DM_FIXED = 0,
+       APIC_DM_LOWEST = 1,
+       APIC_DM_SMI = 2,
+       APIC_DM_NMI = 4,
+       APIC_DM_INIT = 5,
+       APIC_DM_SIPI = 6,
+       APIC_DM_EXTINT = 7,
 };
 
 typedef struct ApicBus {
     struct Machine *machine;
     pthread_mutex_t lock;
-    struct Lapic *cpu[APIC_MAX_CPUS];   /* by order of creation; NULL = none */
+    struct Lapic *cpu[APIC_MAX_CPUS]; /* by order of creation; NULL = none */
     unsigned ncpus;
     Device *ioapic[APIC_MAX_IOAPICS];
     unsigned nioapics;
-    int (*pic_ack)(void *opaque);       /* the 8259's INTA cycle; machine lock */
+    int (*pic_ack)(void *opaque); /* the 8259's INTA cycle; machine lock */
     void *pic_opaque;
-    MemoryRegion mmio;                  /* 0xfee00000: registers, and MSI writes */
-    bool pic_level;                     /* LINT0 of all CPUs, bus lock */
-    unsigned next_lowest;               /* where lowest-priority arbitration starts */
+    MemoryRegion mmio;    /* 0xfee00000: registers, and MSI writes */
+    bool pic_level;       /* LINT0 of all CPUs, bus lock */
+    unsigned next_lowest; /* where lowest-priority arbitration starts */
 } ApicBus;
 
 typedef struct ApicMessage {
     uint32_t dest;
-    uint8_t vector, mode;               /* APIC_DM_* */
-    bool logical, level;                /* level: trigger mode is level */
-    bool wide;                          /* dest has 32 bits (sent by an x2APIC) */
+    uint8_t vector, mode; /* APIC_DM_* */
+    bool logical, level;  /* level: trigger mode is level */
+    bool wide;            /* dest has 32 bits (sent by an x2APIC) */
 } ApicMessage;
 
 /* Maps the window of local APICs and of message-signalled interrupts. */
@@ -70,11 +75,11 @@ void apic_bus_set_pic(ApicBus *bus, int (*ack)(void *opaque), void *opaque);
 void apic_bus_nmi(ApicBus *bus);
 
 typedef struct LapicConfig {
-    struct Cpu *cpu;             /* gets irq_ops and irq_opaque */
-    uint32_t apic_id;            /* initial APIC ID, as CPUID shows */
-    const int64_t *tsc_offset;   /* guest TSC = host TSC + *tsc_offset; NULL = 0 */
-    bool x2apic, tsc_deadline;   /* as CPUID.01H:ECX[21], [24] */
-    unsigned phys_bits;          /* MAXPHYADDR; 0 = 40 */
+    struct Cpu *cpu;           /* gets irq_ops and irq_opaque */
+    uint32_t apic_id;          /* initial APIC ID, as CPUID shows */
+    const int64_t *tsc_offset; /* guest TSC = host TSC + *tsc_offset; NULL = 0 */
+    bool x2apic, tsc_deadline; /* as CPUID.01H:ECX[21], [24] */
+    unsigned phys_bits;        /* MAXPHYADDR; 0 = 40 */
 } LapicConfig;
 /* NULL with err set on failure. CPU with index 0 is the boot processor. */
 Device *lapic_create(ApicBus *bus, const LapicConfig *cfg, Error *err);

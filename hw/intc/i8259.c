@@ -16,20 +16,20 @@ enum { ICW1_IC4 = 1, ICW1_SNGL = 2, ICW1_INIT = 0x10 };
 enum { ICW4_AEOI = 2, ICW4_SFNM = 0x10 };
 
 typedef struct PicChip {
-    uint8_t irr;        /* requests: latched edges and high level inputs */
-    uint8_t lines;      /* input levels */
+    uint8_t irr;   /* requests: latched edges and high level inputs */
+    uint8_t lines; /* input levels */
     uint8_t imr, isr;
-    uint8_t elcr;       /* 1 = level triggered */
-    uint8_t base;       /* ICW2: vector of IR0 */
-    uint8_t lowest;     /* input with the lowest priority; 7 after ICW1 */
-    uint8_t icw_next;   /* 0 = ready, else the ICW (2..4) expected at the odd port */
+    uint8_t elcr;     /* 1 = level triggered */
+    uint8_t base;     /* ICW2: vector of IR0 */
+    uint8_t lowest;   /* input with the lowest priority; 7 after ICW1 */
+    uint8_t icw_next; /* 0 = ready, else the ICW (2..4) expected at the odd port */
     uint8_t icw4;
     uint8_t elcr_reset;
     bool need_icw4, single, read_isr, poll, special_mask, rotate_aeoi;
 } PicChip;
 
 typedef struct I8259State {
-    PicChip chip[2];    /* master, slave */
+    PicChip chip[2]; /* master, slave */
 } I8259State;
 
 typedef struct I8259 {
@@ -57,7 +57,7 @@ static unsigned pic_highest(const PicChip *c, uint8_t mask)
     return NONE;
 }
 
-/* The request that the chip would present, or NONE (fully nested mode and its variants). */
+/* The request that the chip would present, or NONE: fully nested mode and variants. */
 static unsigned pic_request(const PicChip *c, bool master)
 {
     unsigned n = pic_highest(c, c->irr & ~c->imr);
@@ -66,7 +66,7 @@ static unsigned pic_request(const PicChip *c, bool master)
     }
     uint8_t busy = c->isr;
     if (c->special_mask) {
-        busy &= ~c->imr;    /* a masked level does not block the others */
+        busy &= ~c->imr; /* a masked level does not block the others */
     }
     if (master && (c->icw4 & ICW4_SFNM)) {
         busy &= ~(1u << CASCADE);
@@ -168,8 +168,8 @@ int i8259_ack(void *dev)
 static void pic_chip_init(PicChip *c)
 {
     uint8_t elcr = c->elcr, lines = c->lines, elcr_reset = c->elcr_reset;
-    *c = (PicChip){.lowest = 7, .elcr = elcr, .lines = lines, .elcr_reset = elcr_reset};
-    c->irr = lines & elcr;      /* edge sense is reset, levels stand */
+    *c = (PicChip){ .lowest = 7, .elcr = elcr, .lines = lines, .elcr_reset = elcr_reset };
+    c->irr = lines & elcr; /* edge sense is reset, levels stand */
 }
 
 static void pic_icw1(PicChip *c, uint8_t v)
@@ -185,9 +185,7 @@ static void pic_ocw2(PicChip *c, uint8_t v)
     unsigned n = v & 7, top;
     switch (v >> 5) {
     case 0: /* rotate in automatic EOI mode: clear */
-    case 4: /* set */
-        c->rotate_aeoi = v >> 7;
-        break;
+    case 4: /* set */ c->rotate_aeoi = v >> 7; break;
     case 1: /* non-specific EOI */
     case 5: /* and rotate */
         top = pic_highest(c, c->special_mask ? c->isr & ~c->imr : c->isr);
@@ -196,14 +194,9 @@ static void pic_ocw2(PicChip *c, uint8_t v)
         }
         break;
     case 3: /* specific EOI */
-    case 7: /* and rotate */
-        pic_end(c, n, v >> 7);
-        break;
-    case 6: /* set priority */
-        c->lowest = n;
-        break;
-    default: /* no operation */
-        break;
+    case 7: /* and rotate */ pic_end(c, n, v >> 7); break;
+    case 6: /* set priority */ c->lowest = n; break;
+    default: /* no operation */ break;
     }
 }
 
@@ -232,9 +225,7 @@ static void pic_odd_write(PicChip *c, uint8_t v)
         c->icw4 = v;
         c->icw_next = 0;
         break;
-    default:
-        c->imr = v;
-        break;
+    default: c->imr = v; break;
     }
 }
 
@@ -323,9 +314,9 @@ static void pic_elcr_write(void *opaque, uint64_t addr, uint64_t val, unsigned s
     pic_update(d);
 }
 
-static const MemoryOps pic_master_ops = {pic_read_master, pic_write_master, 1, 1};
-static const MemoryOps pic_slave_ops = {pic_read_slave, pic_write_slave, 1, 1};
-static const MemoryOps pic_elcr_ops = {pic_elcr_read, pic_elcr_write, 1, 1};
+static const MemoryOps pic_master_ops = { pic_read_master, pic_write_master, 1, 1 };
+static const MemoryOps pic_slave_ops = { pic_read_slave, pic_write_slave, 1, 1 };
+static const MemoryOps pic_elcr_ops = { pic_elcr_read, pic_elcr_write, 1, 1 };
 
 void i8259_set_elcr(Device *dev, uint16_t elcr)
 {
@@ -370,26 +361,39 @@ Device *i8259_create(struct Machine *m, IrqLine out, Error *err)
     return device_realize(dev, NULL, err) ? dev : NULL;
 }
 
-static const StateField pic_chip_fields[] = {
-    STATE_U8(PicChip, irr), STATE_U8(PicChip, lines), STATE_U8(PicChip, imr),
-    STATE_U8(PicChip, isr), STATE_U8(PicChip, elcr), STATE_U8(PicChip, base),
-    STATE_U8_MAX(PicChip, lowest, 7), STATE_U8_MAX(PicChip, icw_next, 4),
-    STATE_U8(PicChip, icw4), STATE_U8(PicChip, elcr_reset),
-    STATE_BOOL(PicChip, need_icw4), STATE_BOOL(PicChip, single),
-    STATE_BOOL(PicChip, read_isr), STATE_BOOL(PicChip, poll),
-    STATE_BOOL(PicChip, special_mask), STATE_BOOL(PicChip, rotate_aeoi), STATE_END};
-static const StateDesc pic_chip_state = {
-    .version = 1, .size = sizeof(PicChip), .fields = pic_chip_fields};
-static const StateField pic_fields[] = {STATE_SUB_ARRAY(I8259State, chip, pic_chip_state),
-                                        STATE_END};
+static const StateField pic_chip_fields[] = { STATE_U8(PicChip, irr),
+                                              STATE_U8(PicChip, lines),
+                                              STATE_U8(PicChip, imr),
+                                              STATE_U8(PicChip, isr),
+                                              STATE_U8(PicChip, elcr),
+                                              STATE_U8(PicChip, base),
+                                              STATE_U8_MAX(PicChip, lowest, 7),
+                                              STATE_U8_MAX(PicChip, icw_next, 4),
+                                              STATE_U8(PicChip, icw4),
+                                              STATE_U8(PicChip, elcr_reset),
+                                              STATE_BOOL(PicChip, need_icw4),
+                                              STATE_BOOL(PicChip, single),
+                                              STATE_BOOL(PicChip, read_isr),
+                                              STATE_BOOL(PicChip, poll),
+                                              STATE_BOOL(PicChip, special_mask),
+                                              STATE_BOOL(PicChip, rotate_aeoi),
+                                              STATE_END };
+static const StateDesc pic_chip_state = { .version = 1,
+                                          .size = sizeof(PicChip),
+                                          .fields = pic_chip_fields };
+static const StateField pic_fields[] = {
+    STATE_SUB_ARRAY(I8259State, chip, pic_chip_state), STATE_END
+};
 
 const DeviceClass i8259_class = {
     .name = "i8259",
     .desc = "pair of 8259A interrupt controllers",
     .size = sizeof(I8259),
     .internal = true,
-    .state = {.version = 1, .offset = offsetof(I8259, s), .size = sizeof(I8259State),
-              .fields = pic_fields},
+    .state = { .version = 1,
+               .offset = offsetof(I8259, s),
+               .size = sizeof(I8259State),
+               .fields = pic_fields },
     .realize = pic_realize,
     .reset = pic_reset,
     .reset_lines = pic_reset_lines,

@@ -20,7 +20,7 @@ enum { IDX_ID = 0, IDX_VERSION = 1, IDX_ARB = 2, IDX_REDIR = 0x10 };
 
 typedef struct IoapicState {
     uint64_t redir[IOAPIC_PINS];
-    uint32_t lines;             /* input levels */
+    uint32_t lines; /* input levels */
     uint8_t id, select;
 } IoapicState;
 
@@ -43,8 +43,11 @@ static bool rte_is_level(uint64_t rte)
 static bool ioapic_send(Ioapic *d, uint64_t rte)
 {
     ApicMessage msg = {
-        .dest = rte >> 56, .vector = rte, .mode = rte >> 8 & 7,
-        .logical = rte & RTE_LOGICAL, .level = rte_is_level(rte),
+        .dest = rte >> 56,
+        .vector = rte,
+        .mode = rte >> 8 & 7,
+        .logical = rte & RTE_LOGICAL,
+        .level = rte_is_level(rte),
     };
     return apic_bus_deliver(d->bus, &msg);
 }
@@ -53,8 +56,8 @@ static bool ioapic_send(Ioapic *d, uint64_t rte)
 static void ioapic_service_level(Ioapic *d, unsigned n)
 {
     uint64_t rte = d->s.redir[n];
-    if ((d->s.lines >> n & 1) && rte_is_level(rte) && !(rte & (RTE_MASKED | RTE_REMOTE_IRR)) &&
-        ioapic_send(d, rte)) {
+    if ((d->s.lines >> n & 1) && rte_is_level(rte) &&
+        !(rte & (RTE_MASKED | RTE_REMOTE_IRR)) && ioapic_send(d, rte)) {
         d->s.redir[n] |= RTE_REMOTE_IRR;
     }
 }
@@ -74,7 +77,7 @@ static void ioapic_set_line(void *opaque, unsigned n, bool level)
     if (rte_is_level(rte)) {
         ioapic_service_level(d, n);
     } else if (!(rte & RTE_MASKED)) {
-        ioapic_send(d, rte);    /* 3.2.4: edges at a masked pin are lost */
+        ioapic_send(d, rte); /* 3.2.4: edges at a masked pin are lost */
     }
 }
 
@@ -95,10 +98,8 @@ static uint32_t ioapic_read_index(const Ioapic *d)
     unsigned i = d->s.select;
     switch (i) {
     case IDX_ID:
-    case IDX_ARB:
-        return (uint32_t)d->s.id << 24;
-    case IDX_VERSION:
-        return (IOAPIC_PINS - 1) << 16 | 0x20;
+    case IDX_ARB: return (uint32_t)d->s.id << 24;
+    case IDX_VERSION: return (IOAPIC_PINS - 1) << 16 | 0x20;
     default:
         if (i >= IDX_REDIR && i < IDX_REDIR + 2 * IOAPIC_PINS) {
             return d->s.redir[(i - IDX_REDIR) / 2] >> (i & 1 ? 32 : 0);
@@ -135,12 +136,9 @@ static uint64_t ioapic_read(void *opaque, uint64_t addr, unsigned size)
 {
     const Ioapic *d = opaque;
     switch (addr & 0xff) {
-    case REG_SELECT:
-        return d->s.select;
-    case REG_WINDOW:
-        return ioapic_read_index(d);
-    default:
-        return 0;
+    case REG_SELECT: return d->s.select;
+    case REG_WINDOW: return ioapic_read_index(d);
+    default: return 0;
     }
 }
 
@@ -148,27 +146,20 @@ static void ioapic_write(void *opaque, uint64_t addr, uint64_t val, unsigned siz
 {
     Ioapic *d = opaque;
     switch (addr & 0xff) {
-    case REG_SELECT:
-        d->s.select = val;
-        break;
-    case REG_WINDOW:
-        ioapic_write_index(d, val);
-        break;
-    case REG_EOI:
-        ioapic_eoi(&d->dev, val);
-        break;
-    default:
-        break;
+    case REG_SELECT: d->s.select = val; break;
+    case REG_WINDOW: ioapic_write_index(d, val); break;
+    case REG_EOI: ioapic_eoi(&d->dev, val); break;
+    default: break;
     }
 }
 
-static const MemoryOps ioapic_ops = {ioapic_read, ioapic_write, 4, 4};
+static const MemoryOps ioapic_ops = { ioapic_read, ioapic_write, 4, 4 };
 
 static void ioapic_reset(Device *dev)
 {
     Ioapic *d = DEVICE_AS(dev, Ioapic, ioapic_class);
     uint32_t lines = d->s.lines;
-    d->s = (IoapicState){.id = d->reset_id, .lines = lines};
+    d->s = (IoapicState){ .id = d->reset_id, .lines = lines };
     for (unsigned n = 0; n < IOAPIC_PINS; n++) {
         d->s.redir[n] = RTE_MASKED;
     }
@@ -211,17 +202,20 @@ Device *ioapic_create(ApicBus *bus, uint8_t id, uint64_t base, Error *err)
     return device_realize(dev, NULL, err) ? dev : NULL;
 }
 
-static const StateField ioapic_fields[] = {
-    STATE_U64_ARRAY(IoapicState, redir), STATE_U32(IoapicState, lines),
-    STATE_U8(IoapicState, id), STATE_U8(IoapicState, select), STATE_END};
+static const StateField ioapic_fields[] = { STATE_U64_ARRAY(IoapicState, redir),
+                                            STATE_U32(IoapicState, lines),
+                                            STATE_U8(IoapicState, id),
+                                            STATE_U8(IoapicState, select), STATE_END };
 
 const DeviceClass ioapic_class = {
     .name = "ioapic",
     .desc = "I/O APIC, 24 inputs",
     .size = sizeof(Ioapic),
     .internal = true,
-    .state = {.version = 1, .offset = offsetof(Ioapic, s), .size = sizeof(IoapicState),
-              .fields = ioapic_fields},
+    .state = { .version = 1,
+               .offset = offsetof(Ioapic, s),
+               .size = sizeof(IoapicState),
+               .fields = ioapic_fields },
     .realize = ioapic_realize,
     .unrealize = ioapic_unrealize,
     .reset = ioapic_reset,

@@ -19,9 +19,18 @@ static int vector_highest(const uint32_t *map)
     }
     return -1;
 }
-static bool vector_test(const uint32_t *map, unsigned v) { return map[v / 32] >> v % 32 & 1; }
-static void vector_set(uint32_t *map, unsigned v) { map[v / 32] |= 1u << v % 32; }
-static void vector_clear(uint32_t *map, unsigned v) { map[v / 32] &= ~(1u << v % 32); }
+static bool vector_test(const uint32_t *map, unsigned v)
+{
+    return map[v / 32] >> v % 32 & 1;
+}
+static void vector_set(uint32_t *map, unsigned v)
+{
+    map[v / 32] |= 1u << v % 32;
+}
+static void vector_clear(uint32_t *map, unsigned v)
+{
+    map[v / 32] &= ~(1u << v % 32);
+}
 
 /* 11.8.3.1 */
 uint8_t lapic_ppr(const Lapic *l)
@@ -56,7 +65,8 @@ static bool lapic_extint(const Lapic *l)
 void lapic_update(Lapic *l)
 {
     bool want = lapic_pending(l) >= 0 || lapic_extint(l);
-    bool has = atomic_load_explicit(&l->cpu->request, memory_order_relaxed) & CPU_REQ_HARD;
+    bool has = atomic_load_explicit(&l->cpu->request, memory_order_relaxed) &
+               CPU_REQ_HARD;
     if (want && !has) {
         cpu_request(l->cpu, CPU_REQ_HARD);
     } else if (!want && has) {
@@ -106,12 +116,8 @@ bool lapic_deliver(Lapic *l, const ApicMessage *msg)
         }
         lapic_accept(l, msg->vector, msg->level);
         return true;
-    case APIC_DM_NMI:
-        cpu_request(l->cpu, CPU_REQ_NMI);
-        return true;
-    case APIC_DM_INIT:
-        lapic_init(l);
-        return true;
+    case APIC_DM_NMI: cpu_request(l->cpu, CPU_REQ_NMI); return true;
+    case APIC_DM_INIT: lapic_init(l); return true;
     case APIC_DM_SIPI:
         l->cpu->sipi_vector = msg->vector;
         cpu_request(l->cpu, CPU_REQ_SIPI);
@@ -141,7 +147,7 @@ static bool lapic_matches_logical(const Lapic *l, const ApicMessage *msg)
     if (l->s.dfr >> 28 == 0xf) {
         return mda & ldr;
     }
-    if (l->s.dfr >> 28 == 0) {  /* cluster */
+    if (l->s.dfr >> 28 == 0) { /* cluster */
         return mda >> 4 == ldr >> 4 && (mda & ldr & 0xf);
     }
     return false;
@@ -185,9 +191,7 @@ static void lapic_lint_changed(Lapic *l, unsigned n, bool rising)
         return;
     }
     switch (LVT_MODE(lvt)) {
-    case APIC_DM_FIXED:
-        lapic_lint_fixed(l, LVT_LINT0 + n, rising);
-        break;
+    case APIC_DM_FIXED: lapic_lint_fixed(l, LVT_LINT0 + n, rising); break;
     case APIC_DM_NMI:
         if (rising) {
             cpu_request(l->cpu, CPU_REQ_NMI);
@@ -198,9 +202,7 @@ static void lapic_lint_changed(Lapic *l, unsigned n, bool rising)
             lapic_init(l);
         }
         break;
-    default: /* ExtINT follows the level */
-        lapic_update(l);
-        break;
+    default: /* ExtINT follows the level */ lapic_update(l); break;
     }
 }
 
@@ -213,7 +215,7 @@ void lapic_set_lint(Lapic *l, unsigned n, bool level)
     } else if (n == 0) {
         lapic_update(l);
     } else if (rising && l->cpu->index == 0) {
-        cpu_request(l->cpu, CPU_REQ_NMI);   /* the pins are INTR and NMI (11.4.3) */
+        cpu_request(l->cpu, CPU_REQ_NMI); /* the pins are INTR and NMI (11.4.3) */
     }
 }
 
@@ -254,7 +256,10 @@ void lapic_write_eoi(Lapic *l)
 void lapic_send_ipi(Lapic *l, uint32_t icr, uint32_t dest)
 {
     ApicMessage msg = {
-        .dest = dest, .vector = icr, .mode = icr >> 8 & 7, .logical = icr >> 11 & 1,
+        .dest = dest,
+        .vector = icr,
+        .mode = icr >> 8 & 7,
+        .logical = icr >> 11 & 1,
         .wide = lapic_is_x2(l),
     };
     unsigned shorthand = icr >> 18 & 3;
@@ -315,14 +320,18 @@ static void lapic_set_tpr(void *opaque, uint64_t cr8)
 }
 
 static const CpuIrqOps lapic_irq_ops = {
-    .ack = lapic_ack, .get_tpr = lapic_get_tpr, .set_tpr = lapic_set_tpr,
-    .get_base = lapic_get_base, .set_base = lapic_set_base,
-    .msr_read = lapic_msr_read, .msr_write = lapic_msr_write,
+    .ack = lapic_ack,
+    .get_tpr = lapic_get_tpr,
+    .set_tpr = lapic_set_tpr,
+    .get_base = lapic_get_base,
+    .set_base = lapic_set_base,
+    .msr_read = lapic_msr_read,
+    .msr_write = lapic_msr_write,
 };
 
 /* Bits of each LVT entry that can be written (figure 11-8). */
-static const uint32_t lvt_mask[LAPIC_LVTS] = {0x700ff, 0x107ff, 0x107ff,
-                                              0x1a7ff, 0x1a7ff, 0x100ff};
+static const uint32_t lvt_mask[LAPIC_LVTS] = { 0x700ff, 0x107ff, 0x107ff,
+                                               0x1a7ff, 0x1a7ff, 0x100ff };
 
 static void lapic_write_lvt(Lapic *l, unsigned n, uint32_t v)
 {
@@ -347,7 +356,7 @@ static void lapic_write_lvt(Lapic *l, unsigned n, uint32_t v)
 static void lapic_write_svr(Lapic *l, uint32_t v)
 {
     l->s.svr = v & (0x1ff | SVR_NO_BROADCAST);
-    if (!(v & SVR_ENABLE)) {    /* 11.4.7.2: all LVT masks are set */
+    if (!(v & SVR_ENABLE)) { /* 11.4.7.2: all LVT masks are set */
         for (unsigned n = 0; n < LAPIC_LVTS; n++) {
             l->s.lvt[n] |= LVT_MASKED;
         }
@@ -359,47 +368,28 @@ static void lapic_write_svr(Lapic *l, uint32_t v)
 static uint32_t lapic_reg_read_locked(Lapic *l, unsigned reg)
 {
     switch (reg) {
-    case LAPIC_ID:
-        return lapic_is_x2(l) ? l->apic_id : l->s.xapic_id << 24;
+    case LAPIC_ID: return lapic_is_x2(l) ? l->apic_id : l->s.xapic_id << 24;
     case LAPIC_VERSION: /* EOI-broadcast suppression, 6 LVT entries, version 14H */
         return BIT(24) | (LAPIC_LVTS - 1) << 16 | 0x14;
-    case LAPIC_TPR:
-        return l->s.tpr;
+    case LAPIC_TPR: return l->s.tpr;
     case LAPIC_APR:
-    case LAPIC_PPR:
-        return lapic_ppr(l);
-    case LAPIC_LDR:
-        return l->s.ldr;
-    case LAPIC_DFR:
-        return l->s.dfr;
-    case LAPIC_SVR:
-        return l->s.svr;
-    case LAPIC_ISR ... LAPIC_ISR + 7:
-        return l->s.isr[reg - LAPIC_ISR];
-    case LAPIC_TMR ... LAPIC_TMR + 7:
-        return l->s.tmr[reg - LAPIC_TMR];
-    case LAPIC_IRR ... LAPIC_IRR + 7:
-        return l->s.irr[reg - LAPIC_IRR];
-    case LAPIC_ESR:
-        return l->s.esr;
-    case LAPIC_ICR:
-        return l->s.icr;
-    case LAPIC_ICR2:
-        return l->s.icr_dest;
-    case LAPIC_LVT ... LAPIC_LVT + LAPIC_LVTS - 1:
-        return l->s.lvt[reg - LAPIC_LVT];
-    case LAPIC_INIT_COUNT:
-        return l->s.init_count;
-    case LAPIC_COUNT:
-        return lapic_timer_count(l);
-    case LAPIC_DIVIDE:
-        return l->s.divide;
+    case LAPIC_PPR: return lapic_ppr(l);
+    case LAPIC_LDR: return l->s.ldr;
+    case LAPIC_DFR: return l->s.dfr;
+    case LAPIC_SVR: return l->s.svr;
+    case LAPIC_ISR ... LAPIC_ISR + 7: return l->s.isr[reg - LAPIC_ISR];
+    case LAPIC_TMR ... LAPIC_TMR + 7: return l->s.tmr[reg - LAPIC_TMR];
+    case LAPIC_IRR ... LAPIC_IRR + 7: return l->s.irr[reg - LAPIC_IRR];
+    case LAPIC_ESR: return l->s.esr;
+    case LAPIC_ICR: return l->s.icr;
+    case LAPIC_ICR2: return l->s.icr_dest;
+    case LAPIC_LVT ... LAPIC_LVT + LAPIC_LVTS - 1: return l->s.lvt[reg - LAPIC_LVT];
+    case LAPIC_INIT_COUNT: return l->s.init_count;
+    case LAPIC_COUNT: return lapic_timer_count(l);
+    case LAPIC_DIVIDE: return l->s.divide;
     case LAPIC_RRD:
-    case LAPIC_EOI:
-        return 0;
-    default:
-        lapic_error(l, ESR_REGISTER);
-        return 0;
+    case LAPIC_EOI: return 0;
+    default: lapic_error(l, ESR_REGISTER); return 0;
     }
 }
 
@@ -415,19 +405,13 @@ uint32_t lapic_reg_read(Lapic *l, unsigned reg)
 static void lapic_reg_write_plain(Lapic *l, unsigned reg, uint32_t v)
 {
     switch (reg) {
-    case LAPIC_ID:
-        l->s.xapic_id = v >> 24;
-        break;
+    case LAPIC_ID: l->s.xapic_id = v >> 24; break;
     case LAPIC_TPR:
         l->s.tpr = v & 0xff;
         lapic_update(l);
         break;
-    case LAPIC_LDR:
-        l->s.ldr = v & 0xff000000;
-        break;
-    case LAPIC_DFR:
-        l->s.dfr = v | 0x0fffffff;
-        break;
+    case LAPIC_LDR: l->s.ldr = v & 0xff000000; break;
+    case LAPIC_DFR: l->s.dfr = v | 0x0fffffff; break;
     case LAPIC_ESR:
         l->s.esr = l->s.esr_new;
         l->s.esr_new = 0;
@@ -436,15 +420,14 @@ static void lapic_reg_write_plain(Lapic *l, unsigned reg, uint32_t v)
         l->s.icr = v & 0xccfff; /* bit 12, delivery status, is always idle */
         lapic_send_ipi(l, l->s.icr, l->s.icr_dest >> 24);
         break;
-    case LAPIC_ICR2:
-        l->s.icr_dest = v & 0xff000000;
-        break;
-    case LAPIC_VERSION: case LAPIC_APR: case LAPIC_PPR: case LAPIC_RRD:
-    case LAPIC_COUNT: case LAPIC_ISR ... LAPIC_IRR + 7:
-        break;  /* read only */
-    default:
-        lapic_error(l, ESR_REGISTER);
-        break;
+    case LAPIC_ICR2: l->s.icr_dest = v & 0xff000000; break;
+    case LAPIC_VERSION:
+    case LAPIC_APR:
+    case LAPIC_PPR:
+    case LAPIC_RRD:
+    case LAPIC_COUNT:
+    case LAPIC_ISR ... LAPIC_IRR + 7: break; /* read only */
+    default: lapic_error(l, ESR_REGISTER); break;
     }
 }
 
@@ -484,11 +467,11 @@ void lapic_reg_write(Lapic *l, unsigned reg, uint32_t v)
     lapic_machine_unlock(l, taken);
 }
 
-/* 11.4.7.1, 11.4.7.3: INIT keeps the ID and IA32_APIC_BASE. Input pins keep their level. */
+/* 11.4.7.1, 11.4.7.3: INIT keeps the ID and IA32_APIC_BASE. Pins keep their level. */
 void lapic_reset_regs(Lapic *l, bool init)
 {
     LapicState old = l->s;
-    l->s = (LapicState){.dfr = 0xffffffff, .svr = 0xff};
+    l->s = (LapicState){ .dfr = 0xffffffff, .svr = 0xff };
     for (unsigned n = 0; n < LAPIC_LVTS; n++) {
         l->s.lvt[n] = LVT_MASKED;
     }
@@ -523,12 +506,14 @@ void lapic_dump(Device *dev, void *file)
     const Lapic *l = DEVICE_AS(dev, Lapic, lapic_class);
     FILE *f = file;
     const LapicState *s = &l->s;
-    fprintf(f, "lapic %u: base %#llx tpr %02x ppr %02x svr %x ldr %08x esr %02x\n", l->apic_id,
-            (unsigned long long)s->base, s->tpr, lapic_ppr(l), s->svr, s->ldr, s->esr);
-    fprintf(f, "  lvt timer %05x thermal %05x perf %05x lint0 %05x lint1 %05x error %05x\n",
+    fprintf(f, "lapic %u: base %#llx tpr %02x ppr %02x svr %x ldr %08x esr %02x\n",
+            l->apic_id, (unsigned long long)s->base, s->tpr, lapic_ppr(l), s->svr, s->ldr,
+            s->esr);
+    fprintf(f,
+            "  lvt timer %05x thermal %05x perf %05x lint0 %05x lint1 %05x error %05x\n",
             s->lvt[0], s->lvt[1], s->lvt[2], s->lvt[3], s->lvt[4], s->lvt[5]);
-    fprintf(f, "  timer init %u divide %x deadline %llu; requested:", s->init_count, s->divide,
-            (unsigned long long)s->deadline);
+    fprintf(f, "  timer init %u divide %x deadline %llu; requested:", s->init_count,
+            s->divide, (unsigned long long)s->deadline);
     for (unsigned v = 0; v < 256; v++) {
         if (vector_test(s->irr, v)) {
             fprintf(f, " %02x", v);
@@ -599,7 +584,7 @@ static bool lapic_post_load(void *owner, Error *err)
     lapic_lock(l);
     lapic_timer_arm(l);
     lapic_update(l);
-    l->bus->pic_level = l->s.lint[0];   /* the same wire goes to all */
+    l->bus->pic_level = l->s.lint[0]; /* the same wire goes to all */
     lapic_unlock(l);
     return true;
 }
@@ -621,24 +606,38 @@ Device *lapic_create(ApicBus *bus, const LapicConfig *cfg, Error *err)
     return device_realize(dev, NULL, err) ? dev : NULL;
 }
 
-static const StateField lapic_fields[] = {
-    STATE_U64(LapicState, base), STATE_U64(LapicState, deadline),
-    STATE_I64(LapicState, timer_start), STATE_U32_MAX(LapicState, xapic_id, 255),
-    STATE_U32(LapicState, tpr), STATE_U32(LapicState, ldr), STATE_U32(LapicState, dfr),
-    STATE_U32(LapicState, svr), STATE_U32(LapicState, esr), STATE_U32(LapicState, esr_new),
-    STATE_U32(LapicState, icr), STATE_U32(LapicState, icr_dest),
-    STATE_U32_ARRAY(LapicState, isr), STATE_U32_ARRAY(LapicState, irr),
-    STATE_U32_ARRAY(LapicState, tmr), STATE_U32_ARRAY(LapicState, lvt),
-    STATE_U32(LapicState, init_count), STATE_U32(LapicState, divide),
-    STATE_ARRAY(LapicState, lint, SK_BOOL, bool), STATE_BOOL(LapicState, extint), STATE_END};
+static const StateField lapic_fields[] = { STATE_U64(LapicState, base),
+                                           STATE_U64(LapicState, deadline),
+                                           STATE_I64(LapicState, timer_start),
+                                           STATE_U32_MAX(LapicState, xapic_id, 255),
+                                           STATE_U32(LapicState, tpr),
+                                           STATE_U32(LapicState, ldr),
+                                           STATE_U32(LapicState, dfr),
+                                           STATE_U32(LapicState, svr),
+                                           STATE_U32(LapicState, esr),
+                                           STATE_U32(LapicState, esr_new),
+                                           STATE_U32(LapicState, icr),
+                                           STATE_U32(LapicState, icr_dest),
+                                           STATE_U32_ARRAY(LapicState, isr),
+                                           STATE_U32_ARRAY(LapicState, irr),
+                                           STATE_U32_ARRAY(LapicState, tmr),
+                                           STATE_U32_ARRAY(LapicState, lvt),
+                                           STATE_U32(LapicState, init_count),
+                                           STATE_U32(LapicState, divide),
+                                           STATE_ARRAY(LapicState, lint, SK_BOOL, bool),
+                                           STATE_BOOL(LapicState, extint),
+                                           STATE_END };
 
 const DeviceClass lapic_class = {
     .name = "apic",
     .desc = "local APIC",
     .size = sizeof(Lapic),
     .internal = true,
-    .state = {.version = 1, .offset = offsetof(Lapic, s), .size = sizeof(LapicState),
-              .fields = lapic_fields, .post_load = lapic_post_load},
+    .state = { .version = 1,
+               .offset = offsetof(Lapic, s),
+               .size = sizeof(LapicState),
+               .fields = lapic_fields,
+               .post_load = lapic_post_load },
     .realize = lapic_realize,
     .unrealize = lapic_unrealize,
     .reset = lapic_reset,

@@ -12,16 +12,31 @@
 #include "hw/intc/apic.h"
 
 enum { /* register numbers: offset / 16, MSR - 800H (table 11-1, table 11-6) */
-    LAPIC_ID = 0x02, LAPIC_VERSION = 0x03, LAPIC_TPR = 0x08, LAPIC_APR = 0x09,
-    LAPIC_PPR = 0x0a, LAPIC_EOI = 0x0b, LAPIC_RRD = 0x0c, LAPIC_LDR = 0x0d,
-    LAPIC_DFR = 0x0e, LAPIC_SVR = 0x0f, LAPIC_ISR = 0x10, LAPIC_TMR = 0x18,
-    LAPIC_IRR = 0x20, LAPIC_ESR = 0x28, LAPIC_ICR = 0x30, LAPIC_ICR2 = 0x31,
-    LAPIC_LVT = 0x32, LAPIC_INIT_COUNT = 0x38, LAPIC_COUNT = 0x39, LAPIC_DIVIDE = 0x3e,
-    LAPIC_SELF_IPI = 0x3f,
+       LAPIC_ID = 0x02,
+       LAPIC_VERSION = 0x03,
+       LAPIC_TPR = 0x08,
+       LAPIC_APR = 0x09,
+       LAPIC_PPR = 0x0a,
+       LAPIC_EOI = 0x0b,
+       LAPIC_RRD = 0x0c,
+       LAPIC_LDR = 0x0d,
+       LAPIC_DFR = 0x0e,
+       LAPIC_SVR = 0x0f,
+       LAPIC_ISR = 0x10,
+       LAPIC_TMR = 0x18,
+       LAPIC_IRR = 0x20,
+       LAPIC_ESR = 0x28,
+       LAPIC_ICR = 0x30,
+       LAPIC_ICR2 = 0x31,
+       LAPIC_LVT = 0x32,
+       LAPIC_INIT_COUNT = 0x38,
+       LAPIC_COUNT = 0x39,
+       LAPIC_DIVIDE = 0x3e,
+       LAPIC_SELF_IPI = 0x3f,
 };
 enum { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LAPIC_LVTS };
 #define LVT_MASKED 0x10000u
-#define LVT_LEVEL 0x8000u       /* trigger mode: level */
+#define LVT_LEVEL 0x8000u /* trigger mode: level */
 #define LVT_REMOTE_IRR 0x4000u
 #define LVT_ACTIVE_LOW 0x2000u
 #define LVT_MODE(v) ((v) >> 8 & 7)
@@ -35,18 +50,18 @@ enum { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LAPIC_
 #define APIC_BASE_EN 0x800u
 
 typedef struct LapicState {
-    uint64_t base;              /* IA32_APIC_BASE */
-    uint64_t deadline;          /* IA32_TSC_DEADLINE; 0 = not armed */
-    int64_t timer_start;        /* clock ns at which init_count was loaded */
-    uint32_t xapic_id;          /* 8 bits; x2APIC mode shows the fixed ID */
+    uint64_t base;       /* IA32_APIC_BASE */
+    uint64_t deadline;   /* IA32_TSC_DEADLINE; 0 = not armed */
+    int64_t timer_start; /* clock ns at which init_count was loaded */
+    uint32_t xapic_id;   /* 8 bits; x2APIC mode shows the fixed ID */
     uint32_t tpr, ldr, dfr, svr;
-    uint32_t esr, esr_new;      /* shown; gathered since the last write */
-    uint32_t icr, icr_dest;     /* low half; destination as the mode writes it */
+    uint32_t esr, esr_new;  /* shown; gathered since the last write */
+    uint32_t icr, icr_dest; /* low half; destination as the mode writes it */
     uint32_t isr[8], irr[8], tmr[8];
     uint32_t lvt[LAPIC_LVTS];
     uint32_t init_count, divide;
-    bool lint[2];               /* input levels */
-    bool extint;                /* an ExtINT message came and was not acknowledged */
+    bool lint[2]; /* input levels */
+    bool extint;  /* an ExtINT message came and was not acknowledged */
 } LapicState;
 
 typedef struct Lapic {
@@ -55,13 +70,16 @@ typedef struct Lapic {
     ApicBus *bus;
     Cpu *cpu;
     const int64_t *tsc_offset;
-    uint64_t base_reserved;     /* APIC_BASE bits that must be 0 */
+    uint64_t base_reserved; /* APIC_BASE bits that must be 0 */
     uint32_t apic_id;
     bool has_x2apic, has_deadline;
-    Timer timer;                /* machine lock */
+    Timer timer; /* machine lock */
 } Lapic;
 
-static inline bool lapic_enabled(const Lapic *l) { return l->s.base & APIC_BASE_EN; }
+static inline bool lapic_enabled(const Lapic *l)
+{
+    return l->s.base & APIC_BASE_EN;
+}
 static inline bool lapic_is_x2(const Lapic *l)
 {
     return lapic_enabled(l) && (l->s.base & APIC_BASE_EXTD);
@@ -83,7 +101,7 @@ void lapic_error(Lapic *l, uint32_t esr_bits);
 /* Power-on or INIT values (11.4.7). */
 void lapic_reset_regs(Lapic *l, bool init);
 
-/* msi.c: with the bus lock held. `self`: 0 anybody by dest, 1 self, 2 all, 3 all others. */
+/* msi.c. Shorthand as in the ICR: 0 by dest, 1 self, 2 all, 3 all but self (NULL: 0). */
 bool apic_bus_send_locked(ApicBus *bus, const ApicMessage *msg, unsigned shorthand,
                           Lapic *self);
 
@@ -95,7 +113,7 @@ void lapic_write_eoi(Lapic *l);
 void lapic_send_ipi(Lapic *l, uint32_t icr, uint32_t dest);
 
 /* lapic_timer.c; machine lock and bus lock held */
-void lapic_timer_fire(void *opaque);    /* no bus lock */
+void lapic_timer_fire(void *opaque); /* no bus lock */
 void lapic_timer_arm(Lapic *l);
 void lapic_timer_start(Lapic *l, uint32_t init_count);
 void lapic_timer_set_lvt(Lapic *l, uint32_t lvt);
@@ -123,7 +141,13 @@ static inline void lapic_machine_unlock(Lapic *l, bool taken)
         machine_unlock(l->bus->machine);
     }
 }
-static inline void lapic_lock(Lapic *l) { pthread_mutex_lock(&l->bus->lock); }
-static inline void lapic_unlock(Lapic *l) { pthread_mutex_unlock(&l->bus->lock); }
+static inline void lapic_lock(Lapic *l)
+{
+    pthread_mutex_lock(&l->bus->lock);
+}
+static inline void lapic_unlock(Lapic *l)
+{
+    pthread_mutex_unlock(&l->bus->lock);
+}
 
 #endif

@@ -23,13 +23,13 @@ static bool base_transition_ok(const Lapic *l, uint64_t v)
     bool en = v & APIC_BASE_EN, extd = v & APIC_BASE_EXTD;
     bool old_en = old & APIC_BASE_EN, old_extd = old & APIC_BASE_EXTD;
     if (!en && extd) {
-        return false;           /* invalid state */
+        return false; /* invalid state */
     }
     if (!old_en && en && extd) {
-        return false;           /* off to x2APIC in one step */
+        return false; /* off to x2APIC in one step */
     }
     if (old_extd && en && !extd) {
-        return false;           /* x2APIC to xAPIC */
+        return false; /* x2APIC to xAPIC */
     }
     return true;
 }
@@ -56,7 +56,7 @@ bool lapic_set_base(void *opaque, uint64_t v)
     lapic_lock(l);
     uint64_t old = l->s.base;
     if ((old & APIC_BASE_EN) && !(v & APIC_BASE_EN)) {
-        lapic_reset_regs(l, true);  /* 11.4.3: as after a reset when enabled again */
+        lapic_reset_regs(l, true); /* 11.4.3: as after a reset when enabled again */
     }
     l->s.base = v;
     if (!(old & APIC_BASE_EXTD) && (v & APIC_BASE_EXTD)) {
@@ -80,39 +80,33 @@ typedef struct X2Reg {
 static X2Reg x2_reg(const Lapic *l, unsigned reg)
 {
     switch (reg) {
-    case LAPIC_ID: case LAPIC_VERSION: case LAPIC_PPR: case LAPIC_LDR: case LAPIC_COUNT:
-    case LAPIC_ISR ... LAPIC_IRR + 7:
-        return (X2Reg){true, false, 0};
-    case LAPIC_TPR:
-        return (X2Reg){true, true, 0xff};
-    case LAPIC_SVR:
-        return (X2Reg){true, true, 0x1ff | SVR_NO_BROADCAST};
-    case LAPIC_EOI:
-        return (X2Reg){false, true, 0};
-    case LAPIC_ESR:
-        return (X2Reg){true, true, 0};
+    case LAPIC_ID:
+    case LAPIC_VERSION:
+    case LAPIC_PPR:
+    case LAPIC_LDR:
+    case LAPIC_COUNT:
+    case LAPIC_ISR ... LAPIC_IRR + 7: return (X2Reg){ true, false, 0 };
+    case LAPIC_TPR: return (X2Reg){ true, true, 0xff };
+    case LAPIC_SVR: return (X2Reg){ true, true, 0x1ff | SVR_NO_BROADCAST };
+    case LAPIC_EOI: return (X2Reg){ false, true, 0 };
+    case LAPIC_ESR: return (X2Reg){ true, true, 0 };
     case LAPIC_LVT + LVT_TIMER:
-        return (X2Reg){true, true, l->has_deadline ? 0x710ff : 0x310ff};
-    case LAPIC_LVT + LVT_THERMAL: case LAPIC_LVT + LVT_PERF:
-        return (X2Reg){true, true, 0x117ff};
-    case LAPIC_LVT + LVT_LINT0: case LAPIC_LVT + LVT_LINT1:
-        return (X2Reg){true, true, 0x1f7ff};
-    case LAPIC_LVT + LVT_ERROR:
-        return (X2Reg){true, true, 0x110ff};
-    case LAPIC_INIT_COUNT:
-        return (X2Reg){true, true, 0xffffffff};
-    case LAPIC_DIVIDE:
-        return (X2Reg){true, true, 0xb};
-    case LAPIC_SELF_IPI:
-        return (X2Reg){false, true, 0xff};
-    default:
-        return (X2Reg){false, false, 0};
+        return (X2Reg){ true, true, l->has_deadline ? 0x710ff : 0x310ff };
+    case LAPIC_LVT + LVT_THERMAL:
+    case LAPIC_LVT + LVT_PERF: return (X2Reg){ true, true, 0x117ff };
+    case LAPIC_LVT + LVT_LINT0:
+    case LAPIC_LVT + LVT_LINT1: return (X2Reg){ true, true, 0x1f7ff };
+    case LAPIC_LVT + LVT_ERROR: return (X2Reg){ true, true, 0x110ff };
+    case LAPIC_INIT_COUNT: return (X2Reg){ true, true, 0xffffffff };
+    case LAPIC_DIVIDE: return (X2Reg){ true, true, 0xb };
+    case LAPIC_SELF_IPI: return (X2Reg){ false, true, 0xff };
+    default: return (X2Reg){ false, false, 0 };
     }
 }
 
 static bool x2_write_icr(Lapic *l, uint64_t v)
 {
-    if (v & 0xfff32000) {       /* reserved bits of the low half; bit 12 is ignored */
+    if (v & 0xfff32000) { /* reserved bits of the low half; bit 12 is ignored */
         return false;
     }
     bool init = (v >> 8 & 7) == APIC_DM_INIT;

@@ -12,7 +12,10 @@
 
 enum TimerMode { TIMER_ONE_SHOT, TIMER_PERIODIC, TIMER_DEADLINE, TIMER_RESERVED };
 
-static enum TimerMode timer_mode(const Lapic *l) { return l->s.lvt[LVT_TIMER] >> 17 & 3; }
+static enum TimerMode timer_mode(const Lapic *l)
+{
+    return l->s.lvt[LVT_TIMER] >> 17 & 3;
+}
 
 /* Divide configuration register: bits 3, 1, 0; 111b = 1, else 2^(n+1). */
 static unsigned timer_shift(const Lapic *l)
@@ -65,7 +68,7 @@ static void timer_arm_deadline(Lapic *l)
         timer_interrupt(l);
         return;
     }
-    const int64_t limit = 3600 * NS_PER_SEC;    /* armed again when it comes */
+    const int64_t limit = 3600 * NS_PER_SEC; /* armed again when it comes */
     unsigned __int128 ns =
         (unsigned __int128)(l->s.deadline - tsc) * NS_PER_SEC / nondet_tsc_hz() + 1;
     int64_t wait = ns > (unsigned __int128)limit ? limit : (int64_t)ns;
@@ -80,7 +83,8 @@ void lapic_timer_arm(Lapic *l)
         return;
     }
     int64_t period = timer_period(l);
-    if (!period || (l->s.lvt[LVT_TIMER] & LVT_MASKED) || timer_mode(l) == TIMER_RESERVED) {
+    if (!period || (l->s.lvt[LVT_TIMER] & LVT_MASKED) ||
+        timer_mode(l) == TIMER_RESERVED) {
         timer_del(&l->timer);
         return;
     }
@@ -91,7 +95,7 @@ void lapic_timer_arm(Lapic *l)
         }
         next = MAX(next, now + MIN(MIN_PERIOD_NS, period));
     } else if (next <= now) {
-        timer_del(&l->timer);   /* it ran out while masked */
+        timer_del(&l->timer); /* it ran out while masked */
         return;
     }
     timer_mod(&l->timer, next);
@@ -113,19 +117,16 @@ void lapic_timer_fire(void *opaque)
     Lapic *l = opaque;
     lapic_lock(l);
     switch (timer_mode(l)) {
-    case TIMER_ONE_SHOT:
-        timer_interrupt(l);
-        break;
+    case TIMER_ONE_SHOT: timer_interrupt(l); break;
     case TIMER_PERIODIC:
         if (timer_period(l)) {
             timer_fire_periodic(l);
         }
         break;
     case TIMER_DEADLINE:
-        timer_arm_deadline(l);  /* fires if the guest's TSC is there */
+        timer_arm_deadline(l); /* fires if the guest's TSC is there */
         break;
-    default:
-        break;
+    default: break;
     }
     lapic_unlock(l);
 }
@@ -147,7 +148,7 @@ void lapic_timer_set_lvt(Lapic *l, uint32_t lvt)
     }
     uint32_t changed = l->s.lvt[LVT_TIMER] ^ lvt;
     l->s.lvt[LVT_TIMER] = lvt;
-    if (changed & 0x40000) {    /* to or from TSC-deadline: disarmed */
+    if (changed & 0x40000) { /* to or from TSC-deadline: disarmed */
         l->s.init_count = 0;
         l->s.deadline = 0;
     }

@@ -64,26 +64,33 @@ bool apic_bus_deliver(ApicBus *bus, const ApicMessage *msg)
 void msi_send(ApicBus *bus, uint64_t addr, uint32_t data)
 {
     if (addr >> 20 != APIC_DEFAULT_BASE >> 20) {
-        log_guest_error("msi: address %#llx is no local APIC\n", (unsigned long long)addr);
+        log_guest_error("msi: address %#llx is no local APIC\n",
+                        (unsigned long long)addr);
         return;
     }
     /* 11.11.1, 11.11.2: DM counts only with RH set, but guests set both or none, and
      * chips obey DM alone. */
     ApicMessage msg = {
-        .dest = addr >> 12 & 0xff, .logical = addr >> 2 & 1, .vector = data,
-        .mode = data >> 8 & 7, .level = data >> 15 & 1,
+        .dest = addr >> 12 & 0xff,
+        .logical = addr >> 2 & 1,
+        .vector = data,
+        .mode = data >> 8 & 7,
+        .level = data >> 15 & 1,
     };
     apic_bus_deliver(bus, &msg);
 }
 
-void msi_send_opaque(void *bus, uint64_t addr, uint32_t data) { msi_send(bus, addr, data); }
+void msi_send_opaque(void *bus, uint64_t addr, uint32_t data)
+{
+    msi_send(bus, addr, data);
+}
 
 /* The LAPIC of the vCPU that runs this thread, if its registers are in memory. */
 static Lapic *bus_own_lapic(ApicBus *bus)
 {
     Cpu *cpu = cpu_self;
     for (unsigned i = 0; cpu && i < bus->ncpus; i++) {
-        unsigned at = (cpu->index + i) % bus->ncpus;   /* nearly always the first */
+        unsigned at = (cpu->index + i) % bus->ncpus; /* nearly always the first */
         Lapic *l = bus->cpu[at];
         if (l->cpu == cpu) {
             return lapic_enabled(l) && !lapic_is_x2(l) ? l : NULL;
@@ -106,7 +113,7 @@ static void bus_mmio_write(void *opaque, uint64_t addr, uint64_t val, unsigned s
     ApicBus *bus = opaque;
     if (!cpu_self || addr >= APIC_PAGE) {
         bool taken = !machine_locked(bus->machine);
-        if (taken) {    /* an INIT message stops timers */
+        if (taken) { /* an INIT message stops timers */
             machine_lock(bus->machine);
         }
         msi_send(bus, APIC_DEFAULT_BASE + addr, val);
@@ -122,13 +129,16 @@ static void bus_mmio_write(void *opaque, uint64_t addr, uint64_t val, unsigned s
 }
 
 static const MemoryOps bus_mmio_ops = {
-    .read = bus_mmio_read, .write = bus_mmio_write, .min_size = 4, .max_size = 4,
+    .read = bus_mmio_read,
+    .write = bus_mmio_write,
+    .min_size = 4,
+    .max_size = 4,
     .lockless = true,
 };
 
 void apic_bus_init(ApicBus *bus, struct Machine *m)
 {
-    *bus = (ApicBus){.machine = m};
+    *bus = (ApicBus){ .machine = m };
     pthread_mutex_init(&bus->lock, NULL);
     memory_init_io(&bus->mmio, m, "apic-msi", APIC_WINDOW, &bus_mmio_ops, bus);
     memory_add(&m->mem_root, &bus->mmio, APIC_DEFAULT_BASE, 1);
@@ -153,7 +163,10 @@ static void bus_set_pic(void *opaque, unsigned n, bool level)
     pthread_mutex_unlock(&bus->lock);
 }
 
-IrqLine apic_bus_pic_input(ApicBus *bus) { return (IrqLine){bus_set_pic, bus, 0}; }
+IrqLine apic_bus_pic_input(ApicBus *bus)
+{
+    return (IrqLine){ bus_set_pic, bus, 0 };
+}
 
 void apic_bus_set_pic(ApicBus *bus, int (*ack)(void *opaque), void *opaque)
 {

@@ -17,23 +17,23 @@ enum { KEYS = FW_CFG_FILE_FIRST + FW_CFG_FILE_SLOTS };
 enum { KEY_INDEX = 0x3fff, KEY_WRITE = 0x4000 };
 enum { ID_TRADITIONAL = 1, ID_DMA = 2 };
 enum { DMA_ERROR = 1, DMA_READ = 2, DMA_SKIP = 4, DMA_SELECT = 8, DMA_WRITE = 16 };
-#define DMA_SIGNATURE 0x51454d5520434647ull     /* "QEMU CFG" */
+#define DMA_SIGNATURE 0x51454d5520434647ull /* "QEMU CFG" */
 
 typedef struct FwItem {
-    uint8_t *data;      /* owned; NULL = no item */
+    uint8_t *data; /* owned; NULL = no item */
     uint32_t len;
 } FwItem;
 
 typedef struct FwCfgState {
     uint64_t dma_addr;
-    uint32_t offset;    /* of the next byte in the selected item */
-    uint16_t key;       /* selected */
+    uint32_t offset; /* of the next byte in the selected item */
+    uint16_t key;    /* selected */
 } FwCfgState;
 
 struct FwCfg {
     Device dev;
     FwCfgState s;
-    FwItem item[2][KEYS];   /* generic, architecture-local */
+    FwItem item[2][KEYS]; /* generic, architecture-local */
     char name[FW_CFG_FILE_SLOTS][FW_CFG_NAME_SIZE];
     unsigned nfiles;
     MemoryRegion io, dma_io;
@@ -90,9 +90,18 @@ static void fw_cfg_add_le(FwCfg *f, uint16_t key, uint64_t v, unsigned size)
     fw_cfg_add_bytes(f, key, b, size);
 }
 
-void fw_cfg_add_u16(FwCfg *f, uint16_t key, uint16_t v) { fw_cfg_add_le(f, key, v, 2); }
-void fw_cfg_add_u32(FwCfg *f, uint16_t key, uint32_t v) { fw_cfg_add_le(f, key, v, 4); }
-void fw_cfg_add_u64(FwCfg *f, uint16_t key, uint64_t v) { fw_cfg_add_le(f, key, v, 8); }
+void fw_cfg_add_u16(FwCfg *f, uint16_t key, uint16_t v)
+{
+    fw_cfg_add_le(f, key, v, 2);
+}
+void fw_cfg_add_u32(FwCfg *f, uint16_t key, uint32_t v)
+{
+    fw_cfg_add_le(f, key, v, 4);
+}
+void fw_cfg_add_u64(FwCfg *f, uint16_t key, uint64_t v)
+{
+    fw_cfg_add_le(f, key, v, 8);
+}
 
 /* Directory: count, then size, key, reserved, name of each file; big endian. */
 static void fw_cfg_make_dir(FwCfg *f)
@@ -237,12 +246,13 @@ static void fw_cfg_dma_reg_write(void *opaque, uint64_t addr, uint64_t val, unsi
     }
 }
 
-static const MemoryOps fw_cfg_ops = {fw_cfg_read, fw_cfg_write, 1, 2};
-static const MemoryOps fw_cfg_dma_ops = {fw_cfg_dma_reg_read, fw_cfg_dma_reg_write, 1, 8};
+static const MemoryOps fw_cfg_ops = { fw_cfg_read, fw_cfg_write, 1, 2 };
+static const MemoryOps fw_cfg_dma_ops = { fw_cfg_dma_reg_read, fw_cfg_dma_reg_write, 1,
+                                          8 };
 
 static void fw_cfg_reset(Device *dev)
 {
-    DEVICE_AS(dev, FwCfg, fw_cfg_class)->s = (FwCfgState){0};
+    DEVICE_AS(dev, FwCfg, fw_cfg_class)->s = (FwCfgState){ 0 };
 }
 
 static bool fw_cfg_realize(Device *dev, Error *err)
@@ -261,7 +271,7 @@ static void fw_cfg_unrealize(Device *dev)
     FwCfg *f = DEVICE_AS(dev, FwCfg, fw_cfg_class);
     for (unsigned i = 0; i < 2 * KEYS; i++) {
         free(f->item[i / KEYS][i % KEYS].data);
-        f->item[i / KEYS][i % KEYS] = (FwItem){0};
+        f->item[i / KEYS][i % KEYS] = (FwItem){ 0 };
     }
 }
 
@@ -271,17 +281,19 @@ FwCfg *fw_cfg_create(struct Machine *m, Error *err)
     return device_realize(dev, NULL, err) ? DEVICE_AS(dev, FwCfg, fw_cfg_class) : NULL;
 }
 
-static const StateField fw_cfg_fields[] = {
-    STATE_U64(FwCfgState, dma_addr), STATE_U32(FwCfgState, offset),
-    STATE_U16(FwCfgState, key), STATE_END};
+static const StateField fw_cfg_fields[] = { STATE_U64(FwCfgState, dma_addr),
+                                            STATE_U32(FwCfgState, offset),
+                                            STATE_U16(FwCfgState, key), STATE_END };
 
 const DeviceClass fw_cfg_class = {
     .name = "fw_cfg",
     .desc = "firmware configuration items",
     .size = sizeof(FwCfg),
     .internal = true,
-    .state = {.version = 1, .offset = offsetof(FwCfg, s), .size = sizeof(FwCfgState),
-              .fields = fw_cfg_fields},
+    .state = { .version = 1,
+               .offset = offsetof(FwCfg, s),
+               .size = sizeof(FwCfgState),
+               .fields = fw_cfg_fields },
     .realize = fw_cfg_realize,
     .unrealize = fw_cfg_unrealize,
     .reset = fw_cfg_reset,

@@ -15,7 +15,7 @@ enum { TEST_LINES = 16, TEST_MEM_SIZE = 0x10000 };
 typedef struct TestdevState {
     uint8_t scratch[4];
     uint8_t mem[TEST_MEM_SIZE];
-    uint32_t page;              /* last page given to E4H */
+    uint32_t page; /* last page given to E4H */
     bool line[TEST_LINES];
 } TestdevState;
 
@@ -51,10 +51,12 @@ static void testdev_lines_write(void *opaque, uint64_t addr, uint64_t val, unsig
 static uint64_t testdev_scratch_read(void *opaque, uint64_t addr, unsigned size)
 {
     const Testdev *d = opaque;
-    return addr + size <= sizeof(d->s.scratch) ? testdev_get(d->s.scratch + addr, size) : 0;
+    return addr + size <= sizeof(d->s.scratch) ? testdev_get(d->s.scratch + addr, size)
+                                               : 0;
 }
 
-static void testdev_scratch_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
+static void testdev_scratch_write(void *opaque, uint64_t addr, uint64_t val,
+                                  unsigned size)
 {
     Testdev *d = opaque;
     if (addr + size <= sizeof(d->s.scratch)) {
@@ -96,12 +98,14 @@ static void testdev_mem_write(void *opaque, uint64_t addr, uint64_t val, unsigne
     }
 }
 
-static const MemoryOps testdev_lines_ops = {testdev_lines_read, testdev_lines_write, 1, 1};
-static const MemoryOps testdev_scratch_ops = {testdev_scratch_read, testdev_scratch_write, 1,
-                                              4, .unaligned = true};
-static const MemoryOps testdev_page_ops = {testdev_page_read, testdev_page_write, 4, 4};
-static const MemoryOps testdev_mem_ops = {testdev_mem_read, testdev_mem_write, 1, 8,
-                                          .unaligned = true};
+static const MemoryOps testdev_lines_ops = { testdev_lines_read, testdev_lines_write, 1,
+                                             1 };
+static const MemoryOps testdev_scratch_ops = { testdev_scratch_read,
+                                               testdev_scratch_write, 1, 4,
+                                               .unaligned = true };
+static const MemoryOps testdev_page_ops = { testdev_page_read, testdev_page_write, 4, 4 };
+static const MemoryOps testdev_mem_ops = { testdev_mem_read, testdev_mem_write, 1, 8,
+                                           .unaligned = true };
 
 static bool testdev_realize(Device *dev, Error *err)
 {
@@ -109,9 +113,10 @@ static bool testdev_realize(Device *dev, Error *err)
     for (unsigned n = 0; n < TEST_LINES; n++) {
         d->irq[n] = isa_irq(dev, n);
     }
-    device_add_ports(dev, &d->lines_io, "testdev-irq", 0x2000, TEST_LINES, &testdev_lines_ops,
-                     d);
-    device_add_ports(dev, &d->scratch_io, "testdev-scratch", 0xe0, 4, &testdev_scratch_ops, d);
+    device_add_ports(dev, &d->lines_io, "testdev-irq", 0x2000, TEST_LINES,
+                     &testdev_lines_ops, d);
+    device_add_ports(dev, &d->scratch_io, "testdev-scratch", 0xe0, 4,
+                     &testdev_scratch_ops, d);
     device_add_ports(dev, &d->page_io, "testdev-page", 0xe4, 4, &testdev_page_ops, d);
     device_add_io(dev, &d->mem_io, "testdev-memory", TEST_MEM_SIZE, &testdev_mem_ops, d);
     device_map(dev, &dev->machine->mem_root, &d->mem_io, TEST_MEM_BASE, 1);
@@ -136,7 +141,7 @@ static bool testdev_post_load(void *owner, Error *err)
 {
     Testdev *d = owner;
     for (unsigned n = 0; n < TEST_LINES; n++) {
-        if (d->s.line[n]) {     /* the bus does not save who drives a shared line */
+        if (d->s.line[n]) { /* the bus does not save who drives a shared line */
             irq_set(&d->irq[n], true);
         }
     }
@@ -145,15 +150,20 @@ static bool testdev_post_load(void *owner, Error *err)
 
 static const StateField testdev_fields[] = {
     STATE_BYTES(TestdevState, scratch), STATE_BYTES(TestdevState, mem),
-    STATE_U32(TestdevState, page), STATE_ARRAY(TestdevState, line, SK_BOOL, bool), STATE_END};
+    STATE_U32(TestdevState, page), STATE_ARRAY(TestdevState, line, SK_BOOL, bool),
+    STATE_END
+};
 
 const DeviceClass pc_testdev_class = {
     .name = "pc-testdev",
     .desc = "interrupt lines, scratch ports and memory for test kernels",
     .bus = BUS_ISA,
     .size = sizeof(Testdev),
-    .state = {.version = 1, .offset = offsetof(Testdev, s), .size = sizeof(TestdevState),
-              .fields = testdev_fields, .post_load = testdev_post_load},
+    .state = { .version = 1,
+               .offset = offsetof(Testdev, s),
+               .size = sizeof(TestdevState),
+               .fields = testdev_fields,
+               .post_load = testdev_post_load },
     .realize = testdev_realize,
     .reset = testdev_reset,
     .reset_lines = testdev_reset_lines,

@@ -31,14 +31,14 @@ static void port92_write(void *opaque, uint64_t addr, uint64_t val, unsigned siz
 {
     Port92 *d = opaque;
     bool reset = ~d->s.value & val & P92_RESET;
-    d->s.value = val & ~0x24u;  /* bits 2 and 5 are reserved */
+    d->s.value = val & ~0x24u; /* bits 2 and 5 are reserved */
     irq_set(&d->a20, val & P92_A20);
     if (reset) {
         machine_request_reset(d->dev.machine);
     }
 }
 
-static const MemoryOps port92_ops = {port92_read, port92_write, 1, 1};
+static const MemoryOps port92_ops = { port92_read, port92_write, 1, 1 };
 
 static void port92_set_a20(void *opaque, unsigned n, bool level)
 {
@@ -80,15 +80,18 @@ static bool port92_post_load(void *owner, Error *err)
     return true;
 }
 
-static const StateField port92_fields[] = {STATE_U8(Port92State, value), STATE_END};
+static const StateField port92_fields[] = { STATE_U8(Port92State, value), STATE_END };
 
 const DeviceClass port92_class = {
     .name = "port92",
     .desc = "system control port A: fast reset, A20 gate",
     .size = sizeof(Port92),
     .internal = true,
-    .state = {.version = 1, .offset = offsetof(Port92, s), .size = sizeof(Port92State),
-              .fields = port92_fields, .post_load = port92_post_load},
+    .state = { .version = 1,
+               .offset = offsetof(Port92, s),
+               .size = sizeof(Port92State),
+               .fields = port92_fields,
+               .post_load = port92_post_load },
     .realize = port92_realize,
     .reset = port92_reset,
     .reset_lines = port92_reset_lines,

@@ -12,15 +12,29 @@
 #include "util/log.h"
 
 #define PM_TIMER_HZ 3579545
-enum { TMR_STS = 1 << 0, BM_STS = 1 << 4, GBL_STS = 1 << 5, PWRBTN_STS = 1 << 8,
-       SLPBTN_STS = 1 << 9, RTC_STS = 1 << 10, WAK_STS = 1 << 15 };
-enum { PM1_STATUS = TMR_STS | BM_STS | GBL_STS | PWRBTN_STS | SLPBTN_STS | RTC_STS | WAK_STS,
-       PM1_ENABLE = TMR_STS | GBL_STS | PWRBTN_STS | SLPBTN_STS | RTC_STS };
-enum { CNT_SCI_EN = 1, CNT_BM_RLD = 2, CNT_GBL_RLS = 4, CNT_SLP_TYP = 7 << 10,
-       CNT_SLP_EN = 1 << 13 };
+enum {
+    TMR_STS = 1 << 0,
+    BM_STS = 1 << 4,
+    GBL_STS = 1 << 5,
+    PWRBTN_STS = 1 << 8,
+    SLPBTN_STS = 1 << 9,
+    RTC_STS = 1 << 10,
+    WAK_STS = 1 << 15
+};
+enum {
+    PM1_STATUS = TMR_STS | BM_STS | GBL_STS | PWRBTN_STS | SLPBTN_STS | RTC_STS | WAK_STS,
+    PM1_ENABLE = TMR_STS | GBL_STS | PWRBTN_STS | SLPBTN_STS | RTC_STS
+};
+enum {
+    CNT_SCI_EN = 1,
+    CNT_BM_RLD = 2,
+    CNT_GBL_RLS = 4,
+    CNT_SLP_TYP = 7 << 10,
+    CNT_SLP_EN = 1 << 13
+};
 
 typedef struct AcpiPmState {
-    int64_t tmr_seen;       /* half-periods of the timer (bit 23 changes) seen */
+    int64_t tmr_seen; /* half-periods of the timer (bit 23 changes) seen */
     uint16_t pm1_sts, pm1_en, pm1_cnt;
     uint16_t gpe_sts, gpe_en;
     uint8_t smi_cmd, smi_data;
@@ -29,7 +43,7 @@ typedef struct AcpiPmState {
 typedef struct AcpiPm {
     Device dev;
     AcpiPmState s;
-    bool acpi_mode;         /* reset value of SCI_EN */
+    bool acpi_mode; /* reset value of SCI_EN */
     IrqLine sci;
     Timer timer;
     MemoryRegion block, apm;
@@ -46,7 +60,10 @@ static bool pm_sci(const AcpiPm *d)
            ((d->s.pm1_sts & d->s.pm1_en & PM1_ENABLE) || (d->s.gpe_sts & d->s.gpe_en));
 }
 
-static void pm_update_sci(AcpiPm *d) { irq_set(&d->sci, pm_sci(d)); }
+static void pm_update_sci(AcpiPm *d)
+{
+    irq_set(&d->sci, pm_sci(d));
+}
 
 /* TMR_STS is set whenever bit 23 of the timer changes (4.8.2.1). */
 static void pm_sync_timer(AcpiPm *d)
@@ -75,7 +92,10 @@ static void pm_changed(AcpiPm *d)
     pm_update_sci(d);
 }
 
-static void pm_timer_fire(void *opaque) { pm_changed(opaque); }
+static void pm_timer_fire(void *opaque)
+{
+    pm_changed(opaque);
+}
 
 static void pm_sleep(AcpiPm *d, unsigned type)
 {
@@ -89,23 +109,14 @@ static void pm_sleep(AcpiPm *d, unsigned type)
 static uint16_t pm_read16(AcpiPm *d, unsigned reg)
 {
     switch (reg) {
-    case ACPI_PM1_EVT:
-        pm_sync_timer(d);
-        return d->s.pm1_sts;
-    case ACPI_PM1_EVT + 2:
-        return d->s.pm1_en;
-    case ACPI_PM1_CNT:
-        return d->s.pm1_cnt;
-    case ACPI_PM_TMR:
-        return pm_ticks(d);
-    case ACPI_PM_TMR + 2:
-        return pm_ticks(d) >> 16 & 0xff;
-    case ACPI_GPE0:
-        return d->s.gpe_sts;
-    case ACPI_GPE0 + 2:
-        return d->s.gpe_en;
-    default:
-        return 0;
+    case ACPI_PM1_EVT: pm_sync_timer(d); return d->s.pm1_sts;
+    case ACPI_PM1_EVT + 2: return d->s.pm1_en;
+    case ACPI_PM1_CNT: return d->s.pm1_cnt;
+    case ACPI_PM_TMR: return pm_ticks(d);
+    case ACPI_PM_TMR + 2: return pm_ticks(d) >> 16 & 0xff;
+    case ACPI_GPE0: return d->s.gpe_sts;
+    case ACPI_GPE0 + 2: return d->s.gpe_en;
+    default: return 0;
     }
 }
 
@@ -118,9 +129,7 @@ static void pm_write16(AcpiPm *d, unsigned reg, uint16_t v, uint16_t mask)
         pm_sync_timer(d);
         d->s.pm1_sts &= ~v;
         break;
-    case ACPI_PM1_EVT + 2:
-        d->s.pm1_en = ((d->s.pm1_en & ~mask) | v) & PM1_ENABLE;
-        break;
+    case ACPI_PM1_EVT + 2: d->s.pm1_en = ((d->s.pm1_en & ~mask) | v) & PM1_ENABLE; break;
     case ACPI_PM1_CNT:
         /* SCI_EN belongs to firmware; SLP_EN reads as 0. */
         v |= d->s.pm1_cnt & ~mask;
@@ -129,14 +138,9 @@ static void pm_write16(AcpiPm *d, unsigned reg, uint16_t v, uint16_t mask)
             pm_sleep(d, (v & CNT_SLP_TYP) >> 10);
         }
         break;
-    case ACPI_GPE0:
-        d->s.gpe_sts &= ~v;
-        break;
-    case ACPI_GPE0 + 2:
-        d->s.gpe_en = (d->s.gpe_en & ~mask) | v;
-        break;
-    default:
-        break;
+    case ACPI_GPE0: d->s.gpe_sts &= ~v; break;
+    case ACPI_GPE0 + 2: d->s.gpe_en = (d->s.gpe_en & ~mask) | v; break;
+    default: break;
     }
     pm_changed(d);
 }
@@ -145,7 +149,7 @@ static uint64_t pm_read(void *opaque, uint64_t addr, unsigned size)
 {
     AcpiPm *d = opaque;
     if (addr == ACPI_PM_TMR && size == 4) {
-        return pm_ticks(d) & 0xffffff;      /* one sample for the whole read */
+        return pm_ticks(d) & 0xffffff; /* one sample for the whole read */
     }
     uint64_t v = 0;
     for (unsigned i = 0; i < size; i++) {
@@ -168,7 +172,7 @@ static void pm_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
     }
 }
 
-static const MemoryOps pm_ops = {pm_read, pm_write, 1, 4};
+static const MemoryOps pm_ops = { pm_read, pm_write, 1, 4 };
 
 static uint64_t apm_read(void *opaque, uint64_t addr, unsigned size)
 {
@@ -195,7 +199,7 @@ static void apm_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
     pm_changed(d);
 }
 
-static const MemoryOps apm_ops = {apm_read, apm_write, 1, 1};
+static const MemoryOps apm_ops = { apm_read, apm_write, 1, 1 };
 
 MemoryRegion *acpi_pm_region(Device *dev)
 {
@@ -225,7 +229,7 @@ void acpi_pm_set_acpi_mode(Device *dev, bool on)
 static void pm_reset(Device *dev)
 {
     AcpiPm *d = DEVICE_AS(dev, AcpiPm, acpi_pm_class);
-    d->s = (AcpiPmState){.pm1_cnt = d->acpi_mode ? CNT_SCI_EN : 0};
+    d->s = (AcpiPmState){ .pm1_cnt = d->acpi_mode ? CNT_SCI_EN : 0 };
     d->s.tmr_seen = pm_ticks(d) >> 23;
     timer_del(&d->timer);
 }
@@ -264,19 +268,26 @@ static bool pm_post_load(void *owner, Error *err)
     return true;
 }
 
-static const StateField pm_fields[] = {
-    STATE_I64(AcpiPmState, tmr_seen), STATE_U16(AcpiPmState, pm1_sts),
-    STATE_U16(AcpiPmState, pm1_en), STATE_U16(AcpiPmState, pm1_cnt),
-    STATE_U16(AcpiPmState, gpe_sts), STATE_U16(AcpiPmState, gpe_en),
-    STATE_U8(AcpiPmState, smi_cmd), STATE_U8(AcpiPmState, smi_data), STATE_END};
+static const StateField pm_fields[] = { STATE_I64(AcpiPmState, tmr_seen),
+                                        STATE_U16(AcpiPmState, pm1_sts),
+                                        STATE_U16(AcpiPmState, pm1_en),
+                                        STATE_U16(AcpiPmState, pm1_cnt),
+                                        STATE_U16(AcpiPmState, gpe_sts),
+                                        STATE_U16(AcpiPmState, gpe_en),
+                                        STATE_U8(AcpiPmState, smi_cmd),
+                                        STATE_U8(AcpiPmState, smi_data),
+                                        STATE_END };
 
 const DeviceClass acpi_pm_class = {
     .name = "acpi-pm",
     .desc = "ACPI power management registers and SMI command port",
     .size = sizeof(AcpiPm),
     .internal = true,
-    .state = {.version = 1, .offset = offsetof(AcpiPm, s), .size = sizeof(AcpiPmState),
-              .fields = pm_fields, .post_load = pm_post_load},
+    .state = { .version = 1,
+               .offset = offsetof(AcpiPm, s),
+               .size = sizeof(AcpiPmState),
+               .fields = pm_fields,
+               .post_load = pm_post_load },
     .realize = pm_realize,
     .reset = pm_reset,
     .reset_lines = pm_reset_lines,

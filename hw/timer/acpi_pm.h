@@ -10,14 +10,20 @@
 #include "hw/core/device.h"
 
 enum { /* for the FADT: offsets in the block, lengths, values */
-    ACPI_PM_BLOCK_SIZE = 64,
-    ACPI_PM1_EVT = 0, ACPI_PM1_EVT_LEN = 4,
-    ACPI_PM1_CNT = 4, ACPI_PM1_CNT_LEN = 2,
-    ACPI_PM_TMR = 8, ACPI_PM_TMR_LEN = 4,     /* 24 bits: TMR_VAL_EXT = 0 */
-    ACPI_GPE0 = 12, ACPI_GPE0_LEN = 4,        /* 16 events: status, enable */
-    ACPI_SMI_CMD = 0xb2, ACPI_ENABLE = 0xf1, ACPI_DISABLE = 0xf0,
-    ACPI_S5_TYP = 0,                          /* SLP_TYP of soft off, for _S5 */
-    ACPI_SCI_IRQ = 9,
+       ACPI_PM_BLOCK_SIZE = 64,
+       ACPI_PM1_EVT = 0,
+       ACPI_PM1_EVT_LEN = 4,
+       ACPI_PM1_CNT = 4,
+       ACPI_PM1_CNT_LEN = 2,
+       ACPI_PM_TMR = 8,
+       ACPI_PM_TMR_LEN = 4, /* 24 bits: TMR_VAL_EXT = 0 */
+       ACPI_GPE0 = 12,
+       ACPI_GPE0_LEN = 4, /* 16 events: status, enable */
+       ACPI_SMI_CMD = 0xb2,
+       ACPI_ENABLE = 0xf1,
+       ACPI_DISABLE = 0xf0,
+       ACPI_S5_TYP = 0, /* SLP_TYP of soft off, for _S5 */
+       ACPI_SCI_IRQ = 9,
 };
 
 /* sci: ISA line / GSI 9, level, active high. */

@@ -13,29 +13,42 @@ enum { MAX_TIMERS = 32, MIN_TIMERS = 3, TICK_NS = 10, PERIOD_FS = 10000000 };
 /* A timer fires at most this often, whatever the guest asks for. */
 #define MIN_PERIOD_NS 20000
 
-enum { REG_CAP = 0x00, REG_CONFIG = 0x10, REG_STATUS = 0x20, REG_COUNTER = 0xf0,
-       REG_TIMERS = 0x100, TIMER_STRIDE = 0x20 };
+enum {
+    REG_CAP = 0x00,
+    REG_CONFIG = 0x10,
+    REG_STATUS = 0x20,
+    REG_COUNTER = 0xf0,
+    REG_TIMERS = 0x100,
+    TIMER_STRIDE = 0x20
+};
 enum { CFG_ENABLE = 1, CFG_LEGACY = 2 };
 enum { /* 2.3.8 */
-    TN_LEVEL = 1 << 1, TN_INT_ENABLE = 1 << 2, TN_PERIODIC = 1 << 3,
-    TN_PERIODIC_CAP = 1 << 4, TN_SIZE_CAP = 1 << 5, TN_SET_VALUE = 1 << 6,
-    TN_32BIT = 1 << 8, TN_ROUTE = 0x1f << 9, TN_FSB = 1 << 14, TN_FSB_CAP = 1 << 15,
+       TN_LEVEL = 1 << 1,
+       TN_INT_ENABLE = 1 << 2,
+       TN_PERIODIC = 1 << 3,
+       TN_PERIODIC_CAP = 1 << 4,
+       TN_SIZE_CAP = 1 << 5,
+       TN_SET_VALUE = 1 << 6,
+       TN_32BIT = 1 << 8,
+       TN_ROUTE = 0x1f << 9,
+       TN_FSB = 1 << 14,
+       TN_FSB_CAP = 1 << 15,
 };
 #define TN_CAPS (TN_PERIODIC_CAP | TN_SIZE_CAP | TN_FSB_CAP)
 #define TN_WRITABLE \
     (TN_LEVEL | TN_INT_ENABLE | TN_PERIODIC | TN_SET_VALUE | TN_32BIT | TN_ROUTE | TN_FSB)
 
 typedef struct HpetTimerState {
-    uint64_t config;        /* low half; the capability half is constant */
-    uint64_t cmp;           /* comparator; advanced in periodic mode */
-    uint64_t period;        /* last value written to the comparator, periodic mode */
-    uint64_t fsb;           /* data | address << 32 */
-    uint64_t last;          /* counter value up to which matches were looked for */
+    uint64_t config; /* low half; the capability half is constant */
+    uint64_t cmp;    /* comparator; advanced in periodic mode */
+    uint64_t period; /* last value written to the comparator, periodic mode */
+    uint64_t fsb;    /* data | address << 32 */
+    uint64_t last;   /* counter value up to which matches were looked for */
 } HpetTimerState;
 
 typedef struct HpetState {
     uint64_t config, status;
-    uint64_t counter;       /* value while halted, or at clock time `since` */
+    uint64_t counter; /* value while halted, or at clock time `since` */
     int64_t since;
     HpetTimerState t[MAX_TIMERS];
     bool level[MAX_TIMERS]; /* what the timer's line shows */
@@ -57,8 +70,14 @@ struct Hpet {
     MemoryRegion mmio;
 };
 
-static bool hpet_on(const Hpet *d) { return d->s.config & CFG_ENABLE; }
-static bool hpet_legacy(const Hpet *d) { return d->s.config & CFG_LEGACY; }
+static bool hpet_on(const Hpet *d)
+{
+    return d->s.config & CFG_ENABLE;
+}
+static bool hpet_legacy(const Hpet *d)
+{
+    return d->s.config & CFG_LEGACY;
+}
 
 static uint64_t hpet_counter(const Hpet *d)
 {
@@ -146,7 +165,7 @@ static void timer_arm(Hpet *d, unsigned n)
     uint64_t ticks = timer_distance(t, t->last);
     uint64_t passed = hpet_counter(d) - t->last;
     uint64_t to_go = ticks > passed ? ticks - passed : 0;
-    const int64_t limit = 3600 * NS_PER_SEC;    /* then looked at again */
+    const int64_t limit = 3600 * NS_PER_SEC; /* then looked at again */
     int64_t ns = to_go > limit / TICK_NS ? limit : (int64_t)to_go * TICK_NS;
     int64_t now = clock_now(d->dev.machine->clock);
     if ((t->config & TN_PERIODIC) && t->period < MIN_PERIOD_NS / TICK_NS) {
@@ -200,40 +219,35 @@ static uint64_t hpet_caps(const Hpet *d)
            BIT(13) /* 64-bit counter */ | (d->ntimers - 1) << 8 | 1;
 }
 
-uint32_t hpet_block_id(Device *dev) { return hpet_caps(DEVICE_AS(dev, Hpet, hpet_class)); }
+uint32_t hpet_block_id(Device *dev)
+{
+    return hpet_caps(DEVICE_AS(dev, Hpet, hpet_class));
+}
 
 static uint64_t timer_reg(Hpet *d, unsigned n, unsigned reg)
 {
     hpet_sync(d, n);
     const HpetTimerState *t = &d->s.t[n];
     switch (reg) {
-    case 0:
-        return (uint64_t)HPET_ROUTE_CAP << 32 | t->config | TN_CAPS;
-    case 8:
-        return t->cmp & timer_mask(t);
-    case 0x10:
-        return t->fsb;
-    default:
-        return 0;
+    case 0: return (uint64_t)HPET_ROUTE_CAP << 32 | t->config | TN_CAPS;
+    case 8: return t->cmp & timer_mask(t);
+    case 0x10: return t->fsb;
+    default: return 0;
     }
 }
 
 static uint64_t hpet_reg(Hpet *d, unsigned reg)
 {
     switch (reg) {
-    case REG_CAP:
-        return hpet_caps(d);
-    case REG_CONFIG:
-        return d->s.config;
+    case REG_CAP: return hpet_caps(d);
+    case REG_CONFIG: return d->s.config;
     case REG_STATUS:
         for (unsigned n = 0; n < d->ntimers; n++) {
             hpet_sync(d, n);
         }
         return d->s.status;
-    case REG_COUNTER:
-        return hpet_counter(d);
-    default:
-        break;
+    case REG_COUNTER: return hpet_counter(d);
+    default: break;
     }
     unsigned n = (reg - REG_TIMERS) / TIMER_STRIDE;
     if (reg >= REG_TIMERS && n < d->ntimers) {
@@ -297,7 +311,7 @@ static void timer_write_cmp(HpetTimerState *t, uint64_t v, unsigned shift, uint6
     if (t->config & TN_PERIODIC) {
         t->period = ((t->period & ~bytes) | (v << shift & bytes)) & mask;
     }
-    t->config &= ~(uint64_t)TN_SET_VALUE;   /* one access only (2.3.9.2.2) */
+    t->config &= ~(uint64_t)TN_SET_VALUE; /* one access only (2.3.9.2.2) */
 }
 
 static void timer_write(Hpet *d, unsigned n, unsigned reg, uint64_t v, unsigned shift,
@@ -309,7 +323,7 @@ static void timer_write(Hpet *d, unsigned n, unsigned reg, uint64_t v, unsigned 
     switch (reg) {
     case 0:
         v = (t->config & ~bytes) | (v << shift & bytes);
-        timer_set_line(d, n, false);    /* of the old route */
+        timer_set_line(d, n, false); /* of the old route */
         t->config = v & TN_WRITABLE;
         if (t->config & TN_32BIT) {
             t->cmp &= 0xffffffff;
@@ -317,14 +331,9 @@ static void timer_write(Hpet *d, unsigned n, unsigned reg, uint64_t v, unsigned 
         }
         timer_update_level(d, n);
         break;
-    case 8:
-        timer_write_cmp(t, v, shift, bytes);
-        break;
-    case 0x10:
-        t->fsb = (t->fsb & ~bytes) | (v << shift & bytes);
-        return;
-    default:
-        return;
+    case 8: timer_write_cmp(t, v, shift, bytes); break;
+    case 0x10: t->fsb = (t->fsb & ~bytes) | (v << shift & bytes); return;
+    default: return;
     }
     t->last = now;
     timer_arm(d, n);
@@ -362,17 +371,16 @@ static void hpet_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
     case REG_COUNTER:
         hpet_write_counter(d, (hpet_counter(d) & ~bytes) | (val << shift & bytes));
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
-static const MemoryOps hpet_ops = {hpet_read, hpet_write, 4, 8};
+static const MemoryOps hpet_ops = { hpet_read, hpet_write, 4, 8 };
 
 static void hpet_reset(Device *dev)
 {
     Hpet *d = DEVICE_AS(dev, Hpet, hpet_class);
-    d->s = (HpetState){0};
+    d->s = (HpetState){ 0 };
     for (unsigned n = 0; n < MAX_TIMERS; n++) {
         d->s.t[n].cmp = UINT64_MAX;
         if (n < d->ntimers) {
@@ -436,22 +444,29 @@ static bool hpet_post_load(void *owner, Error *err)
 static const StateField hpet_timer_fields[] = {
     STATE_U64(HpetTimerState, config), STATE_U64(HpetTimerState, cmp),
     STATE_U64(HpetTimerState, period), STATE_U64(HpetTimerState, fsb),
-    STATE_U64(HpetTimerState, last), STATE_END};
-static const StateDesc hpet_timer_state = {
-    .version = 1, .size = sizeof(HpetTimerState), .fields = hpet_timer_fields};
-static const StateField hpet_fields[] = {
-    STATE_U64(HpetState, config), STATE_U64(HpetState, status),
-    STATE_U64(HpetState, counter), STATE_I64(HpetState, since),
-    STATE_SUB_ARRAY(HpetState, t, hpet_timer_state),
-    STATE_ARRAY(HpetState, level, SK_BOOL, bool), STATE_END};
+    STATE_U64(HpetTimerState, last),   STATE_END
+};
+static const StateDesc hpet_timer_state = { .version = 1,
+                                            .size = sizeof(HpetTimerState),
+                                            .fields = hpet_timer_fields };
+static const StateField hpet_fields[] = { STATE_U64(HpetState, config),
+                                          STATE_U64(HpetState, status),
+                                          STATE_U64(HpetState, counter),
+                                          STATE_I64(HpetState, since),
+                                          STATE_SUB_ARRAY(HpetState, t, hpet_timer_state),
+                                          STATE_ARRAY(HpetState, level, SK_BOOL, bool),
+                                          STATE_END };
 
 const DeviceClass hpet_class = {
     .name = "hpet",
     .desc = "high precision event timer",
     .size = sizeof(Hpet),
     .internal = true,
-    .state = {.version = 1, .offset = offsetof(Hpet, s), .size = sizeof(HpetState),
-              .fields = hpet_fields, .post_load = hpet_post_load},
+    .state = { .version = 1,
+               .offset = offsetof(Hpet, s),
+               .size = sizeof(HpetState),
+               .fields = hpet_fields,
+               .post_load = hpet_post_load },
     .realize = hpet_realize,
     .reset = hpet_reset,
     .reset_lines = hpet_reset_lines,

@@ -13,10 +13,10 @@ enum { HPET_BASE = 0xfed00000, HPET_GSIS = 24 };
 #define HPET_ROUTE_CAP 0x00f00000u
 
 typedef struct HpetWiring {
-    IrqLine gsi[HPET_GSIS];     /* I/O APIC inputs; only those of HPET_ROUTE_CAP are used */
-    IrqLine irq0, irq8;         /* legacy replacement: timer 0 and timer 1 */
-    IrqLine legacy;             /* high while legacy replacement is on: to the inputs of
-                                 * the 8254 and of the RTC (twice connected by the board) */
+    IrqLine gsi[HPET_GSIS]; /* I/O APIC inputs; only those of HPET_ROUTE_CAP are used */
+    IrqLine irq0, irq8;     /* legacy replacement: timer 0 and timer 1 */
+    IrqLine legacy;         /* high while legacy replacement is on: the board passes it
+                             * to input 0 of the 8254 and to input 0 of the RTC */
     void (*msi)(void *opaque, uint64_t addr, uint32_t data); /* msi_send_opaque */
     void *msi_opaque;
 } HpetWiring;

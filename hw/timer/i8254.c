@@ -14,28 +14,28 @@
 #define PIT_HZ 1193182
 /* Counter 0 interrupts at most this often, whatever the guest asks for. */
 #define MIN_PERIOD_NS 20000
-#define REFRESH_NS 15085    /* DRAM refresh request, toggles 61H bit 4 */
+#define REFRESH_NS 15085 /* DRAM refresh request, toggles 61H bit 4 */
 
 enum { RW_LATCH, RW_LSB, RW_MSB, RW_WORD };
 
 typedef struct PitCounter {
-    int64_t start;          /* clock ns at which counting (or the last trigger) began */
-    int64_t stopped;        /* ticks done when the gate stopped counting; -1 = runs */
-    uint32_t count;         /* loaded count, 1..65536 (BCD: 1..10000); 0 = none yet */
-    uint32_t next_count;    /* modes 2, 3: takes over at the end of this period; 0 = none */
+    int64_t start;       /* clock ns at which counting (or the last trigger) began */
+    int64_t stopped;     /* ticks done when the gate stopped counting; -1 = runs */
+    uint32_t count;      /* loaded count, 1..65536 (BCD: 1..10000); 0 = none yet */
+    uint32_t next_count; /* modes 2, 3: takes over at the end of this period; 0 = none */
     uint16_t latch;
-    uint8_t latched;        /* bytes of `latch` still to read */
-    uint8_t latch_msb;      /* the next byte of the latch is the high one */
-    uint8_t status, lsb;    /* latched status byte; first byte of a two-byte count */
-    uint8_t mode, rw;       /* 0..5; RW_* */
+    uint8_t latched;     /* bytes of `latch` still to read */
+    uint8_t latch_msb;   /* the next byte of the latch is the high one */
+    uint8_t status, lsb; /* latched status byte; first byte of a two-byte count */
+    uint8_t mode, rw;    /* 0..5; RW_* */
     bool bcd, gate, status_latched, read_msb, write_msb;
-    bool triggered;         /* modes 1, 5: the gate has risen since the count came */
+    bool triggered; /* modes 1, 5: the gate has risen since the count came */
 } PitCounter;
 
 typedef struct PitState {
     PitCounter c[3];
-    bool speaker;           /* 61H bit 1 */
-    bool inhibited;         /* HPET legacy replacement */
+    bool speaker;   /* 61H bit 1 */
+    bool inhibited; /* HPET legacy replacement */
 } PitState;
 
 typedef struct Pit {
@@ -46,17 +46,29 @@ typedef struct Pit {
     MemoryRegion io, port61;
 } Pit;
 
-static int64_t pit_now(const Pit *d) { return clock_now(d->dev.machine->clock); }
+static int64_t pit_now(const Pit *d)
+{
+    return clock_now(d->dev.machine->clock);
+}
 
-static int64_t ns_to_ticks(int64_t ns) { return (__int128)ns * PIT_HZ / NS_PER_SEC; }
+static int64_t ns_to_ticks(int64_t ns)
+{
+    return (__int128)ns * PIT_HZ / NS_PER_SEC;
+}
 /* The first nanosecond at which `ticks` have passed. */
 static int64_t ticks_to_ns(int64_t ticks)
 {
     return ((__int128)ticks * NS_PER_SEC + PIT_HZ - 1) / PIT_HZ;
 }
 
-static bool mode_is_periodic(const PitCounter *c) { return c->mode == 2 || c->mode == 3; }
-static bool mode_is_triggered(const PitCounter *c) { return c->mode == 1 || c->mode == 5; }
+static bool mode_is_periodic(const PitCounter *c)
+{
+    return c->mode == 2 || c->mode == 3;
+}
+static bool mode_is_triggered(const PitCounter *c)
+{
+    return c->mode == 1 || c->mode == 5;
+}
 
 static int64_t pit_elapsed(const PitCounter *c, int64_t now)
 {
@@ -91,14 +103,10 @@ static bool pit_output(const PitCounter *c, int64_t now)
     int64_t d = pit_elapsed(c, now);
     switch (c->mode) {
     case 0:
-    case 1:
-        return d >= c->count;
-    case 2:
-        return c->stopped >= 0 || d % c->count != c->count - 1;
-    case 3:
-        return c->stopped >= 0 || d % c->count < (c->count + 1) / 2;
-    default: /* strobes: low for the tick after the count ran out */
-        return d != c->count;
+    case 1: return d >= c->count;
+    case 2: return c->stopped >= 0 || d % c->count != c->count - 1;
+    case 3: return c->stopped >= 0 || d % c->count < (c->count + 1) / 2;
+    default: /* strobes: low for the tick after the count ran out */ return d != c->count;
     }
 }
 
@@ -167,7 +175,7 @@ static void pit_arm(Pit *d)
 static void pit_fire(void *opaque)
 {
     Pit *d = opaque;
-    pit_set_irq(d, false);  /* the falling edge just before */
+    pit_set_irq(d, false); /* the falling edge just before */
     pit_set_irq(d, true);
     pit_arm(d);
 }
@@ -185,13 +193,14 @@ static void pit_load(Pit *d, PitCounter *c, uint16_t raw)
 {
     uint32_t count = raw;
     if (c->bcd) {
-        count = (raw >> 12) * 1000 + (raw >> 8 & 15) * 100 + (raw >> 4 & 15) * 10 + (raw & 15);
+        count = (raw >> 12) * 1000 + (raw >> 8 & 15) * 100 + (raw >> 4 & 15) * 10 +
+                (raw & 15);
     }
     if (!count) {
         count = c->bcd ? 10000 : 65536;
     }
     if (mode_is_periodic(c) && count == 1) {
-        count = 2;          /* 1 is illegal there */
+        count = 2; /* 1 is illegal there */
     }
     int64_t now = pit_now(d);
     pit_sync(c, now);
@@ -206,7 +215,7 @@ static void pit_load(Pit *d, PitCounter *c, uint16_t raw)
         c->next_count = 0;
     }
     if (mode_is_triggered(c) && c->triggered) {
-        c->next_count = count;  /* modes 1, 5: used by the next trigger */
+        c->next_count = count; /* modes 1, 5: used by the next trigger */
         return;
     }
     c->count = count;
@@ -220,7 +229,7 @@ static void pit_load(Pit *d, PitCounter *c, uint16_t raw)
 static void pit_latch_count(PitCounter *c, int64_t now)
 {
     if (c->latched) {
-        return;             /* a second latch command is ignored */
+        return; /* a second latch command is ignored */
     }
     pit_sync(c, now);
     c->latch = pit_counter(c, now);
@@ -243,7 +252,7 @@ static void pit_latch_status(PitCounter *c, int64_t now)
 static void pit_control(Pit *d, uint8_t v)
 {
     int64_t now = pit_now(d);
-    if (v >> 6 == 3) {      /* read-back command */
+    if (v >> 6 == 3) { /* read-back command */
         for (unsigned n = 0; n < 3; n++) {
             if (!(v & 2u << n)) {
                 continue;
@@ -265,8 +274,12 @@ static void pit_control(Pit *d, uint8_t v)
     }
     unsigned mode = v >> 1 & 7;
     bool gate = c->gate;
-    *c = (PitCounter){.rw = rw, .mode = mode > 5 ? mode - 4 : mode, .bcd = v & 1,
-                      .gate = gate, .stopped = -1, .start = now};
+    *c = (PitCounter){ .rw = rw,
+                       .mode = mode > 5 ? mode - 4 : mode,
+                       .bcd = v & 1,
+                       .gate = gate,
+                       .stopped = -1,
+                       .start = now };
     pit_changed(d, c);
 }
 
@@ -298,12 +311,8 @@ static uint8_t pit_read_counter(Pit *d, PitCounter *c)
 static void pit_write_counter(Pit *d, PitCounter *c, uint8_t v)
 {
     switch (c->rw) {
-    case RW_LSB:
-        pit_load(d, c, v);
-        break;
-    case RW_MSB:
-        pit_load(d, c, v << 8);
-        break;
+    case RW_LSB: pit_load(d, c, v); break;
+    case RW_MSB: pit_load(d, c, v << 8); break;
     case RW_WORD:
         if (!c->write_msb) {
             c->lsb = v;
@@ -318,8 +327,7 @@ static void pit_write_counter(Pit *d, PitCounter *c, uint8_t v)
             pit_load(d, c, v << 8 | c->lsb);
         }
         break;
-    default: /* no control word yet */
-        break;
+    default: /* no control word yet */ break;
     }
 }
 
@@ -343,7 +351,7 @@ static void pit_set_gate(Pit *d, PitCounter *c, bool gate)
     } else if (!gate) {
         c->stopped = pit_elapsed(c, now);
     } else if (mode_is_periodic(c)) {
-        c->start = now;     /* a rising gate reloads */
+        c->start = now; /* a rising gate reloads */
         c->stopped = -1;
     } else {
         c->start = now - (c->stopped > 0 ? ticks_to_ns(c->stopped) : 0);
@@ -375,7 +383,8 @@ static uint64_t port61_read(void *opaque, uint64_t addr, unsigned size)
     PitCounter *c = &d->s.c[2];
     int64_t now = pit_now(d);
     pit_sync(c, now);
-    return c->gate | d->s.speaker << 1 | (now / REFRESH_NS & 1) << 4 | pit_output(c, now) << 5;
+    return c->gate | d->s.speaker << 1 | (now / REFRESH_NS & 1) << 4 |
+           pit_output(c, now) << 5;
 }
 
 static void port61_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
@@ -385,8 +394,8 @@ static void port61_write(void *opaque, uint64_t addr, uint64_t val, unsigned siz
     pit_set_gate(d, &d->s.c[2], val & 1);
 }
 
-static const MemoryOps pit_ops = {pit_read, pit_write, 1, 1};
-static const MemoryOps port61_ops = {port61_read, port61_write, 1, 1};
+static const MemoryOps pit_ops = { pit_read, pit_write, 1, 1 };
+static const MemoryOps port61_ops = { port61_read, port61_write, 1, 1 };
 
 static void pit_inhibit(void *opaque, unsigned n, bool level)
 {
@@ -407,7 +416,7 @@ static void pit_reset(Device *dev)
 {
     Pit *d = DEVICE_AS(dev, Pit, i8254_class);
     bool inhibited = d->s.inhibited;
-    d->s = (PitState){.inhibited = inhibited};
+    d->s = (PitState){ .inhibited = inhibited };
     for (unsigned n = 0; n < 3; n++) {
         PitCounter *c = &d->s.c[n];
         c->mode = 3;
@@ -456,29 +465,42 @@ static bool pit_post_load(void *owner, Error *err)
     return true;
 }
 
-static const StateField pit_counter_fields[] = {
-    STATE_I64(PitCounter, start), STATE_I64(PitCounter, stopped),
-    STATE_U32_MAX(PitCounter, count, 65536), STATE_U32_MAX(PitCounter, next_count, 65536),
-    STATE_U16(PitCounter, latch), STATE_U8_MAX(PitCounter, latched, 2),
-    STATE_U8_MAX(PitCounter, latch_msb, 1), STATE_U8(PitCounter, status),
-    STATE_U8(PitCounter, lsb), STATE_U8_MAX(PitCounter, mode, 5),
-    STATE_U8_MAX(PitCounter, rw, 3), STATE_BOOL(PitCounter, bcd),
-    STATE_BOOL(PitCounter, gate), STATE_BOOL(PitCounter, status_latched),
-    STATE_BOOL(PitCounter, read_msb), STATE_BOOL(PitCounter, write_msb),
-    STATE_BOOL(PitCounter, triggered), STATE_END};
-static const StateDesc pit_counter_state = {
-    .version = 1, .size = sizeof(PitCounter), .fields = pit_counter_fields};
-static const StateField pit_fields[] = {
-    STATE_SUB_ARRAY(PitState, c, pit_counter_state), STATE_BOOL(PitState, speaker),
-    STATE_BOOL(PitState, inhibited), STATE_END};
+static const StateField pit_counter_fields[] = { STATE_I64(PitCounter, start),
+                                                 STATE_I64(PitCounter, stopped),
+                                                 STATE_U32_MAX(PitCounter, count, 65536),
+                                                 STATE_U32_MAX(PitCounter, next_count,
+                                                               65536),
+                                                 STATE_U16(PitCounter, latch),
+                                                 STATE_U8_MAX(PitCounter, latched, 2),
+                                                 STATE_U8_MAX(PitCounter, latch_msb, 1),
+                                                 STATE_U8(PitCounter, status),
+                                                 STATE_U8(PitCounter, lsb),
+                                                 STATE_U8_MAX(PitCounter, mode, 5),
+                                                 STATE_U8_MAX(PitCounter, rw, 3),
+                                                 STATE_BOOL(PitCounter, bcd),
+                                                 STATE_BOOL(PitCounter, gate),
+                                                 STATE_BOOL(PitCounter, status_latched),
+                                                 STATE_BOOL(PitCounter, read_msb),
+                                                 STATE_BOOL(PitCounter, write_msb),
+                                                 STATE_BOOL(PitCounter, triggered),
+                                                 STATE_END };
+static const StateDesc pit_counter_state = { .version = 1,
+                                             .size = sizeof(PitCounter),
+                                             .fields = pit_counter_fields };
+static const StateField pit_fields[] = { STATE_SUB_ARRAY(PitState, c, pit_counter_state),
+                                         STATE_BOOL(PitState, speaker),
+                                         STATE_BOOL(PitState, inhibited), STATE_END };
 
 const DeviceClass i8254_class = {
     .name = "isa-pit",
     .desc = "8254 interval timer and port 61H",
     .size = sizeof(Pit),
     .internal = true,
-    .state = {.version = 1, .offset = offsetof(Pit, s), .size = sizeof(PitState),
-              .fields = pit_fields, .post_load = pit_post_load},
+    .state = { .version = 1,
+               .offset = offsetof(Pit, s),
+               .size = sizeof(PitState),
+               .fields = pit_fields,
+               .post_load = pit_post_load },
     .realize = pit_realize,
     .reset = pit_reset,
     .reset_lines = pit_reset_lines,

@@ -13,21 +13,36 @@
 #include "hw/core/machine.h"
 #include "hw/core/nondet.h"
 
-enum { R_SEC, R_SEC_ALARM, R_MIN, R_MIN_ALARM, R_HOUR, R_HOUR_ALARM, R_WEEKDAY, R_DAY,
-       R_MONTH, R_YEAR, R_A, R_B, R_C, R_D, R_CENTURY = 0x32 };
+enum {
+    R_SEC,
+    R_SEC_ALARM,
+    R_MIN,
+    R_MIN_ALARM,
+    R_HOUR,
+    R_HOUR_ALARM,
+    R_WEEKDAY,
+    R_DAY,
+    R_MONTH,
+    R_YEAR,
+    R_A,
+    R_B,
+    R_C,
+    R_D,
+    R_CENTURY = 0x32
+};
 enum { A_UIP = 0x80, A_DIV = 0x70, A_RATE = 0x0f };
 enum { B_SET = 0x80, B_PIE = 0x40, B_AIE = 0x20, B_UIE = 0x10, B_BINARY = 4, B_24H = 2 };
 enum { C_IRQF = 0x80, C_PF = 0x40, C_AF = 0x20, C_UF = 0x10 };
 enum { D_VALID = 0x80 };
-#define UIP_NS 244000           /* UIP rises this long before the update */
+#define UIP_NS 244000 /* UIP rises this long before the update */
 #define DAY 86400
 
 typedef struct RtcState {
-    int64_t offset;             /* ns: guest time = wall clock + offset */
-    int64_t last_second;        /* guest second that alarms and UF were done for */
-    int64_t periodic_start;     /* clock ns: phase of the periodic interrupt */
-    uint8_t cmos[256];          /* time registers are refreshed when read */
-    uint8_t index, index2;      /* 70H, 72H */
+    int64_t offset;         /* ns: guest time = wall clock + offset */
+    int64_t last_second;    /* guest second that alarms and UF were done for */
+    int64_t periodic_start; /* clock ns: phase of the periodic interrupt */
+    uint8_t cmos[256];      /* time registers are refreshed when read */
+    uint8_t index, index2;  /* 70H, 72H */
     bool irq, inhibited;
 } RtcState;
 
@@ -41,7 +56,10 @@ typedef struct Rtc {
 
 /* --- calendar; proleptic Gregorian --- */
 
-static bool is_leap(int64_t y) { return y % 4 == 0 && (y % 100 != 0 || y % 400 == 0); }
+static bool is_leap(int64_t y)
+{
+    return y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
+}
 
 static unsigned month_days(int64_t y, unsigned m)
 {
@@ -56,7 +74,7 @@ static int64_t days_before_year(int64_t y)
 
 typedef struct RtcTime {
     int64_t year;
-    unsigned month, day, hour, min, sec;    /* month and day from 1 */
+    unsigned month, day, hour, min, sec; /* month and day from 1 */
 } RtcTime;
 
 /* Seconds since 1970. Fields out of range are pulled into it: the guest chose them. */
@@ -79,7 +97,7 @@ static void time_from_seconds(int64_t s, RtcTime *t)
         days--;
     }
     days += days_before_year(1970);
-    t->year = days / 366 + 1;   /* never too late: at most a few years to go */
+    t->year = days / 366 + 1; /* never too late: at most a few years to go */
     while (days_before_year(t->year + 1) <= days) {
         t->year++;
     }
@@ -128,7 +146,10 @@ static bool rtc_runs(const Rtc *d)
     return !(d->s.cmos[R_B] & B_SET) && (d->s.cmos[R_A] & A_DIV) < 0x60;
 }
 
-static int64_t rtc_guest_ns(const Rtc *d) { return nondet_wall_ns() + d->s.offset; }
+static int64_t rtc_guest_ns(const Rtc *d)
+{
+    return nondet_wall_ns() + d->s.offset;
+}
 
 static int64_t floor_second(int64_t ns)
 {
@@ -143,7 +164,7 @@ static void rtc_show_time(Rtc *d, int64_t second)
     c[R_SEC] = rtc_encode(d, t.sec);
     c[R_MIN] = rtc_encode(d, t.min);
     c[R_HOUR] = rtc_encode_hour(d, t.hour);
-    int64_t weekday = (second / DAY - (second % DAY < 0) + 4) % 7;  /* 1970: Thursday */
+    int64_t weekday = (second / DAY - (second % DAY < 0) + 4) % 7; /* 1970: Thursday */
     c[R_WEEKDAY] = rtc_encode(d, (weekday + 7) % 7 + 1);
     c[R_DAY] = rtc_encode(d, t.day);
     c[R_MONTH] = rtc_encode(d, t.month);
@@ -164,8 +185,10 @@ static void rtc_adopt_time(Rtc *d, int64_t fraction)
     const uint8_t *c = d->s.cmos;
     RtcTime t = {
         .year = rtc_decode(d, c[R_CENTURY]) * 100 + rtc_decode(d, c[R_YEAR]) % 100,
-        .month = rtc_decode(d, c[R_MONTH]), .day = rtc_decode(d, c[R_DAY]),
-        .hour = rtc_decode_hour(d, c[R_HOUR]), .min = rtc_decode(d, c[R_MIN]),
+        .month = rtc_decode(d, c[R_MONTH]),
+        .day = rtc_decode(d, c[R_DAY]),
+        .hour = rtc_decode_hour(d, c[R_HOUR]),
+        .min = rtc_decode(d, c[R_MIN]),
         .sec = rtc_decode(d, c[R_SEC]),
     };
     if (t.year < 1) {
@@ -191,7 +214,7 @@ static void rtc_update_irq(Rtc *d)
 
 static bool alarm_field(uint8_t alarm, unsigned decoded, unsigned now)
 {
-    return alarm >= 0xc0 || decoded == now;     /* two high bits: don't care */
+    return alarm >= 0xc0 || decoded == now; /* two high bits: don't care */
 }
 
 static bool rtc_alarm_matches(const Rtc *d, int64_t second)
@@ -200,7 +223,8 @@ static bool rtc_alarm_matches(const Rtc *d, int64_t second)
     int64_t in_day = (second % DAY + DAY) % DAY;
     return alarm_field(c[R_SEC_ALARM], rtc_decode(d, c[R_SEC_ALARM]), in_day % 60) &&
            alarm_field(c[R_MIN_ALARM], rtc_decode(d, c[R_MIN_ALARM]), in_day / 60 % 60) &&
-           alarm_field(c[R_HOUR_ALARM], rtc_decode_hour(d, c[R_HOUR_ALARM]), in_day / 3600);
+           alarm_field(c[R_HOUR_ALARM], rtc_decode_hour(d, c[R_HOUR_ALARM]),
+                       in_day / 3600);
 }
 
 /* Does the update cycles of all seconds that have passed. */
@@ -216,7 +240,7 @@ static void rtc_catch_up(Rtc *d)
     d->s.cmos[R_C] |= C_UF;
     int64_t from = d->s.last_second + 1;
     if (from > second || second - from > DAY) {
-        from = second;      /* the host's clock was set */
+        from = second; /* the host's clock was set */
     }
     for (int64_t s = from; s <= second; s++) {
         if (rtc_alarm_matches(d, s)) {
@@ -306,7 +330,7 @@ static void rtc_write_a(Rtc *d, uint8_t v)
     bool rate = (d->s.cmos[R_A] ^ v) & (A_DIV | A_RATE);
     d->s.cmos[R_A] = v & ~A_UIP;
     if (!ran && rtc_runs(d)) {
-        rtc_adopt_time(d, NS_PER_SEC / 2);  /* first update half a second later */
+        rtc_adopt_time(d, NS_PER_SEC / 2); /* first update half a second later */
     }
     if (rate) {
         d->s.periodic_start = clock_now(d->dev.machine->clock);
@@ -324,14 +348,14 @@ static void rtc_write_b(Rtc *d, uint8_t v)
     int64_t fraction = ns - floor_second(ns) * NS_PER_SEC;
     uint8_t format = (d->s.cmos[R_B] ^ v) & (B_BINARY | B_24H);
     if (v & B_SET) {
-        v &= ~B_UIE;        /* SET clears UIE */
+        v &= ~B_UIE; /* SET clears UIE */
     }
     bool pie = (d->s.cmos[R_B] ^ v) & B_PIE;
     d->s.cmos[R_B] = v;
     if (!ran && rtc_runs(d)) {
         rtc_adopt_time(d, fraction);
     } else if (format) {
-        rtc_refresh(d);     /* a stopped clock keeps its bytes, as the chip does */
+        rtc_refresh(d); /* a stopped clock keeps its bytes, as the chip does */
     }
     if (pie) {
         d->s.periodic_start = clock_now(d->dev.machine->clock);
@@ -344,17 +368,11 @@ static void rtc_write_b(Rtc *d, uint8_t v)
 static void rtc_write_reg(Rtc *d, unsigned i, uint8_t v)
 {
     switch (i) {
-    case R_A:
-        rtc_write_a(d, v);
-        return;
-    case R_B:
-        rtc_write_b(d, v);
-        return;
+    case R_A: rtc_write_a(d, v); return;
+    case R_B: rtc_write_b(d, v); return;
     case R_C:
-    case R_D:
-        return;
-    default:
-        break;
+    case R_D: return;
+    default: break;
     }
     if (!is_time(i) || !rtc_runs(d)) {
         d->s.cmos[i] = v;
@@ -391,14 +409,10 @@ static uint8_t rtc_read_reg(Rtc *d, unsigned i)
         rtc_refresh(d);
     }
     switch (i) {
-    case R_A:
-        return rtc_read_a(d);
-    case R_C:
-        return rtc_read_c(d);
-    case R_D:
-        return D_VALID;
-    default:
-        return d->s.cmos[i];
+    case R_A: return rtc_read_a(d);
+    case R_C: return rtc_read_c(d);
+    case R_D: return D_VALID;
+    default: return d->s.cmos[i];
     }
 }
 
@@ -406,14 +420,10 @@ static uint64_t rtc_read(void *opaque, uint64_t addr, unsigned size)
 {
     Rtc *d = opaque;
     switch (addr) {
-    case 1:
-        return rtc_read_reg(d, d->s.index);
-    case 2:
-        return d->s.index2;
-    case 3:
-        return rtc_read_reg(d, d->s.index2);
-    default: /* 70H is write only; the last index is what most chips show */
-        return 0xff;
+    case 1: return rtc_read_reg(d, d->s.index);
+    case 2: return d->s.index2;
+    case 3: return rtc_read_reg(d, d->s.index2);
+    default: /* 70H is write only; the last index is what most chips show */ return 0xff;
     }
 }
 
@@ -422,21 +432,17 @@ static void rtc_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
     Rtc *d = opaque;
     switch (addr) {
     case 0:
-        d->s.index = val & 0x7f;    /* bit 7 is the NMI mask, which has no source here */
+        d->s.index = val & 0x7f; /* bit 7 is the NMI mask, which has no source here */
         break;
-    case 1:
-        rtc_write_reg(d, d->s.index, val);
-        break;
+    case 1: rtc_write_reg(d, d->s.index, val); break;
     case 2:
-        d->s.index2 = val | 0x80;   /* the extended bank */
+        d->s.index2 = val | 0x80; /* the extended bank */
         break;
-    default:
-        rtc_write_reg(d, d->s.index2, val);
-        break;
+    default: rtc_write_reg(d, d->s.index2, val); break;
     }
 }
 
-static const MemoryOps rtc_ops = {rtc_read, rtc_write, 1, 1};
+static const MemoryOps rtc_ops = { rtc_read, rtc_write, 1, 1 };
 
 void rtc_set_cmos(Device *dev, unsigned index, uint8_t value)
 {
@@ -484,7 +490,7 @@ static bool rtc_realize(Device *dev, Error *err)
     device_add_timer(dev, &d->periodic, rtc_periodic_fire, d);
     device_add_ports(dev, &d->io, "rtc", 0x70, 4, &rtc_ops, d);
     device_init_irq_in(dev, rtc_inhibit, 1);
-    d->s.cmos[R_A] = 0x26;      /* 32.768 kHz, 1024 Hz: what firmware sets */
+    d->s.cmos[R_A] = 0x26; /* 32.768 kHz, 1024 Hz: what firmware sets */
     d->s.cmos[R_B] = B_24H;
     d->s.index2 = 0x80;
     d->s.last_second = floor_second(rtc_guest_ns(d));
@@ -508,8 +514,8 @@ static bool rtc_parse_base(const char *base, int64_t *offset, Error *err)
     }
     unsigned y, mo, da, h = 0, mi = 0, s = 0;
     int end = 0, end_date = 0;
-    int n = sscanf(base, "%4u-%2u-%2u%n%*1[T ]%2u:%2u:%2u%n", &y, &mo, &da, &end_date, &h, &mi,
-                   &s, &end);
+    int n = sscanf(base, "%4u-%2u-%2u%n%*1[T ]%2u:%2u:%2u%n", &y, &mo, &da, &end_date, &h,
+                   &mi, &s, &end);
     bool shape = (n == 3 && !base[end_date]) || (n == 6 && !base[end]);
     if (!shape || y < 1970 || y > 2200 || mo < 1 || mo > 12 || da < 1 ||
         da > month_days(y, mo) || h > 23 || mi > 59 || s > 59) {
@@ -518,7 +524,7 @@ static bool rtc_parse_base(const char *base, int64_t *offset, Error *err)
                          "YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS",
                          base);
     }
-    RtcTime t = {y, mo, da, h, mi, s};
+    RtcTime t = { y, mo, da, h, mi, s };
     *offset = time_to_seconds(&t) * NS_PER_SEC - now;
     return true;
 }
@@ -539,7 +545,7 @@ Device *rtc_create(struct Machine *m, const char *base, IrqLine irq8, Error *err
 static bool rtc_post_load(void *owner, Error *err)
 {
     Rtc *d = owner;
-    const int64_t limit = 6000000000ll * NS_PER_SEC;    /* see rtc_adopt_time */
+    const int64_t limit = 6000000000ll * NS_PER_SEC; /* see rtc_adopt_time */
     if (d->s.offset < -limit || d->s.offset > limit || d->s.last_second < -limit ||
         d->s.last_second > limit || d->s.periodic_start < -limit ||
         d->s.periodic_start > limit) {
@@ -556,19 +562,26 @@ static bool rtc_post_load(void *owner, Error *err)
     return true;
 }
 
-static const StateField rtc_fields[] = {
-    STATE_I64(RtcState, offset), STATE_I64(RtcState, last_second),
-    STATE_I64(RtcState, periodic_start), STATE_BYTES(RtcState, cmos),
-    STATE_U8(RtcState, index), STATE_U8(RtcState, index2), STATE_BOOL(RtcState, irq),
-    STATE_BOOL(RtcState, inhibited), STATE_END};
+static const StateField rtc_fields[] = { STATE_I64(RtcState, offset),
+                                         STATE_I64(RtcState, last_second),
+                                         STATE_I64(RtcState, periodic_start),
+                                         STATE_BYTES(RtcState, cmos),
+                                         STATE_U8(RtcState, index),
+                                         STATE_U8(RtcState, index2),
+                                         STATE_BOOL(RtcState, irq),
+                                         STATE_BOOL(RtcState, inhibited),
+                                         STATE_END };
 
 const DeviceClass mc146818_class = {
     .name = "mc146818rtc",
     .desc = "real-time clock and CMOS RAM",
     .size = sizeof(Rtc),
     .internal = true,
-    .state = {.version = 1, .offset = offsetof(Rtc, s), .size = sizeof(RtcState),
-              .fields = rtc_fields, .post_load = rtc_post_load},
+    .state = { .version = 1,
+               .offset = offsetof(Rtc, s),
+               .size = sizeof(RtcState),
+               .fields = rtc_fields,
+               .post_load = rtc_post_load },
     .realize = rtc_realize,
     .reset = rtc_reset,
     .reset_lines = rtc_reset_lines,

@@ -8,11 +8,26 @@
 
 static int64_t fake_ns;
 
-int64_t nondet_host_ns(void) { return fake_ns; }
-int64_t nondet_wall_ns(void) { return BOARD_WALL * NS_PER_SEC + fake_ns; }
-uint64_t nondet_host_tsc(void) { return (uint64_t)fake_ns * (BOARD_TSC_HZ / NS_PER_SEC); }
-uint64_t nondet_tsc_hz(void) { return BOARD_TSC_HZ; }
-void nondet_random(void *to, size_t n) { memset(to, 4, n); }
+int64_t nondet_host_ns(void)
+{
+    return fake_ns;
+}
+int64_t nondet_wall_ns(void)
+{
+    return BOARD_WALL * NS_PER_SEC + fake_ns;
+}
+uint64_t nondet_host_tsc(void)
+{
+    return (uint64_t)fake_ns * (BOARD_TSC_HZ / NS_PER_SEC);
+}
+uint64_t nondet_tsc_hz(void)
+{
+    return BOARD_TSC_HZ;
+}
+void nondet_random(void *to, size_t n)
+{
+    memset(to, 4, n);
+}
 void nondet_inject(const char *kind, void (*fn)(void *, const void *, size_t), void *dev,
                    const void *data, size_t n)
 {
@@ -20,10 +35,13 @@ void nondet_inject(const char *kind, void (*fn)(void *, const void *, size_t), v
 }
 
 static const MachineClass test_class = {
-    .name = "test", .desc = "devices under test", .size = sizeof(Board),
-    .default_ram = BOARD_RAM, .max_cpus = BOARD_CPUS,
+    .name = "test",
+    .desc = "devices under test",
+    .size = sizeof(Board),
+    .default_ram = BOARD_RAM,
+    .max_cpus = BOARD_CPUS,
 };
-const MachineClass *const machine_classes[] = {&test_class, NULL};
+const MachineClass *const machine_classes[] = { &test_class, NULL };
 
 static void probe_set(void *opaque, unsigned n, bool level)
 {
@@ -32,7 +50,10 @@ static void probe_set(void *opaque, unsigned n, bool level)
     p->level = level;
 }
 
-IrqLine board_probe(Board *b, unsigned n) { return (IrqLine){probe_set, b, n}; }
+IrqLine board_probe(Board *b, unsigned n)
+{
+    return (IrqLine){ probe_set, b, n };
+}
 
 void board_msi(void *board, uint64_t addr, uint32_t data)
 {
@@ -51,7 +72,7 @@ Board *board_create(unsigned ncpus)
 Board *board_create_now(unsigned ncpus)
 {
     Error err = ERROR_INIT;
-    const MachineConfig cfg = {.ram_size = BOARD_RAM};
+    const MachineConfig cfg = { .ram_size = BOARD_RAM };
     Board *b = (Board *)machine_create(&test_class, &cfg, &err);
     assert_non_null(b);
     machine_lock(&b->m);
@@ -61,8 +82,11 @@ Board *board_create_now(unsigned ncpus)
     for (unsigned i = 0; i < ncpus; i++) {
         b->cpu[i].machine = &b->m;
         b->cpu[i].index = i;
-        LapicConfig lc = {.cpu = &b->cpu[i], .apic_id = i, .tsc_offset = &b->tsc_offset,
-                          .x2apic = true, .tsc_deadline = true};
+        LapicConfig lc = { .cpu = &b->cpu[i],
+                           .apic_id = i,
+                           .tsc_offset = &b->tsc_offset,
+                           .x2apic = true,
+                           .tsc_deadline = true };
         b->lapic[i] = lapic_create(&b->apic, &lc, &err);
         assert_non_null(b->lapic[i]);
     }
@@ -118,14 +142,20 @@ void board_advance(Board *b, int64_t ns)
     fake_ns = end;
 }
 
-void board_run_as(Board *b, int cpu) { cpu_self = cpu < 0 ? NULL : &b->cpu[cpu]; }
+void board_run_as(Board *b, int cpu)
+{
+    cpu_self = cpu < 0 ? NULL : &b->cpu[cpu];
+}
 
 int board_ack(Board *b, unsigned cpu)
 {
     return b->cpu[cpu].irq_ops->ack(b->cpu[cpu].irq_opaque);
 }
 
-bool board_hard(Board *b, unsigned cpu) { return b->cpu[cpu].request & CPU_REQ_HARD; }
+bool board_hard(Board *b, unsigned cpu)
+{
+    return b->cpu[cpu].request & CPU_REQ_HARD;
+}
 
 uint64_t inp(Board *b, unsigned port, unsigned size)
 {
@@ -143,8 +173,14 @@ void memw(Board *b, uint64_t addr, uint64_t val, unsigned size)
 {
     memory_io_write(&b->m.mem, addr, size, val);
 }
-uint32_t lapic_rd(Board *b, unsigned off) { return memr(b, 0xfee00000 + off, 4); }
-void lapic_wr(Board *b, unsigned off, uint32_t v) { memw(b, 0xfee00000 + off, v, 4); }
+uint32_t lapic_rd(Board *b, unsigned off)
+{
+    return memr(b, 0xfee00000 + off, 4);
+}
+void lapic_wr(Board *b, unsigned off, uint32_t v)
+{
+    memw(b, 0xfee00000 + off, v, 4);
+}
 void ioapic_wr(Board *b, unsigned index, uint32_t v)
 {
     memw(b, 0xfec00000, index, 4);

@@ -19,8 +19,8 @@
 #include "hw/intc/apic.h"
 
 enum { BOARD_RAM = 4 << 20, BOARD_CPUS = 4, BOARD_PROBES = 32 };
-#define BOARD_TSC_HZ 2000000000ull  /* two ticks a nanosecond */
-#define BOARD_WALL 1700000000ll     /* 2023-11-14 22:13:20 UTC, a Tuesday, at time 0 */
+#define BOARD_TSC_HZ 2000000000ull /* two ticks a nanosecond */
+#define BOARD_WALL 1700000000ll    /* 2023-11-14 22:13:20 UTC, a Tuesday, at time 0 */
 
 typedef struct Probe {
     bool level;
@@ -28,13 +28,13 @@ typedef struct Probe {
 } Probe;
 
 typedef struct Board {
-    Machine m;                      /* first */
+    Machine m; /* first */
     MemoryRegion ram;
     ApicBus apic;
     Cpu cpu[BOARD_CPUS];
     Device *lapic[BOARD_CPUS], *pic, *ioapic;
     int64_t tsc_offset;
-    IsaBus *isa;                    /* lines are probes 0..15 */
+    IsaBus *isa; /* lines are probes 0..15 */
     Probe probe[BOARD_PROBES];
     unsigned msis;
     uint64_t msi_addr;
@@ -50,7 +50,7 @@ IrqLine board_probe(Board *b, unsigned n);
 void board_msi(void *board, uint64_t addr, uint32_t data);
 /* Moves time on, firing timers when they are due. */
 void board_advance(Board *b, int64_t ns);
-void board_run_as(Board *b, int cpu);   /* this thread is that vCPU; -1 = none */
+void board_run_as(Board *b, int cpu); /* this thread is that vCPU; -1 = none */
 int board_ack(Board *b, unsigned cpu);
 bool board_hard(Board *b, unsigned cpu); /* does the vCPU see an interrupt? */
 
@@ -58,8 +58,14 @@ uint64_t inp(Board *b, unsigned port, unsigned size);
 void outp(Board *b, unsigned port, uint64_t val, unsigned size);
 uint64_t memr(Board *b, uint64_t addr, unsigned size);
 void memw(Board *b, uint64_t addr, uint64_t val, unsigned size);
-static inline uint8_t in8(Board *b, unsigned port) { return inp(b, port, 1); }
-static inline void out8(Board *b, unsigned port, uint8_t v) { outp(b, port, v, 1); }
+static inline uint8_t in8(Board *b, unsigned port)
+{
+    return inp(b, port, 1);
+}
+static inline void out8(Board *b, unsigned port, uint8_t v)
+{
+    outp(b, port, v, 1);
+}
 /* Register of the running vCPU's LAPIC, by offset. */
 uint32_t lapic_rd(Board *b, unsigned off);
 void lapic_wr(Board *b, unsigned off, uint32_t v);

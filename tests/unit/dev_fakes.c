@@ -7,7 +7,7 @@
 #include "tests/unit/dev_board.h"
 
 CharBackend test_chr;
-const DeviceClass *const device_classes[] = {NULL};
+const DeviceClass *const device_classes[] = { NULL };
 
 bool chardev_attach(CharBackend *c, const CharClient *client, Error *err)
 {
@@ -15,7 +15,10 @@ bool chardev_attach(CharBackend *c, const CharClient *client, Error *err)
     c->attached = true;
     return true;
 }
-void chardev_detach(CharBackend *c, void *opaque) { c->attached = false; }
+void chardev_detach(CharBackend *c, void *opaque)
+{
+    c->attached = false;
+}
 size_t chardev_write(CharBackend *c, const uint8_t *buf, size_t n)
 {
     for (size_t i = 0; c && i < n && c->n < sizeof(c->out); i++) {
@@ -23,13 +26,16 @@ size_t chardev_write(CharBackend *c, const uint8_t *buf, size_t n)
     }
     return n;
 }
-void chardev_accept_input(CharBackend *c) { c->accepts++; }
+void chardev_accept_input(CharBackend *c)
+{
+    c->accepts++;
+}
 static void *chardev_none(const char *id, Error *err)
 {
     error_set(err, "none");
     return NULL;
 }
-const PropLink chardev_link = {"chardev", chardev_none};
+const PropLink chardev_link = { "chardev", chardev_none };
 
 void test_chr_reset(void)
 {

@@ -3,9 +3,24 @@
 #include "hw/intc/i8259.h"
 #include "tests/unit/dev_board.h"
 
-enum { SVR = 0xf0, TPR = 0x80, PPR = 0xa0, EOI = 0xb0, LDR = 0xd0, DFR = 0xe0, ESR = 0x280,
-       ICR = 0x300, ICR2 = 0x310, LVT_TIMER_ = 0x320, LINT0 = 0x350, LINT1 = 0x360,
-       LVT_ERROR_ = 0x370, TMICT = 0x380, TMCCT = 0x390, TDCR = 0x3e0 };
+enum {
+    SVR = 0xf0,
+    TPR = 0x80,
+    PPR = 0xa0,
+    EOI = 0xb0,
+    LDR = 0xd0,
+    DFR = 0xe0,
+    ESR = 0x280,
+    ICR = 0x300,
+    ICR2 = 0x310,
+    LVT_TIMER_ = 0x320,
+    LINT0 = 0x350,
+    LINT1 = 0x360,
+    LVT_ERROR_ = 0x370,
+    TMICT = 0x380,
+    TMCCT = 0x390,
+    TDCR = 0x3e0
+};
 
 static Board *start(unsigned cpus)
 {
@@ -45,13 +60,13 @@ static void pic_serves_the_highest_priority_first(void **state)
     line(b, 1, true);
     assert_true(board_hard(b, 0));
     assert_int_equal(board_ack(b, 0), 0x21);
-    assert_false(board_hard(b, 0));     /* 5 is below 1, which is in service */
+    assert_false(board_hard(b, 0)); /* 5 is below 1, which is in service */
     line(b, 0, true);
     assert_true(board_hard(b, 0));
     assert_int_equal(board_ack(b, 0), 0x20);
     out8(b, 0x20, 0x20);
     assert_false(board_hard(b, 0));
-    out8(b, 0x20, 0x61);                /* specific EOI of 1 */
+    out8(b, 0x20, 0x61); /* specific EOI of 1 */
     assert_int_equal(board_ack(b, 0), 0x25);
     board_destroy(b);
 }
@@ -63,10 +78,10 @@ static void pic_slave_comes_through_the_cascade(void **state)
     line(b, 12, true);
     assert_int_equal(board_ack(b, 0), 0x2c);
     out8(b, 0x20, 0x0b);
-    assert_int_equal(in8(b, 0x20), 0x04);   /* ISR of the master: the cascade */
+    assert_int_equal(in8(b, 0x20), 0x04); /* ISR of the master: the cascade */
     out8(b, 0xa0, 0x0b);
     assert_int_equal(in8(b, 0xa0), 0x10);
-    line(b, 8, true);                   /* higher within the slave, but the master waits */
+    line(b, 8, true); /* higher within the slave, but the master waits */
     assert_false(board_hard(b, 0));
     out8(b, 0xa0, 0x20);
     out8(b, 0x20, 0x20);
@@ -90,7 +105,7 @@ static void pic_request_that_vanishes_is_spurious(void **state)
 {
     Board *b = start(1);
     pic_init(b, 1);
-    out8(b, 0x4d0, 0x20);               /* 5 is level triggered */
+    out8(b, 0x4d0, 0x20); /* 5 is level triggered */
     line(b, 5, true);
     line(b, 5, false);
     assert_int_equal(i8259_ack(b->pic), 0x27);
@@ -126,16 +141,16 @@ static void pic_rotation_and_special_mask(void **state)
 {
     Board *b = start(1);
     pic_init(b, 1);
-    out8(b, 0x20, 0xc3);                /* 3 is lowest: 4 highest */
+    out8(b, 0x20, 0xc3); /* 3 is lowest: 4 highest */
     line(b, 1, true);
     line(b, 4, true);
     assert_int_equal(board_ack(b, 0), 0x24);
-    out8(b, 0x20, 0xa0);                /* rotate on non-specific EOI: 4 becomes lowest */
+    out8(b, 0x20, 0xa0); /* rotate on non-specific EOI: 4 becomes lowest */
     assert_int_equal(board_ack(b, 0), 0x21);
-    line(b, 3, true);                   /* now 5 6 7 0 1 2 3 4: below 1 */
+    line(b, 3, true); /* now 5 6 7 0 1 2 3 4: below 1 */
     assert_false(board_hard(b, 0));
     out8(b, 0x21, 0x02);
-    out8(b, 0x20, 0x68);                /* special mask mode: masked 1 blocks nobody */
+    out8(b, 0x20, 0x68); /* special mask mode: masked 1 blocks nobody */
     assert_int_equal(board_ack(b, 0), 0x23);
     board_destroy(b);
 }
@@ -197,7 +212,7 @@ static void ioapic_edges_at_a_masked_pin_are_lost(void **state)
 {
     Board *b = start(2);
     gsi(b, 4, true);
-    ioapic_wr(b, 0x10 + 9, 1u << 24);   /* pin 4 to APIC 1 */
+    ioapic_wr(b, 0x10 + 9, 1u << 24); /* pin 4 to APIC 1 */
     ioapic_wr(b, 0x10 + 8, 0x44);
     assert_false(board_hard(b, 1));
     gsi(b, 4, false);
@@ -212,15 +227,15 @@ static void ioapic_edges_at_a_masked_pin_are_lost(void **state)
 static void ioapic_level_waits_for_the_eoi(void **state)
 {
     Board *b = start(1);
-    ioapic_wr(b, 0x10 + 20, 0x8051);    /* pin 10, level */
+    ioapic_wr(b, 0x10 + 20, 0x8051); /* pin 10, level */
     gsi(b, 10, true);
-    assert_int_equal(ioapic_rd(b, 0x10 + 20), 0xc051);  /* remote IRR */
+    assert_int_equal(ioapic_rd(b, 0x10 + 20), 0xc051); /* remote IRR */
     assert_int_equal(board_ack(b, 0), 0x51);
     gsi(b, 10, false);
     gsi(b, 10, true);
     assert_false(board_hard(b, 0));
     lapic_wr(b, EOI, 0);
-    assert_int_equal(board_ack(b, 0), 0x51);    /* still high */
+    assert_int_equal(board_ack(b, 0), 0x51); /* still high */
     gsi(b, 10, false);
     lapic_wr(b, EOI, 0);
     assert_int_equal(ioapic_rd(b, 0x10 + 20), 0x8051);
@@ -231,7 +246,7 @@ static void ioapic_level_waits_for_the_eoi(void **state)
 static void ioapic_eoi_register_ends_when_broadcast_is_off(void **state)
 {
     Board *b = start(1);
-    lapic_wr(b, SVR, 0x11ff);           /* suppress EOI broadcast */
+    lapic_wr(b, SVR, 0x11ff); /* suppress EOI broadcast */
     ioapic_wr(b, 0x10 + 20, 0x8051);
     gsi(b, 10, true);
     assert_int_equal(board_ack(b, 0), 0x51);
@@ -266,7 +281,7 @@ static void lapic_priorities_follow_tpr_and_isr(void **state)
     msi_send(&b->apic, 0xfee00000, 0x50);
     assert_int_equal(board_ack(b, 0), 0x50);
     assert_int_equal(lapic_rd(b, PPR), 0x50);
-    msi_send(&b->apic, 0xfee00000, 0x5f);   /* same class */
+    msi_send(&b->apic, 0xfee00000, 0x5f); /* same class */
     assert_false(board_hard(b, 0));
     msi_send(&b->apic, 0xfee00000, 0x60);
     assert_int_equal(board_ack(b, 0), 0x60);
@@ -286,17 +301,17 @@ static void lapic_priorities_follow_tpr_and_isr(void **state)
 static void lapic_self_and_other_shorthands(void **state)
 {
     Board *b = start(3);
-    lapic_wr(b, ICR, 0x40033);          /* self */
+    lapic_wr(b, ICR, 0x40033); /* self */
     assert_int_equal(board_ack(b, 0), 0x33);
-    lapic_wr(b, ICR, 0xc0034);          /* all but self */
+    lapic_wr(b, ICR, 0xc0034); /* all but self */
     assert_false(board_hard(b, 0));
     assert_int_equal(board_ack(b, 1), 0x34);
     assert_int_equal(board_ack(b, 2), 0x34);
     lapic_wr(b, EOI, 0);
-    lapic_wr(b, ICR, 0x80035);          /* all */
+    lapic_wr(b, ICR, 0x80035); /* all */
     assert_int_equal(board_ack(b, 0), 0x35);
     lapic_wr(b, ICR2, 2u << 24);
-    lapic_wr(b, ICR, 0x46);             /* physical 2 */
+    lapic_wr(b, ICR, 0x46); /* physical 2 */
     assert_false(board_hard(b, 1));
     assert_true(board_hard(b, 2));
     assert_int_equal(lapic_rd(b, ICR), 0x46);
@@ -312,14 +327,14 @@ static void lapic_logical_flat_and_cluster(void **state)
     }
     board_run_as(b, 0);
     lapic_wr(b, ICR2, 6u << 24);
-    lapic_wr(b, ICR, 0x850);            /* logical {1, 2} */
+    lapic_wr(b, ICR, 0x850); /* logical {1, 2} */
     assert_false(board_hard(b, 0));
     assert_int_equal(board_ack(b, 1), 0x50);
     assert_int_equal(board_ack(b, 2), 0x50);
     for (unsigned i = 0; i < 3; i++) {
         board_run_as(b, i);
         lapic_wr(b, EOI, 0);
-        lapic_wr(b, DFR, 0);            /* cluster model */
+        lapic_wr(b, DFR, 0); /* cluster model */
         lapic_wr(b, LDR, (i < 2 ? 0x10u : 0x20u) << 24 | 1u << (24 + i % 2));
     }
     board_run_as(b, 0);
@@ -341,7 +356,7 @@ static void lapic_lowest_priority_takes_one_idle_cpu(void **state)
         board_run_as(b, i);
         lapic_wr(b, LDR, 1u << (24 + i));
     }
-    msi_send(&b->apic, 0xfee0700c, 0x0161);     /* logical 7, lowest priority */
+    msi_send(&b->apic, 0xfee0700c, 0x0161); /* logical 7, lowest priority */
     assert_false(board_hard(b, 0));
     assert_true(board_hard(b, 1));
     assert_false(board_hard(b, 2));
@@ -357,7 +372,7 @@ static void lapic_init_and_startup_reach_the_cpu(void **state)
     lapic_wr(b, ICR2, 1u << 24);
     lapic_wr(b, ICR, 0xc500);
     assert_int_equal(b->cpu[1].request, CPU_REQ_INIT);
-    lapic_wr(b, ICR, 0x8500);           /* de-assert: nothing */
+    lapic_wr(b, ICR, 0x8500); /* de-assert: nothing */
     b->cpu[1].request = 0;
     lapic_wr(b, ICR, 0x0699);
     assert_int_equal(b->cpu[1].request, CPU_REQ_SIPI);
@@ -365,7 +380,7 @@ static void lapic_init_and_startup_reach_the_cpu(void **state)
     lapic_wr(b, ICR, 0x0400);
     assert_true(b->cpu[1].request & CPU_REQ_NMI);
     board_run_as(b, 1);
-    assert_int_equal(lapic_rd(b, TPR), 0);      /* INIT reset it */
+    assert_int_equal(lapic_rd(b, TPR), 0); /* INIT reset it */
     assert_int_equal(lapic_rd(b, SVR), 0xff);
     assert_int_equal(lapic_rd(b, 0x20), 1u << 24);
     board_destroy(b);
@@ -416,7 +431,7 @@ static void lapic_nmi_button_needs_lint1(void **state)
 static void lapic_timer_one_shot_counts_down_and_fires_once(void **state)
 {
     Board *b = start(1);
-    lapic_wr(b, TDCR, 0xb);             /* divide by 1 */
+    lapic_wr(b, TDCR, 0xb); /* divide by 1 */
     lapic_wr(b, LVT_TIMER_, 0x31);
     lapic_wr(b, TMICT, 1000);
     board_advance(b, 400);
@@ -428,7 +443,7 @@ static void lapic_timer_one_shot_counts_down_and_fires_once(void **state)
     assert_int_equal(lapic_rd(b, TMCCT), 0);
     board_advance(b, 10000);
     assert_false(board_hard(b, 0));
-    lapic_wr(b, TDCR, 0x3);             /* divide by 16 */
+    lapic_wr(b, TDCR, 0x3); /* divide by 16 */
     lapic_wr(b, TMICT, 1000);
     board_advance(b, 15999);
     assert_false(board_hard(b, 0));
@@ -467,10 +482,10 @@ static void lapic_timer_tsc_deadline(void **state)
     void *l = b->cpu[0].irq_opaque;
     uint64_t v;
     b->tsc_offset = 5000;
-    board_advance(b, 1000);             /* guest TSC 7000 */
+    board_advance(b, 1000); /* guest TSC 7000 */
     assert_true(ops->msr_write(l, 0x6e0, 9000));
     assert_true(ops->msr_read(l, 0x6e0, &v));
-    assert_int_equal(v, 0);             /* not in deadline mode: ignored */
+    assert_int_equal(v, 0); /* not in deadline mode: ignored */
     lapic_wr(b, LVT_TIMER_, 0x40035);
     ops->msr_write(l, 0x6e0, 9000);
     board_advance(b, 998);
@@ -482,11 +497,11 @@ static void lapic_timer_tsc_deadline(void **state)
     lapic_wr(b, EOI, 0);
     ops->msr_read(l, 0x6e0, &v);
     assert_int_equal(v, 0);
-    ops->msr_write(l, 0x6e0, 10);       /* past: at once */
+    ops->msr_write(l, 0x6e0, 10); /* past: at once */
     assert_int_equal(board_ack(b, 0), 0x35);
     lapic_wr(b, EOI, 0);
     ops->msr_write(l, 0x6e0, 20000);
-    ops->msr_write(l, 0x6e0, 0);        /* disarmed */
+    ops->msr_write(l, 0x6e0, 0); /* disarmed */
     board_advance(b, 100000);
     assert_false(board_hard(b, 0));
     board_destroy(b);
@@ -499,15 +514,15 @@ static void x2apic_transitions_obey_the_rules(void **state)
     void *l = b->cpu[0].irq_opaque;
     uint64_t v;
     assert_int_equal(ops->get_base(l), 0xfee00900);
-    assert_false(ops->msr_read(l, 0x802, &v));      /* not in x2APIC mode */
-    assert_false(ops->set_base(l, 0xfee00500));     /* EXTD without EN */
-    assert_false(ops->set_base(l, 0xfee00901));     /* reserved bit */
+    assert_false(ops->msr_read(l, 0x802, &v));  /* not in x2APIC mode */
+    assert_false(ops->set_base(l, 0xfee00500)); /* EXTD without EN */
+    assert_false(ops->set_base(l, 0xfee00901)); /* reserved bit */
     assert_false(ops->set_base(l, 1ull << 40 | 0xfee00900));
     assert_true(ops->set_base(l, 0xfee00d00));
-    assert_false(ops->set_base(l, 0xfee00900));     /* back to xAPIC */
+    assert_false(ops->set_base(l, 0xfee00900));      /* back to xAPIC */
     assert_int_equal(lapic_rd(b, 0x20), 0xffffffff); /* no registers in memory */
     assert_true(ops->set_base(l, 0xfee00100));
-    assert_false(ops->set_base(l, 0xfee00d00));     /* off to x2APIC */
+    assert_false(ops->set_base(l, 0xfee00d00)); /* off to x2APIC */
     assert_true(ops->set_base(l, 0xfee00900));
     board_destroy(b);
 }
@@ -525,18 +540,18 @@ static void x2apic_registers_and_ipis(void **state)
     assert_true(ops->msr_read(l2, 0x802, &v));
     assert_int_equal(v, 2);
     assert_true(ops->msr_read(l2, 0x80d, &v));
-    assert_int_equal(v, 4);             /* cluster 0, bit 2 */
+    assert_int_equal(v, 4); /* cluster 0, bit 2 */
     assert_true(ops->msr_write(l, 0x830, 2ull << 32 | 0x40));
     assert_true(board_hard(b, 2));
     assert_int_equal(board_ack(b, 2), 0x40);
     assert_true(ops->msr_write(l2, 0x80b, 0));
-    assert_true(ops->msr_write(l, 0x830, 6ull << 32 | 0x841));  /* logical {1, 2} */
+    assert_true(ops->msr_write(l, 0x830, 6ull << 32 | 0x841)); /* logical {1, 2} */
     assert_false(board_hard(b, 0));
     assert_int_equal(board_ack(b, 1), 0x41);
     assert_int_equal(board_ack(b, 2), 0x41);
     assert_true(ops->msr_write(l, 0x830, 0xffffffffull << 32 | 0x42));
     assert_true(board_hard(b, 0));
-    assert_true(ops->msr_write(l, 0x83f, 0x90));    /* self IPI */
+    assert_true(ops->msr_write(l, 0x83f, 0x90)); /* self IPI */
     assert_int_equal(board_ack(b, 0), 0x90);
     /* #GP */
     assert_false(ops->msr_write(l, 0x80b, 1));
@@ -554,10 +569,10 @@ static void messages_from_devices_in_memory_are_msi(void **state)
 {
     Board *b = start(2);
     board_run_as(b, -1);
-    memw(b, 0xfee01000, 0x55, 4);       /* destination 1 */
+    memw(b, 0xfee01000, 0x55, 4); /* destination 1 */
     assert_false(board_hard(b, 0));
     assert_int_equal(board_ack(b, 1), 0x55);
-    memw(b, 0xfeeff000, 0x56, 4);       /* broadcast */
+    memw(b, 0xfeeff000, 0x56, 4); /* broadcast */
     assert_true(board_hard(b, 0));
     msi_send(&b->apic, 0x12345678, 0x60); /* no APIC there: dropped */
     board_destroy(b);
@@ -568,7 +583,7 @@ static void extint_through_the_ioapic_asks_the_pic(void **state)
     Board *b = start(1);
     pic_init(b, 1);
     lapic_wr(b, LINT0, 0x10700);
-    ioapic_wr(b, 0x10, 0x700);          /* pin 0: ExtINT */
+    ioapic_wr(b, 0x10, 0x700); /* pin 0: ExtINT */
     line(b, 1, true);
     assert_false(board_hard(b, 0));
     gsi(b, 0, true);

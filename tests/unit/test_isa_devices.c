@@ -31,7 +31,10 @@ static void host_types(const char *text, size_t n)
     test_chr.client.receive(test_chr.client.opaque, (const uint8_t *)text, n);
 }
 
-static size_t room(void) { return test_chr.client.can_receive(test_chr.client.opaque); }
+static size_t room(void)
+{
+    return test_chr.client.can_receive(test_chr.client.opaque);
+}
 
 static void uart_sends_at_once(void **state)
 {
@@ -72,7 +75,7 @@ static void uart_transmit_interrupt_goes_when_iir_is_read(void **state)
     out8(b, DATA, 'x');
     assert_true(b->probe[4].level);
     unsigned n = b->probe[4].rises;
-    out8(b, DATA, 'y');                 /* a new edge for each byte */
+    out8(b, DATA, 'y'); /* a new edge for each byte */
     assert_int_equal(b->probe[4].rises, n + 1);
     board_destroy(b);
 }
@@ -97,7 +100,7 @@ static void uart_without_fifo_takes_one_byte(void **state)
 static void uart_fifo_interrupts_at_its_trigger_or_by_timeout(void **state)
 {
     Board *b = uart_start();
-    out8(b, IIR, 0x81);                 /* trigger at 8 */
+    out8(b, IIR, 0x81); /* trigger at 8 */
     out8(b, IER, 1);
     assert_int_equal(room(), 16);
     host_types("1234567", 7);
@@ -106,7 +109,7 @@ static void uart_fifo_interrupts_at_its_trigger_or_by_timeout(void **state)
     assert_int_equal(in8(b, IIR), 0xcc);
     assert_true(b->probe[4].level);
     assert_int_equal(in8(b, DATA), '1');
-    assert_int_equal(in8(b, IIR), 0xc1);    /* the timeout starts over */
+    assert_int_equal(in8(b, IIR), 0xc1); /* the timeout starts over */
     host_types("89", 2);
     assert_int_equal(in8(b, IIR), 0xc4);
     for (char c = '2'; c <= '9'; c++) {
@@ -130,7 +133,7 @@ static void uart_loopback_overruns_and_reports(void **state)
     }
     assert_int_equal(test_chr.n, 0);
     assert_int_equal(in8(b, IIR), 0xc6);
-    assert_int_equal(in8(b, LSR), 0x63);    /* overrun, once */
+    assert_int_equal(in8(b, LSR), 0x63); /* overrun, once */
     assert_int_equal(in8(b, LSR), 0x61);
     for (unsigned i = 0; i < 16; i++) {
         assert_int_equal(in8(b, DATA), i);
@@ -142,9 +145,9 @@ static void uart_modem_lines_loop_back(void **state)
 {
     Board *b = uart_start();
     assert_int_equal(in8(b, MSR), 0xb0);
-    out8(b, MCR, 0x1a);                 /* loop, RTS, OUT2 */
+    out8(b, MCR, 0x1a); /* loop, RTS, OUT2 */
     assert_int_equal(in8(b, MSR) & 0xf0, 0x90);
-    out8(b, MCR, 0x14);                 /* OUT1: RI */
+    out8(b, MCR, 0x14); /* OUT1: RI */
     in8(b, MSR);
     out8(b, IER, 8);
     out8(b, MCR, 0x10);
@@ -161,7 +164,7 @@ static void uart_break_is_a_line_status(void **state)
     out8(b, IER, 4);
     host_types("a", 1);
     test_chr.client.event(test_chr.client.opaque, CHAR_BREAK);
-    assert_int_equal(in8(b, LSR), 0xe1);    /* somewhere in the FIFO */
+    assert_int_equal(in8(b, LSR), 0xe1); /* somewhere in the FIFO */
     in8(b, DATA);
     assert_int_equal(in8(b, IIR), 0xc6);
     assert_int_equal(in8(b, LSR), 0x71);
@@ -195,7 +198,7 @@ static void debugcon_writes_and_answers(void **state)
     Device *dev = device_create(&b->m, &isa_debugcon_class);
     assert_true(device_realize(dev, NULL, &err));
     assert_int_equal(in8(b, 0xe9), 0xe9);
-    out8(b, 0xe9, 'x');                 /* no backend: nothing */
+    out8(b, 0xe9, 'x'); /* no backend: nothing */
     device_destroy(dev);
     board_destroy(b);
 }
@@ -205,16 +208,20 @@ static void debugcon_writes_and_answers(void **state)
 static Board *kbc_start(void)
 {
     Board *b = board_create(1);
-    I8042Wiring w = {.irq1 = board_probe(b, 1), .irq12 = board_probe(b, 12),
-                     .a20 = board_probe(b, 20)};
+    I8042Wiring w = { .irq1 = board_probe(b, 1),
+                      .irq12 = board_probe(b, 12),
+                      .a20 = board_probe(b, 20) };
     assert_non_null(i8042_create(&b->m, &w, &err));
     board_reset(b);
     return b;
 }
 
-static void kbc_cmd(Board *b, uint8_t v) { out8(b, 0x64, v); }
+static void kbc_cmd(Board *b, uint8_t v)
+{
+    out8(b, 0x64, v);
+}
 
-static int kbc_get(Board *b)    /* -1 = nothing there */
+static int kbc_get(Board *b) /* -1 = nothing there */
 {
     return in8(b, 0x64) & 1 ? in8(b, 0x60) : -1;
 }
@@ -285,7 +292,7 @@ static void keyboard_answers_commands(void **state)
     out8(b, 0x60, 0xf2);
     assert_int_equal(kbc_get(b), 0xfa);
     assert_int_equal(kbc_get(b), 0xab);
-    assert_int_equal(kbc_get(b), 0x41);     /* 83H translated */
+    assert_int_equal(kbc_get(b), 0x41); /* 83H translated */
     out8(b, 0x60, 0xed);
     assert_int_equal(kbc_get(b), 0xfa);
     out8(b, 0x60, 7);
@@ -295,7 +302,7 @@ static void keyboard_answers_commands(void **state)
     out8(b, 0x60, 0xe1);
     assert_int_equal(kbc_get(b), 0xfe);
     kbc_cmd(b, 0x60);
-    out8(b, 0x60, 0x05);                    /* no translation */
+    out8(b, 0x60, 0x05); /* no translation */
     out8(b, 0x60, 0xf0);
     assert_int_equal(kbc_get(b), 0xfa);
     out8(b, 0x60, 0);
@@ -360,7 +367,7 @@ static void keyboard_repeats_a_held_key(void **state)
     Board *b = kbc_start();
     input_key(&b->m, KEY_A, true);
     EXPECT(b, "\x1e");
-    input_key(&b->m, KEY_A, true);      /* the display's repeat: ignored */
+    input_key(&b->m, KEY_A, true); /* the display's repeat: ignored */
     EXPECT(b, "");
     board_advance(b, 499000000);
     EXPECT(b, "");
@@ -417,26 +424,26 @@ static void mouse_reports_after_its_knock(void **state)
     EXPECT(b, "\xfa\xaa\x00");
     aux(b, 0xf2);
     EXPECT(b, "\xfa\x00");
-    input_rel(&b->m, 1, 1, 0);          /* reporting is off */
+    input_rel(&b->m, 1, 1, 0); /* reporting is off */
     EXPECT(b, "");
     aux(b, 0xf4);
     EXPECT(b, "\xfa");
-    input_rel(&b->m, 5, 3, 0);          /* down on the screen is negative y */
+    input_rel(&b->m, 5, 3, 0); /* down on the screen is negative y */
     EXPECT(b, "\x28\x05\xfd");
     input_button(&b->m, 0, true);
     EXPECT(b, "\x09\x00\x00");
     input_rel(&b->m, -300, 0, 0);
     EXPECT(b, "\x19\x81\x00\x19\x81\x00\x19\xd2\x00");
-    static const uint8_t knock[] = {0xf3, 200, 0xf3, 100, 0xf3, 80};
+    static const uint8_t knock[] = { 0xf3, 200, 0xf3, 100, 0xf3, 80 };
     for (unsigned i = 0; i < sizeof(knock); i++) {
         aux(b, knock[i]);
         EXPECT(b, "\xfa");
     }
     aux(b, 0xf2);
     EXPECT(b, "\xfa\x03");
-    input_rel(&b->m, 0, 0, 1);          /* wheel up */
+    input_rel(&b->m, 0, 0, 1); /* wheel up */
     EXPECT(b, "\x09\x00\x00\xff");
-    static const uint8_t knock5[] = {0xf3, 200, 0xf3, 200, 0xf3, 80};
+    static const uint8_t knock5[] = { 0xf3, 200, 0xf3, 200, 0xf3, 80 };
     for (unsigned i = 0; i < sizeof(knock5); i++) {
         aux(b, knock5[i]);
         EXPECT(b, "\xfa");
@@ -497,14 +504,14 @@ static void fw_cfg_shows_signature_and_files(void **state)
     Board *b = fw_start();
     uint8_t v[140];
     fw_read(b, 0, v, 5);
-    assert_memory_equal(v, "QEMU\0", 5);    /* zeros behind the end */
+    assert_memory_equal(v, "QEMU\0", 5); /* zeros behind the end */
     fw_read(b, 1, v, 4);
     assert_memory_equal(v, "\3\0\0\0", 4);
     assert_true(fw_cfg_add_file(fw, "etc/one", "abc", 3));
     assert_true(fw_cfg_add_file(fw, "etc/two", "defg", 4));
     assert_true(fw_cfg_add_file(fw, "etc/one", "xy", 2));
-    assert_false(fw_cfg_add_file(fw, "a-name-that-is-longer-than-the-fifty-six-bytes-there-are",
-                                 "", 0));
+    assert_false(fw_cfg_add_file(
+        fw, "a-name-that-is-longer-than-the-fifty-six-bytes-there-are", "", 0));
     fw_read(b, FW_CFG_FILE_DIR, v, 4 + 128);
     assert_memory_equal(v, "\0\0\0\2\0\0\0\2\0\x20\0\0etc/one\0", 20);
     assert_memory_equal(v + 68, "\0\0\0\4\0\x21\0\0etc/two\0", 16);
@@ -533,7 +540,7 @@ static uint32_t fw_dma(Board *b, uint32_t control, uint32_t len, uint64_t addr)
     put_be(d + 4, len, 4);
     put_be(d + 8, addr, 8);
     assert_true(memory_write(&b->m.mem, 0x1000, d, 16));
-    outp(b, 0x518, 0x00100000, 4);          /* 0x1000, big endian */
+    outp(b, 0x518, 0x00100000, 4); /* 0x1000, big endian */
     memory_read(&b->m.mem, 0x1000, d, 4);
     return (uint32_t)d[0] << 24 | d[1] << 16 | d[2] << 8 | d[3];
 }
@@ -542,23 +549,24 @@ static void fw_cfg_dma_copies_within_bounds(void **state)
 {
     Board *b = fw_start();
     uint8_t v[8];
-    assert_int_equal(inp(b, 0x514, 4), 0x554d4551);     /* "QEMU CFG" */
+    assert_int_equal(inp(b, 0x514, 4), 0x554d4551); /* "QEMU CFG" */
     assert_int_equal(inp(b, 0x518, 4), 0x47464320);
     fw_cfg_add_file(fw, "f", "0123456789", 10);
     memset(memory_host(&b->ram) + 0x2000, 0xee, 32);
     assert_int_equal(fw_dma(b, 0x20 << 16 | 8 | 2, 4, 0x2000), 0);
     memory_read(&b->m.mem, 0x2000, v, 5);
     assert_memory_equal(v, "0123\xee", 5);
-    assert_int_equal(fw_dma(b, 4, 2, 0), 0);            /* skip two */
+    assert_int_equal(fw_dma(b, 4, 2, 0), 0); /* skip two */
     assert_int_equal(fw_dma(b, 2, 8, 0x2010), 0);
     memory_read(&b->m.mem, 0x2010, v, 8);
     assert_memory_equal(v, "6789\0\0\0\0", 8);
-    assert_int_equal(fw_dma(b, 0x20 << 16 | 8 | 16, 4, 0x2000), 1);     /* write: refused */
-    assert_int_equal(fw_dma(b, 0x20 << 16 | 8 | 2, 0xffffffff, 0x3ff000), 1); /* end of RAM */
-    assert_int_equal(fw_dma(b, 0x20 << 16 | 8 | 2, 4, 0xfee00000), 1);  /* not RAM */
+    assert_int_equal(fw_dma(b, 0x20 << 16 | 8 | 16, 4, 0x2000), 1); /* write: refused */
+    assert_int_equal(fw_dma(b, 0x20 << 16 | 8 | 2, 0xffffffff, 0x3ff000),
+                     1);                                               /* end of RAM */
+    assert_int_equal(fw_dma(b, 0x20 << 16 | 8 | 2, 4, 0xfee00000), 1); /* not RAM */
     assert_int_equal(fw_dma(b, 0x20 << 16 | 8 | 2, 4, UINT64_MAX - 1), 1);
     outp(b, 0x514, 0xffffffff, 4);
-    outp(b, 0x518, 0xffffffff, 4);          /* descriptor in a hole: nothing happens */
+    outp(b, 0x518, 0xffffffff, 4); /* descriptor in a hole: nothing happens */
     board_destroy(b);
 }
 
@@ -598,7 +606,7 @@ static void pc_testdev_lines_scratch_and_memory(void **state)
     memory_write(&b->m.mem, 0x5000, "page", 4);
     outp(b, 0xe4, 0x5000, 4);
     assert_memory_equal(memory_host(&b->ram) + 0x5000, "page", 4);
-    outp(b, 0xe4, 0xfffff000, 4);           /* no such page */
+    outp(b, 0xe4, 0xfffff000, 4); /* no such page */
     device_destroy(dev);
     board_destroy(b);
 }
@@ -607,7 +615,7 @@ static void port92_shares_a20_with_the_keyboard_controller(void **state)
 {
     Board *b = board_create(1);
     Device *p92 = port92_create(&b->m, board_probe(b, 20), &err);
-    I8042Wiring w = {.a20 = device_irq_in(p92, 0)};
+    I8042Wiring w = { .a20 = device_irq_in(p92, 0) };
     assert_non_null(i8042_create(&b->m, &w, &err));
     board_reset(b);
     assert_true(b->probe[20].level);

@@ -28,12 +28,9 @@ static Error err = ERROR_INIT;
 static size_t field_size(const StateField *f)
 {
     switch (f->kind) {
-    case SK_BYTES:
-        return f->count;
-    case SK_VBYTES:
-        return sizeof(void *);
-    default:
-        return f->count * f->stride;
+    case SK_BYTES: return f->count;
+    case SK_VBYTES: return sizeof(void *);
+    default: return f->count * f->stride;
     }
 }
 
@@ -42,18 +39,13 @@ static unsigned desc_align(const StateDesc *desc);
 static unsigned field_align(const StateField *f)
 {
     switch (f->kind) {
-    case SK_U16:
-        return 2;
-    case SK_U32:
-        return 4;
+    case SK_U16: return 2;
+    case SK_U32: return 4;
     case SK_U64:
     case SK_TIMER:
-    case SK_VBYTES:
-        return 8;
-    case SK_SUB:
-        return desc_align(f->sub);
-    default:
-        return 1;
+    case SK_VBYTES: return 8;
+    case SK_SUB: return desc_align(f->sub);
+    default: return 1;
     }
 }
 
@@ -133,9 +125,9 @@ static void the_check_finds_a_forgotten_field(void **state)
         uint32_t forgotten;
         uint64_t c;
     } Sample;
-    static const StateField fields[] = {STATE_U32(Sample, a), STATE_U8(Sample, b),
-                                        STATE_U64(Sample, c), STATE_END};
-    const StateDesc desc = {.version = 1, .size = sizeof(Sample), .fields = fields};
+    static const StateField fields[] = { STATE_U32(Sample, a), STATE_U8(Sample, b),
+                                         STATE_U64(Sample, c), STATE_END };
+    const StateDesc desc = { .version = 1, .size = sizeof(Sample), .fields = fields };
     print_message("the next complaint is expected: ");
     assert_int_equal(check_desc("sample", &desc), 1);
 }
@@ -157,13 +149,15 @@ static void add_chips(Board *b)
 {
     Machine *m = &b->m;
     Device *p92 = port92_create(m, board_probe(b, 20), &err);
-    I8042Wiring kw = {board_probe(b, 1), board_probe(b, 12), device_irq_in(p92, 0)};
+    I8042Wiring kw = { board_probe(b, 1), board_probe(b, 12), device_irq_in(p92, 0) };
     assert_non_null(i8042_create(m, &kw, &err));
     assert_non_null(i8254_create(m, device_irq_in(b->pic, 0), &err));
     assert_non_null(rtc_create(m, "utc", device_irq_in(b->pic, 8), &err));
-    HpetWiring hw = {.irq0 = board_probe(b, 21), .irq8 = board_probe(b, 22),
-                     .legacy = board_probe(b, 23), .msi = msi_send_opaque,
-                     .msi_opaque = &b->apic};
+    HpetWiring hw = { .irq0 = board_probe(b, 21),
+                      .irq8 = board_probe(b, 22),
+                      .legacy = board_probe(b, 23),
+                      .msi = msi_send_opaque,
+                      .msi_opaque = &b->apic };
     for (unsigned i = 20; i < 24; i++) {
         hw.gsi[i] = device_irq_in(b->ioapic, i);
     }
@@ -173,7 +167,9 @@ static void add_chips(Board *b)
     FwCfg *fw = fw_cfg_create(m, &err);
     fw_cfg_add_file(fw, "etc/file", "some bytes of a file", 20);
     fw_cfg_add_u16(fw, FW_CFG_NB_CPUS, 2);
-    PciHostConfig host = {.ram = &b->ram, .msi = msi_send_opaque, .msi_opaque = &b->apic};
+    PciHostConfig host = { .ram = &b->ram,
+                           .msi = msi_send_opaque,
+                           .msi_opaque = &b->apic };
     PciBus *pci = pci_i440fx_create(m, &host, &err);
     assert_non_null(pci);
     assert_non_null(piix3_create(pci, 8, b->isa->irq, &err));
@@ -204,7 +200,7 @@ static Board *full_board(bool tell)
 {
     Board *b = board_create_now(2);
     for (unsigned i = 0; i < ISA_IRQS; i++) {
-        if (i != 0 && i != 8) {     /* those have their chip */
+        if (i != 0 && i != 8) { /* those have their chip */
             b->isa->irq[i] = device_irq_in(b->pic, i);
         }
     }
@@ -229,12 +225,28 @@ static const struct {
     unsigned size, weight;
     bool mem;
 } areas[] = {
-    {0x20, 2, 4}, {0xa0, 2, 4}, {0x4d0, 2, 1}, {0x40, 4, 8}, {0x60, 1, 4}, {0x61, 1, 1},
-    {0x64, 1, 4}, {0x70, 4, 8}, {0x92, 1, 1}, {0xb2, 2, 1}, {0xe0, 8, 4}, {0x3f8, 8, 8},
-    {0x510, 12, 4}, {0x600, 64, 8}, {0x2000, 16, 4}, {0xcf8, 8, 8}, {0xc000, 0x400, 8},
-    {0xfee00000, 0x400, 16, true}, {0xfec00000, 0x50, 8, true},
-    {0xfed00000, 0x180, 8, true}, {0xff000000, 0x10000, 2, true},
-    {0xfebf0000, 0x10000, 4, true},
+    { 0x20, 2, 4 },
+    { 0xa0, 2, 4 },
+    { 0x4d0, 2, 1 },
+    { 0x40, 4, 8 },
+    { 0x60, 1, 4 },
+    { 0x61, 1, 1 },
+    { 0x64, 1, 4 },
+    { 0x70, 4, 8 },
+    { 0x92, 1, 1 },
+    { 0xb2, 2, 1 },
+    { 0xe0, 8, 4 },
+    { 0x3f8, 8, 8 },
+    { 0x510, 12, 4 },
+    { 0x600, 64, 8 },
+    { 0x2000, 16, 4 },
+    { 0xcf8, 8, 8 },
+    { 0xc000, 0x400, 8 },
+    { 0xfee00000, 0x400, 16, true },
+    { 0xfec00000, 0x50, 8, true },
+    { 0xfed00000, 0x180, 8, true },
+    { 0xff000000, 0x10000, 2, true },
+    { 0xfebf0000, 0x10000, 4, true },
 };
 
 static void poke(Board *b)
@@ -246,7 +258,7 @@ static void poke(Board *b)
         size = 4;
         addr &= ~3ull;
         if (addr >> 12 == 0xfee00 && (addr & 0xff0) == 0x300) {
-            return;     /* IPIs would wake fake CPUs: harmless, but let vectors settle */
+            return; /* IPIs would wake fake CPUs: harmless, but let vectors settle */
         }
     }
     AddressSpace *as = areas[i].mem ? &b->m.mem : &b->m.io;
@@ -334,9 +346,9 @@ static void compare_reads(Board *a, Board *b)
             board_run_as(b, 0);
             uint64_t y = memory_io_read(bs, addr, step);
             if (x != y) {
-                fail_msg("%s %#llx reads %#llx, was %#llx", areas[i].mem ? "memory" : "port",
-                         (unsigned long long)addr, (unsigned long long)y,
-                         (unsigned long long)x);
+                fail_msg("%s %#llx reads %#llx, was %#llx",
+                         areas[i].mem ? "memory" : "port", (unsigned long long)addr,
+                         (unsigned long long)y, (unsigned long long)x);
             }
         }
     }
@@ -351,7 +363,7 @@ static void random_state_survives_save_and_load(void **state)
         print_message("DYAD_TEST_SEED=%u\n", seed);
         Board *a = full_board(round == 0);
         shake(a);
-        StateBuf buf = {0};
+        StateBuf buf = { 0 };
         device_foreach(&a->m, save_one, &buf);
         clock_stop(a->m.clock);
         machine_unlock(&a->m);
@@ -408,7 +420,7 @@ static void a_hostile_record_is_refused_or_harmless(void **state)
     for (unsigned round = 0; round < 12; round++) {
         print_message("DYAD_TEST_SEED=%u\n", seed);
         Board *a = full_board(false);
-        StateBuf buf = {0};
+        StateBuf buf = { 0 };
         device_foreach(&a->m, spoil, NULL);
         device_foreach(&a->m, save_one, &buf);
         clock_stop(a->m.clock);
@@ -438,7 +450,7 @@ static void a_hostile_record_is_refused_or_harmless(void **state)
 static void a_cut_record_is_refused(void **state)
 {
     Board *a = full_board(false);
-    StateBuf buf = {0};
+    StateBuf buf = { 0 };
     device_foreach(&a->m, save_one, &buf);
     size_t whole = buf.len;
     for (size_t cut = 1; cut < 400; cut += 7) {

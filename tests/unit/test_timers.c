@@ -6,7 +6,7 @@
 #include "hw/timer/mc146818.h"
 #include "tests/unit/dev_board.h"
 
-#define TICKS(n) (((n) * NS_PER_SEC + 1193181) / 1193182)   /* 8254 ticks in ns */
+#define TICKS(n) (((n)*NS_PER_SEC + 1193181) / 1193182) /* 8254 ticks in ns */
 
 static Error err = ERROR_INIT;
 
@@ -36,14 +36,14 @@ static void pit_set(Board *b, unsigned n, unsigned mode, unsigned count)
 
 static unsigned pit_out(Board *b, unsigned n)
 {
-    out8(b, 0x43, 0xe0 | 2u << n);      /* read back the status */
+    out8(b, 0x43, 0xe0 | 2u << n); /* read back the status */
     return in8(b, 0x40 + n) >> 7;
 }
 
 static void pit_mode_2_interrupts_at_its_rate(void **state)
 {
     Board *b = pit_start();
-    pit_set(b, 0, 2, 11932);            /* 100 Hz */
+    pit_set(b, 0, 2, 11932); /* 100 Hz */
     board_advance(b, NS_PER_SEC);
     assert_in_range(b->probe[0].rises, 99, 100);
     board_destroy(b);
@@ -80,7 +80,7 @@ static void pit_counter_2_follows_its_gate(void **state)
     out8(b, 0x61, 0);
     pit_set(b, 2, 0, 100);
     board_advance(b, TICKS(200));
-    assert_int_equal(in8(b, 0x61) & 0x20, 0);   /* gate low: does not count */
+    assert_int_equal(in8(b, 0x61) & 0x20, 0); /* gate low: does not count */
     assert_int_equal(pit_read16(b, 2), 100);
     out8(b, 0x61, 1);
     board_advance(b, TICKS(60));
@@ -107,7 +107,7 @@ static void pit_mode_1_waits_for_the_gate(void **state)
     board_advance(b, TICKS(2));
     assert_int_equal(pit_out(b, 2), 1);
     out8(b, 0x61, 0);
-    out8(b, 0x61, 1);                   /* triggered again */
+    out8(b, 0x61, 1); /* triggered again */
     assert_int_equal(pit_out(b, 2), 0);
     board_destroy(b);
 }
@@ -119,7 +119,7 @@ static void pit_mode_3_is_a_square_wave(void **state)
     pit_set(b, 2, 3, 100);
     board_advance(b, TICKS(25));
     assert_int_equal(in8(b, 0x61) & 0x20, 0x20);
-    assert_int_equal(pit_read16(b, 2), 50);     /* counts by two */
+    assert_int_equal(pit_read16(b, 2), 50); /* counts by two */
     board_advance(b, TICKS(50));
     assert_int_equal(in8(b, 0x61) & 0x20, 0);
     board_advance(b, TICKS(50));
@@ -145,9 +145,9 @@ static void pit_bcd_counts_in_decimal(void **state)
 {
     Board *b = pit_start();
     out8(b, 0x61, 1);
-    out8(b, 0x43, 0xb1);                /* counter 2, mode 0, BCD */
+    out8(b, 0x43, 0xb1); /* counter 2, mode 0, BCD */
     out8(b, 0x42, 0x00);
-    out8(b, 0x42, 0x10);                /* 1000 */
+    out8(b, 0x42, 0x10); /* 1000 */
     board_advance(b, TICKS(1));
     assert_int_equal(pit_read16(b, 2), 0x999);
     board_destroy(b);
@@ -158,7 +158,7 @@ static void pit_read_back_latches_count_and_status(void **state)
     Board *b = pit_start();
     pit_set(b, 0, 2, 0x1234);
     board_advance(b, TICKS(4));
-    out8(b, 0x43, 0xc2);                /* count and status of counter 0 */
+    out8(b, 0x43, 0xc2); /* count and status of counter 0 */
     board_advance(b, TICKS(100));
     assert_int_equal(in8(b, 0x40), 0xb4);
     unsigned lo = in8(b, 0x40);
@@ -178,7 +178,7 @@ static void pit_new_count_in_mode_2_waits_for_the_period(void **state)
     assert_int_equal(pit_read16(b, 0), 700);
     unsigned n = b->probe[0].rises;
     board_advance(b, TICKS(1250) - TICKS(300) + 100);
-    assert_int_equal(b->probe[0].rises, n + 3);     /* at 1000, 1100, 1200 */
+    assert_int_equal(b->probe[0].rises, n + 3); /* at 1000, 1100, 1200 */
     assert_int_equal(pit_read16(b, 0), 50);
     board_destroy(b);
 }
@@ -231,13 +231,13 @@ static void rtc_shows_the_wall_clock(void **state)
 {
     Board *b = rtc_start("utc");
     assert_rtc(b, 0x20, 0x23, 0x11, 0x14, 0x22, 0x13, 0x20);
-    assert_int_equal(rtc_rd(b, 6), 3);  /* Tuesday */
+    assert_int_equal(rtc_rd(b, 6), 3); /* Tuesday */
     assert_int_equal(rtc_rd(b, 0xd), 0x80);
     board_advance(b, 2 * 3600 * NS_PER_SEC);
     assert_rtc(b, 0x20, 0x23, 0x11, 0x15, 0x00, 0x13, 0x20);
-    rtc_wr(b, 0xb, 0x06);               /* binary, 24 hours */
+    rtc_wr(b, 0xb, 0x06); /* binary, 24 hours */
     assert_int_equal(rtc_rd(b, 9), 23);
-    rtc_wr(b, 0xb, 0x00);               /* BCD, 12 hours: midnight is 12 AM */
+    rtc_wr(b, 0xb, 0x00); /* BCD, 12 hours: midnight is 12 AM */
     assert_int_equal(rtc_rd(b, 4), 0x12);
     board_advance(b, 13 * 3600 * NS_PER_SEC);
     assert_int_equal(rtc_rd(b, 4), 0x81);
@@ -261,7 +261,7 @@ static void rtc_base_takes_a_date(void **state)
 static void rtc_time_can_be_set(void **state)
 {
     Board *b = rtc_start(NULL);
-    rtc_wr(b, 0xb, 0x82);               /* SET: the clock stands */
+    rtc_wr(b, 0xb, 0x82); /* SET: the clock stands */
     rtc_wr(b, 0x32, 0x19);
     rtc_wr(b, 9, 0x99);
     rtc_wr(b, 8, 0x12);
@@ -282,12 +282,12 @@ static void rtc_update_interrupt_comes_each_second(void **state)
     Board *b = rtc_start(NULL);
     rtc_wr(b, 0xb, 0x12);
     board_advance(b, 999999999);
-    assert_int_equal(rtc_rd(b, 0xa) & 0x80, 0x80);  /* update in progress */
+    assert_int_equal(rtc_rd(b, 0xa) & 0x80, 0x80); /* update in progress */
     assert_false(b->probe[8].level);
     board_advance(b, 1);
     assert_true(b->probe[8].level);
     assert_int_equal(rtc_rd(b, 0xa) & 0x80, 0);
-    assert_int_equal(rtc_rd(b, 0xc) & 0xb0, 0x90);  /* the periodic flag runs along */
+    assert_int_equal(rtc_rd(b, 0xc) & 0xb0, 0x90); /* the periodic flag runs along */
     assert_false(b->probe[8].level);
     assert_int_equal(rtc_rd(b, 0xc), 0);
     board_advance(b, 3 * NS_PER_SEC);
@@ -309,9 +309,9 @@ static void rtc_flags_can_be_polled_without_interrupts(void **state)
 
 static void rtc_alarm_rings_at_its_time(void **state)
 {
-    Board *b = rtc_start(NULL);         /* 22:13:20 */
+    Board *b = rtc_start(NULL); /* 22:13:20 */
     rtc_wr(b, 5, 0x22);
-    rtc_wr(b, 3, 0xff);                 /* any minute */
+    rtc_wr(b, 3, 0xff); /* any minute */
     rtc_wr(b, 1, 0x05);
     rtc_wr(b, 0xb, 0x22);
     board_advance(b, 44 * NS_PER_SEC);
@@ -324,7 +324,7 @@ static void rtc_alarm_rings_at_its_time(void **state)
 static void rtc_periodic_interrupt_has_its_rate(void **state)
 {
     Board *b = rtc_start(NULL);
-    rtc_wr(b, 0xa, 0x26);               /* 1024 Hz */
+    rtc_wr(b, 0xa, 0x26); /* 1024 Hz */
     rtc_wr(b, 0xb, 0x42);
     unsigned n = 0;
     for (unsigned i = 0; i < 1000; i++) {
@@ -349,14 +349,27 @@ static void rtc_ram_and_the_extended_bank(void **state)
 
 /* --- HPET --- */
 
-enum { H_CFG = 0x10, H_STS = 0x20, H_CNT = 0xf0, T0 = 0x100, T0_CMP = 0x108, T1 = 0x120,
-       T1_CMP = 0x128, T2 = 0x140, T2_CMP = 0x148, T2_FSB = 0x150 };
+enum {
+    H_CFG = 0x10,
+    H_STS = 0x20,
+    H_CNT = 0xf0,
+    T0 = 0x100,
+    T0_CMP = 0x108,
+    T1 = 0x120,
+    T1_CMP = 0x128,
+    T2 = 0x140,
+    T2_CMP = 0x148,
+    T2_FSB = 0x150
+};
 
 static Board *hpet_start(void)
 {
     Board *b = board_create(1);
-    HpetWiring w = {.irq0 = board_probe(b, 0), .irq8 = board_probe(b, 8),
-                    .legacy = board_probe(b, 16), .msi = board_msi, .msi_opaque = b};
+    HpetWiring w = { .irq0 = board_probe(b, 0),
+                     .irq8 = board_probe(b, 8),
+                     .legacy = board_probe(b, 16),
+                     .msi = board_msi,
+                     .msi_opaque = b };
     for (unsigned i = 0; i < HPET_GSIS; i++) {
         w.gsi[i] = board_probe(b, i);
     }
@@ -365,8 +378,14 @@ static Board *hpet_start(void)
     return b;
 }
 
-static uint64_t hr(Board *b, unsigned reg) { return memr(b, HPET_BASE + reg, 8); }
-static void hw(Board *b, unsigned reg, uint64_t v) { memw(b, HPET_BASE + reg, v, 8); }
+static uint64_t hr(Board *b, unsigned reg)
+{
+    return memr(b, HPET_BASE + reg, 8);
+}
+static void hw(Board *b, unsigned reg, uint64_t v)
+{
+    memw(b, HPET_BASE + reg, v, 8);
+}
 
 static void hpet_counts_ten_nanoseconds_while_enabled(void **state)
 {
@@ -409,9 +428,9 @@ static void hpet_legacy_replacement_takes_irq_0_and_8(void **state)
     hw(b, H_CFG, 3);
     assert_true(b->probe[16].level);
     /* as guests do it: accumulator, then period */
-    hw(b, T0, 0x4c | 0x100);            /* periodic, interrupt, set value, 32 bits */
-    hw(b, T0_CMP, 100000);              /* first at 1 ms */
-    hw(b, T0_CMP, 100000);              /* then every 1 ms */
+    hw(b, T0, 0x4c | 0x100); /* periodic, interrupt, set value, 32 bits */
+    hw(b, T0_CMP, 100000);   /* first at 1 ms */
+    hw(b, T0_CMP, 100000);   /* then every 1 ms */
     hw(b, T1, 4);
     hw(b, T1_CMP, 50000);
     board_advance(b, 10500000);
@@ -528,7 +547,7 @@ static void acpi_timer_carry_raises_sci(void **state)
     outp(b, 0x602, 1, 2);
     board_advance(b, 2300000000ll);
     assert_false(b->probe[9].level);
-    board_advance(b, 100000000);        /* bit 23 changes after 2.3435 s */
+    board_advance(b, 100000000); /* bit 23 changes after 2.3435 s */
     assert_true(b->probe[9].level);
     outp(b, 0x600, 1, 2);
     assert_false(b->probe[9].level);
@@ -546,7 +565,7 @@ static void acpi_power_button_raises_sci_when_enabled(void **state)
     assert_int_equal(inp(b, 0x600, 2) & 0x100, 0x100);
     outp(b, 0x602, 0x100, 2);
     assert_true(b->probe[9].level);
-    out8(b, 0x601, 1);                  /* byte access clears bit 8 */
+    out8(b, 0x601, 1); /* byte access clears bit 8 */
     assert_false(b->probe[9].level);
     out8(b, 0xb2, ACPI_DISABLE);
     assert_int_equal(inp(b, 0x604, 2), 0);
@@ -568,7 +587,7 @@ static void acpi_general_purpose_event(void **state)
 static void acpi_soft_off_ends_the_machine(void **state)
 {
     Board *b = pm_start();
-    outp(b, 0x604, 1 << 10 | 1 << 13, 2);   /* another sleep type: nothing */
+    outp(b, 0x604, 1 << 10 | 1 << 13, 2); /* another sleep type: nothing */
     assert_false(b->m.shutdown_requested);
     outp(b, 0x604, 1 << 13, 2);
     assert_true(b->m.shutdown_requested);
