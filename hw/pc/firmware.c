@@ -216,6 +216,16 @@ static bool add_e820(PcMachine *pc)
     return ok;
 }
 
+static bool has_vga(const PcMachine *pc)
+{
+    for (unsigned fn = 0; fn < PCI_DEVFNS; fn++) {
+        if (pc->pci->fn[fn] && pc->pci->fn[fn]->info->class_code >> 8 == 0x0300) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool pc_fill_fw_cfg(PcMachine *pc, Error *err)
 {
     FwCfg *f = pc->fw_cfg;
@@ -228,6 +238,10 @@ bool pc_fill_fw_cfg(PcMachine *pc, Error *err)
     char *menu = cfg->boot ? property_get_text(cfg->boot, "menu") : NULL;
     fw_cfg_add_u16(f, FW_CFG_BOOT_MENU, menu && !strcmp(menu, "on"));
     free(menu);
+    if (pc->has_serial && !has_vga(pc)) { /* SeaBIOS's screen and keyboard on COM1 */
+        static const uint8_t port[] = { 0xf8, 0x03 };
+        fw_cfg_add_file(f, "etc/sercon-port", port, sizeof(port));
+    }
     if (!add_e820(pc) || !add_tables(pc)) {
         return error_set(err, "fw_cfg: no room for the firmware's tables");
     }

@@ -187,8 +187,8 @@ static bool init_pci(PcMachine *pc, Error *err)
     }
     if (!(pc->pci = pci_i440fx_create(&pc->m, &cfg, err)) ||
         !(pc->piix3 = piix3_create(pc->pci, DEVFN_PIIX3, isa, err)) ||
-        !piix4_pm_create(pc->pci, DEVFN_PM, acpi_pm_region(pc->pm),
-                         pc->direct ? PC_PM_BASE : 0, err)) {
+        !(pc->pm_pci = piix4_pm_create(pc->pci, DEVFN_PM, acpi_pm_region(pc->pm),
+                                       pc->direct ? PC_PM_BASE : 0, err))) {
         return false;
     }
     if (pc->direct) {
@@ -224,6 +224,7 @@ static bool pc_init(Machine *m, Error *err)
 
 bool pc_set_serial(Machine *m, unsigned n, CharBackend *chr, Error *err)
 {
+    pc_machine(m)->has_serial |= n == 0;
     return isa_serial_create(m, n, chr, err) != NULL;
 }
 
@@ -261,6 +262,9 @@ static void pc_reset(Machine *m)
     for (unsigned i = 1; i < m->ncpus; i++) {
         X86_CPU(m->cpus[i])->st.wait_sipi = 1;
     }
+    /* DEVACTB, APMC_EN (82371AB, 7.1.20): tells SeaBIOS that system management mode is set
+     * up. There is none, and it would wait for its handler. */
+    pci_config_write((PciDevice *)pc->pm_pci, 0x5b, 0x02, 1);
     if (pc->direct) {
         pc_assign_pci(pc);
         lapic_set_virtual_wire(pc->lapic[0]);

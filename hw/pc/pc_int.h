@@ -36,13 +36,14 @@ struct PcMachine {
     IsaBus *isa;
     FwCfg *fw_cfg;
     Device *lapic[APIC_MAX_CPUS];
-    Device *pic, *ioapic, *pit, *rtc, *hpet_dev, *pm, *piix3, *port92, *i8042;
+    Device *pic, *ioapic, *pit, *rtc, *hpet_dev, *pm, *pm_pci, *piix3, *port92, *i8042;
     IrqLine pic_in[16], ioapic_in[PC_GSIS];
     PcIrqPort irq_port[SRC_COUNT];
     uint8_t gsi_sources[PC_GSIS]; /* bit n: source n drives it high */
 
     /* made by ready(): */
     bool direct;                /* a kernel without firmware */
+    bool has_serial;            /* COM1 is there */
     AcpiBlob acpi;
     AcpiBuf smbios;             /* structures; the entry point is apart */
     BootPlan plan;
