@@ -27,7 +27,10 @@ static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes,
         }
         *size += len;
         const X86Row *row = insns[n++].row;
-        if (row->flags & (RF_BRANCH | RF_END) || *size >= avail) {
+        bool end = row->flags & (RF_BRANCH | RF_END) &&
+                   !(x86_engine.native && x86_template_accepts(mode) &&
+                     tmpl_sys_continues(&insns[n - 1], mode));
+        if (end || *size >= avail) {
             break;
         }
     }

@@ -275,7 +275,7 @@ Tb *x86_engine_find(X86Cpu *cpu, bool build)
     if (!a.bytes) {
         return NULL;
     }
-    a.mode = (cpu->hflags & X86_KEY_MASK) | (a.large ? X86_KEY_LARGE : 0);
+    a.mode = x86_block_mode(cpu) | (a.large ? X86_KEY_LARGE : 0);
     Tb *tb = tb_find(x86_engine.cache, a.ram_addr, a.mode);
     if (tb || !build) {
         return tb;

@@ -20,17 +20,36 @@
     ((uint32_t)(HF_CS64 | HF_CS32 | HF_SS32 | HF_PE | HF_VM | HF_LMA | HF_SEGCHK | HF_EM | \
                 HF_TS | HF_MP | HF_OSFXSR | HF_AVX | HF_AVX512 | HF_AC))
 #define X86_KEY_LARGE BIT(31)  /* vbase counts in 2 MiB regions */
+#define X86_KEY_CPL0 BIT(30)   /* runs at CPL 0 */
+#define X86_KEY_SMAP BIT(29)   /* CR4.SMAP */
 #define X86_STEP_MASK ((uint32_t)(HF_TF | HF_DBG | HF_SHADOW))
+
+/* Mode bits of the key for the vCPU as it is (X86_KEY_LARGE comes from the fetch). */
+static inline uint32_t x86_block_mode(const X86Cpu *cpu)
+{
+    return (cpu->hflags & X86_KEY_MASK) | (cpu->st.cpl ? 0 : X86_KEY_CPL0) |
+           (cpu->st.cr4 & CR4_SMAP ? X86_KEY_SMAP : 0);
+}
 
 typedef struct X86Engine {
     TbCache *cache;
     bool native;        /* template translator on */
     bool exact_flags;   /* keep even dead flags exact at faults (twin runs) */
+    bool no_groups;     /* each access checked by itself (template_group.c) */
     unsigned max_insns; /* per block */
+    /* blocks whose groups fail often, a bit by key hash */
+    uint8_t group_failed[8192];
 } X86Engine;
 
 /* One per machine; set before vCPUs start. */
 extern X86Engine x86_engine;
+
+static inline unsigned x86_group_hash(uint64_t key) { return (key >> 1 ^ key >> 15) & 0xffff; }
+static inline bool x86_group_failed(uint64_t key)
+{
+    unsigned h = x86_group_hash(key);
+    return x86_engine.group_failed[h / 8] >> (h % 8) & 1;
+}
 
 /* The vCPU thread's body: runs until cpu_must_leave(). */
 void x86_engine_run(Cpu *cpu);

@@ -145,7 +145,7 @@ static uint64_t go_on(X86Cpu *cpu)
     env->dispatches++;
     uint64_t host = enter_block(cpu, tb);
     softmmu_jmp_insert(cpu, cpu->st.rip, (uint64_t)codebuf_rx(cpu) + tb->entry_ind,
-                       cpu->hflags & X86_KEY_MASK);
+                       x86_block_mode(cpu));
     return host;
 }
 
@@ -228,6 +228,39 @@ static uint64_t punt(X86Cpu *cpu)
     return go_on(cpu);
 }
 
+enum { GROUP_FAILS = 16 };
+
+static uint64_t drop_heavy(X86Cpu *cpu, void *arg)
+{
+    Tb *tb = arg;
+    tb_invalidate(x86_engine.cache, tb->key, 1, &cpu->cpu);
+    return 0;
+}
+
+/* A group's range: mapped in one piece if that is possible without a fault or a dirty
+ * bit set too early; else the instruction is executed by itself. */
+static uint8_t *group_range(X86Cpu *cpu, uint64_t lin, unsigned size, bool write, uint64_t ret)
+{
+    SoftmmuRef ref;
+
+    if (TLB_PAGE - (lin & (TLB_PAGE - 1)) >= size &&
+        (uint64_t)((int64_t)(lin << 16) >> 16) == lin) {
+        X86WalkResult w = x86_walk(cpu, lin, write ? X86_WRITE : X86_READ, cpu->mmu_idx, false);
+        if (w.ok && (!write || w.dirty)) {
+            softmmu_translate(cpu, lin, write ? X86_WRITE : X86_READ, cpu->mmu_idx, &ref);
+            if (ref.host && !(write && (ref.watched || ref.readonly))) {
+                return ref.host;
+            }
+        }
+    }
+    Tb *tb = tb_by_code(x86_engine.cache, site_body(cpu, ret));
+    if (++tb->group_fails == GROUP_FAILS) {
+        unsigned h = x86_group_hash(tb->key);
+        x86_engine.group_failed[h / 8] |= 1u << (h % 8);
+    }
+    return NULL;
+}
+
 static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
 {
     TcgEnv *env = x86_env(cpu);
@@ -237,7 +270,13 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
 
     env->site = ret;
     env->ret = 0;
-    if ((uint64_t)((int64_t)(lin << 16) >> 16) == lin) {
+    if (kind & MEM_GROUP) {
+        uint8_t *host = group_range(cpu, lin, size, write, ret);
+        if (host) {
+            env->site = 0;
+            return (uint64_t)host;
+        }
+    } else if ((uint64_t)((int64_t)(lin << 16) >> 16) == lin) {
         if (in_page >= size) {
             softmmu_translate(cpu, lin, write ? X86_WRITE : X86_READ, cpu->mmu_idx, &ref);
             if (ref.host && !(write && (ref.watched || ref.readonly))) {
@@ -257,8 +296,13 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
             }
         }
     }
+    Tb *tb = tb_by_code(x86_engine.cache, site_body(cpu, ret));
+    bool rebuild = kind & MEM_GROUP && tb->group_fails == GROUP_FAILS;
     set_state_at(cpu, site_body(cpu, ret));
     env->site = 0;
+    if (rebuild) {
+        x86_heavy(cpu, drop_heavy, tb);
+    }
     env->ret = punt(cpu);
     return 0;
 }
@@ -271,7 +315,7 @@ void x86_native_run(X86Cpu *cpu, Tb *tb)
                                                               x86_thunks.enter);
     x86_env(cpu)->site = 0;
     uint64_t host = enter_block(cpu, tb);
-    softmmu_jmp_check_mode(cpu, cpu->hflags & X86_KEY_MASK);
+    softmmu_jmp_check_mode(cpu, x86_block_mode(cpu));
     enter(NULL, (void *)host);
     flags_from_env(cpu);
 }

@@ -311,7 +311,9 @@ static bool plain(Tmpl *t, const X86Insn *in)
     uint8_t live_after = t->live[t->i + 1];
     bool need_host = use || (def && live_after & ~def);
 
-    if (in->is_mem) {
+    if (in->is_mem && in->index < 0 && in->seg < R_FS && tmpl_group_covers(t, in->base)) {
+        rm = rm_mem(S1, tmpl_group_disp(t, in->disp));
+    } else if (in->is_mem) {
         tmpl_before_check(t, in);
         if (!tmpl_addr(t, in, true)) {
             return false;
@@ -397,20 +399,26 @@ static bool mode_allows(uint32_t mode, const X86Row *row)
     return true;
 }
 
-static bool one(Tmpl *t, const X86Insn *in)
+bool tmpl_is_plain(const Tmpl *t, const X86Insn *in)
 {
     const X86Row *row = in->row;
+    return row->flags & RF_PLAIN && !(row->flags & (RF_CPL0 | RF_IO | RF_END)) &&
+           mode_allows(t->tb->mode, row) && host_can(in);
+}
+
+static bool one(Tmpl *t, const X86Insn *in)
+{
     uint32_t at = t->e.off;
     unsigned nslow = t->nslow;
     bool in_env = t->in_env;
 
-    if (tmpl_flow(t, in)) {
+    if (tmpl_flow(t, in) || tmpl_sys(t, in)) {
         return true;
     }
-    if (row->flags & RF_PLAIN && !(row->flags & (RF_CPL0 | RF_IO | RF_END)) &&
-        mode_allows(t->tb->mode, row) && host_can(in) && plain(t, in)) {
+    if (tmpl_is_plain(t, in) && plain(t, in)) {
         return true;
     }
+    t->group.on = false;
     t->e.off = at; /* forget a half-done attempt */
     t->nslow = nslow;
     t->in_env = in_env;
@@ -511,6 +519,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     int64_t begun = nondet_host_ns();
 
     memset(t, 0, offsetof(Tmpl, slow));
+    t->no_groups = x86_engine.no_groups || x86_group_failed(tb->key);
     t->nexits = 0;
     t->nslow = 0;
     t->ended = false;
@@ -534,7 +543,9 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         const X86Insn *in = &insns[t->i];
         tb->map[t->i] = (TbInsn){ t->e.off - tb->code_off, t->off - tb->region_off,
                                   t->in_env ? TBI_START_ENV | TBI_OP_ENV : 0 };
+        tmpl_group_begin(t);
         one(t, in);
+        tmpl_group_after(t, in);
         if (t->in_env) {
             tb->map[t->i].flags_in_env |= TBI_OP_ENV;
         }

@@ -44,7 +44,17 @@ typedef struct SlowSite {
     uint16_t kind;    /* MEM_* */
 } SlowSite;
 
-enum { MEM_SIZE = 0xff, MEM_WRITE = 0x100 };
+/* kind of a checked access: bytes, and flags. A group's check must not fault. */
+enum { MEM_SIZE = 0xff, MEM_WRITE = 0x100, MEM_GROUP = 0x200 };
+
+/* A run of accesses that share a check (template_group.c). r11 = host address of guest
+ * address (base register at the beginning) + lo. */
+typedef struct Group {
+    bool on, write, sp_lost;
+    int8_t base;
+    int64_t lo, delta;        /* delta: how far rsp has moved since the beginning */
+    unsigned size, first, last, naccess;
+} Group;
 
 typedef struct Tmpl {
     Enc e;
@@ -58,6 +68,8 @@ typedef struct Tmpl {
     bool in_env;              /* flags are in env->cc (else EFLAGS) */
     bool failed;              /* arena full */
     uint8_t live[TB_MAX_INSNS + 1]; /* status flags live before each (packed, FLP_*) */
+    bool no_groups;
+    Group group;
     SlowSite slow[MAX_SLOW];
     unsigned nslow;
     struct {
@@ -96,8 +108,21 @@ void tmpl_check(Tmpl *t, unsigned kind);
 void tmpl_before_check(Tmpl *t, const X86Insn *in);
 /* control flow and stack; false: not known here */
 bool tmpl_flow(Tmpl *t, const X86Insn *in);
+/* frequent system instructions of CPL 0 (template_sys.c) */
+bool tmpl_sys(Tmpl *t, const X86Insn *in);
+/* one of them after which a block may go on although its row says RF_END */
+bool tmpl_sys_continues(const X86Insn *in, uint32_t mode);
 void tmpl_jump_pc(Tmpl *t);                     /* to guest PC in S1 */
 void tmpl_exit_to(Tmpl *t, int64_t target_off); /* unconditional, to a region offset */
+/* groups: begin before an instruction is emitted, after when it has been */
+void tmpl_group_begin(Tmpl *t);
+void tmpl_group_after(Tmpl *t, const X86Insn *in);
+/* Is an access of the current instruction through `base` covered? Then it is at
+ * [r11 + tmpl_group_disp(disp)]. */
+bool tmpl_group_covers(const Tmpl *t, int base);
+int32_t tmpl_group_disp(const Tmpl *t, int64_t disp);
+bool tmpl_is_plain(const Tmpl *t, const X86Insn *in);
+bool tmpl_lea_is_direct(const X86Insn *in);
 void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last);
 
 /* thunks.c: code at the start of the buffer, offsets */

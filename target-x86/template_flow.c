@@ -81,12 +81,16 @@ static void jcc(Tmpl *t, int cc, int64_t taken)
 
 /* ---- stack ---- */
 
-/* r11 = host address of [rsp + disp] */
-static void stack_check(Tmpl *t, int disp, unsigned kind)
+/* Makes [rsp + disp] accessible; returns the host operand (r11-based). */
+static Rm stack_check(Tmpl *t, int disp, unsigned kind)
 {
+    if (tmpl_group_covers(t, R_SP)) {
+        return rm_mem(S1, tmpl_group_disp(t, disp));
+    }
     tmpl_before_check(t, &t->insns[t->i]);
     enc_lea(&t->e, S1, rm_mem(GSP, disp), true);
     tmpl_check(t, kind);
+    return rm_mem(S1, 0);
 }
 
 static void move_sp(Tmpl *t, int by)
@@ -98,23 +102,23 @@ static void push_reg(Tmpl *t, unsigned g)
 {
     int h = host_reg(g);
 
-    stack_check(t, -8, 8 | MEM_WRITE);
+    Rm m = stack_check(t, -8, 8 | MEM_WRITE);
     if (reg_in_env(g)) {
         enc_load(&t->e, S2, rm_env(ENV_GPR(g)));
         h = S2;
     }
-    enc_store(&t->e, rm_mem(S1, 0), h);
+    enc_store(&t->e, m, h);
     move_sp(t, -8);
 }
 
 static void pop_reg(Tmpl *t, unsigned g)
 {
-    stack_check(t, 0, 8);
+    Rm m = stack_check(t, 0, 8);
     if (reg_in_env(g)) {
-        enc_load(&t->e, S2, rm_mem(S1, 0));
+        enc_load(&t->e, S2, m);
         enc_store(&t->e, rm_env(ENV_GPR(g)), S2);
     } else {
-        enc_load(&t->e, host_reg(g), rm_mem(S1, 0));
+        enc_load(&t->e, host_reg(g), m);
     }
     move_sp(t, 8);
 }
@@ -123,8 +127,8 @@ static void push_imm(Tmpl *t, int32_t imm)
 {
     Op op = { .opcode = 0xc7, .w = true, .imm_len = 4 };
 
-    stack_check(t, -8, 8 | MEM_WRITE);
-    enc_op(&t->e, &op, 0, rm_mem(S1, 0));
+    Rm m = stack_check(t, -8, 8 | MEM_WRITE);
+    enc_op(&t->e, &op, 0, m);
     enc_u32(&t->e, imm);
     move_sp(t, -8);
 }
@@ -132,17 +136,17 @@ static void push_imm(Tmpl *t, int32_t imm)
 /* Stores the return address; leaves S1, S2 free. */
 static void push_return(Tmpl *t, const X86Insn *in)
 {
-    stack_check(t, -8, 8 | MEM_WRITE);
+    Rm m = stack_check(t, -8, 8 | MEM_WRITE);
     enc_load(&t->e, S2, rm_env(ENV_F(vbase)));
     enc_lea(&t->e, S2, rm_mem(S2, t->off + in->len), true);
-    enc_store(&t->e, rm_mem(S1, 0), S2);
+    enc_store(&t->e, m, S2);
     move_sp(t, -8);
 }
 
 static void ret(Tmpl *t, unsigned extra)
 {
-    stack_check(t, 0, 8);
-    enc_load(&t->e, S1, rm_mem(S1, 0));
+    Rm m = stack_check(t, 0, 8);
+    enc_load(&t->e, S1, m);
     move_sp(t, 8 + extra);
     tmpl_jump_pc(t);
 }
@@ -201,13 +205,18 @@ static bool lea(Tmpl *t, const X86Insn *in)
 }
 
 /* lea r,[base+index*s+disp] with resident registers: one host instruction */
+bool tmpl_lea_is_direct(const X86Insn *in)
+{
+    return !(in->base == 16 || reg_in_env(in->op[0].reg) || in->adsize != 8 ||
+             in->opsize == 2 || (in->base >= 0 && in->base < 16 && reg_in_env(in->base)) ||
+             (in->index >= 0 && reg_in_env(in->index)) || in->disp != (int32_t)in->disp);
+}
+
 static bool lea_direct(Tmpl *t, const X86Insn *in)
 {
     unsigned g = in->op[0].reg;
 
-    if (in->base == 16 || reg_in_env(g) || in->adsize != 8 || in->opsize == 2 ||
-        (in->base >= 0 && reg_in_env(in->base)) ||
-        (in->index >= 0 && reg_in_env(in->index)) || in->disp != (int32_t)in->disp) {
+    if (!tmpl_lea_is_direct(in)) {
         return false;
     }
     Rm m = { RM_MEM, in->base < 0 ? -1 : host_reg(in->base),

@@ -56,6 +56,7 @@ struct Tb {
                               * NULL for native blocks without any */
     Tb *hash_next;
     Tb *page_next;        /* list of the page's blocks */
+    uint32_t group_fails; /* shared checks that had to be given up */
     uint64_t execs;       /* statistics, interpreter only */
 };
 

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Check groups: runs of accesses through one base register (a function's pushes and pops,
+ * the fields of a struct) share one soft-TLB check of the whole range they touch. r11
+ * keeps the host address over the run; the base register may move by constants (rsp).
+ *
+ * If the range is not within one directly mapped page, the slow path executes the
+ * instruction at the check by its reference function and goes on in a block that begins
+ * behind it; a block whose groups fail often is built again without them.
+ *
+ * A check clobbers EFLAGS. A group may begin a few instructions before its first access,
+ * where the flags are dead (`add rsp,24; pop rbx; ret`).
+ */
+#include "target-x86/template.h"
+
+enum { GROUP_MAX = 192 };
+
+/* What an instruction means for a group. */
+typedef struct Effect {
+    bool stop;          /* a group cannot reach over it */
+    bool access;        /* it has one access [base + off, size) ... */
+    bool after;         /* ... of which it is the last instruction of the block */
+    int8_t base;
+    int64_t off;
+    unsigned size;
+    bool write;
+    uint32_t writes;    /* general registers it writes, bit mask */
+    bool moves_sp;      /* rsp changes by sp_delta, and only so */
+    int64_t sp_delta;
+} Effect;
+
+/* Registers that plain rows write without naming them. */
+static uint32_t implicit_writes(const X86Insn *in)
+{
+    const X86Row *row = in->row;
+    uint8_t op = in->opcode;
+
+    if (row->enc != ENC_LEGACY) {
+        return 0;
+    }
+    if (row->map == MAP_1 &&
+        (((op == 0xf6 || op == 0xf7) && (in->modrm >> 3 & 7) >= 4) || op == 0x98 || op == 0x99)) {
+        return 1u << R_AX | 1u << R_DX;
+    }
+    if (row->map == MAP_0F && (op == 0xb0 || op == 0xb1 || op == 0xc7 || op == 0xa2 ||
+                               op == 0x31 || op == 0x01)) {
+        return 1u << R_AX | 1u << R_DX | 1u << R_CX | 1u << R_BX;
+    }
+    return 0;
+}
+
+static void plain_effect(const X86Insn *in, Effect *f)
+{
+    unsigned scratch = 0, seen = 0;
+
+    for (unsigned n = 0; n < in->nops; n++) {
+        const X86Opnd *o = &in->op[n];
+        bool w = in->row->w[n] == ROLE_W || in->row->w[n] == ROLE_RW;
+        if (o->kind == OPND_GPR || o->kind == OPND_GPR8H) {
+            f->writes |= w ? 1u << o->reg : 0;
+            if (o->kind == OPND_GPR && reg_in_env(o->reg) && !(seen >> o->reg & 1)) {
+                seen |= 1u << o->reg;
+                scratch++;
+            }
+        } else if (o->kind == OPND_MEM) {
+            f->access = true;
+            f->size = o->size;
+            f->write |= w;
+        }
+    }
+    f->writes |= implicit_writes(in);
+    f->stop = scratch > 1; /* would use r11 */
+    if (!f->access) {
+        /* add/sub rsp, imm */
+        if (f->writes == 1u << R_SP && in->row->enc == ENC_LEGACY && in->row->map == MAP_1 &&
+            (in->opcode == 0x81 || in->opcode == 0x83) && in->opsize == 8) {
+            unsigned ext = in->modrm >> 3 & 7;
+            f->moves_sp = ext == 0 || ext == 5;
+            f->sp_delta = ext == 0 ? (int64_t)in->imm : -(int64_t)in->imm;
+        }
+        return;
+    }
+    if (!in->is_mem || in->index >= 0 || in->base < 0 || in->base == 16 || in->adsize != 8 ||
+        in->seg >= R_FS || !f->size || in->disp != (int32_t)in->disp) {
+        f->stop = true;
+        return;
+    }
+    f->base = in->base;
+    f->off = in->disp;
+}
+
+static void stack_effect(Effect *f, bool push, unsigned reg_written)
+{
+    f->access = true;
+    f->base = R_SP;
+    f->size = 8;
+    f->write = push;
+    f->off = push ? -8 : 0;
+    f->moves_sp = true;
+    f->sp_delta = push ? -8 : 8;
+    f->writes = 1u << R_SP | reg_written;
+}
+
+static Effect effect(const Tmpl *t, const X86Insn *in)
+{
+    Effect f = { .base = -1 };
+    uint8_t op = in->opcode;
+
+    if (in->row->enc == ENC_LEGACY && in->row->map == MAP_1) {
+        if (op >= 0x50 && op <= 0x57) {
+            stack_effect(&f, true, 0);
+            f.stop = in->opsize != 8 || in->op[0].reg == R_SP;
+            return f;
+        }
+        if (op >= 0x58 && op <= 0x5f) {
+            stack_effect(&f, false, 1u << in->op[0].reg);
+            f.stop = in->opsize != 8 || in->op[0].reg == R_SP;
+            return f;
+        }
+        if (op == 0x68 || op == 0x6a) {
+            stack_effect(&f, true, 0);
+            f.stop = in->opsize != 8;
+            return f;
+        }
+        if (op == 0xc3 || op == 0xe8) {
+            stack_effect(&f, op == 0xe8, 0);
+            f.after = true;
+            return f;
+        }
+        if (op == 0x8d) {
+            f.stop = !tmpl_lea_is_direct(in);
+            f.writes = 1u << in->op[0].reg;
+            f.moves_sp = in->op[0].reg == R_SP && in->base == R_SP && in->index < 0 &&
+                         in->opsize == 8;
+            f.sp_delta = in->disp;
+            return f;
+        }
+        if (op == 0x90 && !(in->rex & 1) && in->rep != 0xf3) {
+            return f;
+        }
+    }
+    if (!tmpl_is_plain(t, in)) {
+        f.stop = true;
+        return f;
+    }
+    plain_effect(in, &f);
+    return f;
+}
+
+/* Looks for a group that begins at instruction i. */
+static bool find(const Tmpl *t, unsigned i, Group *g)
+{
+    int64_t delta = 0, lo = 0, hi = 0;
+    unsigned n = 0, reach = i;
+    uint32_t changed = 0; /* registers written since the beginning */
+    bool write = false;
+
+    g->base = -1;
+    for (unsigned j = i; j < t->tb->ninsns; j++) {
+        Effect f = effect(t, &t->insns[j]);
+        if (f.stop) {
+            break;
+        }
+        if (f.access) {
+            if (g->base < 0) {
+                if (changed >> f.base & 1 && !(f.base == R_SP && !g->sp_lost)) {
+                    break;
+                }
+                g->base = f.base;
+                if (f.base != R_SP) {
+                    delta = 0;
+                }
+                lo = delta + f.off;
+                hi = lo + f.size;
+                if (j > i) {
+                    g->first = j;
+                }
+            } else if (f.base != g->base) {
+                break;
+            }
+            int64_t a = delta + f.off, nlo = MIN(lo, a), nhi = MAX(hi, a + (int64_t)f.size);
+            if (nhi - nlo > GROUP_MAX) {
+                break;
+            }
+            lo = nlo;
+            hi = nhi;
+            write |= f.write;
+            n++;
+            reach = j;
+        }
+        if (f.moves_sp && (g->base < 0 || g->base == R_SP)) {
+            delta += f.sp_delta;
+            changed |= f.writes & ~(1u << R_SP);
+        } else {
+            changed |= f.writes;
+            g->sp_lost |= f.writes >> R_SP & 1;
+        }
+        if (f.after || (g->base >= 0 && (g->base == R_SP ? g->sp_lost : changed >> g->base & 1))) {
+            break;
+        }
+    }
+    g->lo = lo;
+    g->size = hi - lo;
+    g->write = write;
+    g->last = reach;
+    g->naccess = n;
+    return n > 0 && g->base >= 0;
+}
+
+void tmpl_group_begin(Tmpl *t)
+{
+    Group g = { .first = t->i };
+    unsigned i = t->i;
+
+    if (t->group.on || t->no_groups || x86_engine.exact_flags || !find(t, i, &g)) {
+        return;
+    }
+    bool hoisted = g.first > i;
+    if (hoisted ? !(t->live[g.first] && !t->live[i]) : g.naccess < 2) {
+        return;
+    }
+    if (t->live[i]) {
+        tmpl_save_flags(t);
+    }
+    if (reg_in_env(g.base)) {
+        enc_load(&t->e, S1, rm_env(ENV_GPR(g.base)));
+        if (g.lo) {
+            enc_lea(&t->e, S1, rm_mem(S1, g.lo), true);
+        }
+    } else {
+        enc_lea(&t->e, S1, rm_mem(host_reg(g.base), g.lo), true);
+    }
+    tmpl_check(t, g.size | (g.write ? MEM_WRITE : 0) | MEM_GROUP);
+    g.on = true;
+    g.delta = 0;
+    t->group = g;
+}
+
+bool tmpl_group_covers(const Tmpl *t, int base)
+{
+    return t->group.on && t->group.base == base && t->i <= t->group.last;
+}
+
+int32_t tmpl_group_disp(const Tmpl *t, int64_t disp)
+{
+    return t->group.delta + disp - t->group.lo;
+}
+
+void tmpl_group_after(Tmpl *t, const X86Insn *in)
+{
+    if (!t->group.on) {
+        return;
+    }
+    Effect f = effect(t, in);
+    if (f.moves_sp && t->group.base == R_SP) {
+        t->group.delta += f.sp_delta;
+    }
+    if (t->i >= t->group.last) {
+        t->group.on = false;
+    }
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System instructions that kernels execute often enough to be worth host code: interrupt
+ * flag, flags image, SMAP window, SWAPGS. For CPL 0 only (part of the block key), so no
+ * privilege checks are left. Everything unusual goes to the reference function.
+ */
+#include "target-x86/template.h"
+
+#define ENV_ST(f) ((int32_t)offsetof(X86State, f))
+#define STATUS_AND_DEBUG (FL_STATUS | FL_RF | FL_VM)
+
+static void alu_rr32(Enc *e, int alu, int d, int s)
+{
+    Op op = { .opcode = alu << 3 | 1 };
+    enc_op(e, &op, s, rm_reg(d));
+}
+
+static void cli(Tmpl *t)
+{
+    tmpl_before_check(t, &t->insns[t->i]);
+    enc_alu_mi32(&t->e, ALU_AND, rm_env(ENV_ST(rflags)), ~FL_IF);
+}
+
+/* Status flags out of env->cc, the rest out of rflags. */
+static void pushf(Tmpl *t)
+{
+    Enc *e = &t->e;
+
+    tmpl_save_flags(t);
+    enc_load32(e, S2, rm_env(ENV_F(cc)));
+    enc_mov_rr32(e, S1, S2);
+    enc_shift_ri(e, 5, S1, 8, false);
+    enc_alu_ri(e, ALU_AND, S1, FL_STATUS & 0xff, false);
+    enc_alu_ri(e, ALU_AND, S2, 1, false);
+    enc_shift_ri(e, 4, S2, 11, false);
+    alu_rr32(e, ALU_OR, S1, S2);
+    enc_load32(e, S2, rm_env(ENV_ST(rflags)));
+    enc_alu_ri(e, ALU_AND, S2, ~STATUS_AND_DEBUG, false);
+    alu_rr32(e, ALU_OR, S2, S1);
+    enc_store(e, rm_env(ENV_F(scratch)), S2);
+    enc_lea(e, S1, rm_mem(GSP, -8), true);
+    tmpl_check(t, 8 | MEM_WRITE);
+    enc_load(e, S2, rm_env(ENV_F(scratch)));
+    enc_store(e, rm_mem(S1, 0), S2);
+    enc_lea(e, GSP, rm_mem(GSP, -8), true);
+}
+
+/* If nothing but status flags and IF change, and no request waits if IF is set: here. */
+static void popf(Tmpl *t, const X86Insn *in)
+{
+    static const Op test = { .opcode = 0xf7, .imm_len = 4 }, xor = { .opcode = 0x31 };
+    static const Op or_m = { .opcode = 0x09 };
+    Enc *e = &t->e;
+    uint32_t slow[2];
+
+    tmpl_save_flags(t);
+    enc_mov_rr(e, S1, GSP);
+    tmpl_check(t, 8);
+    enc_load(e, S1, rm_mem(S1, 0));
+    enc_load32(e, S2, rm_env(ENV_ST(rflags)));
+    enc_op(e, &xor, S1, rm_reg(S2));
+    enc_op(e, &test, 0, rm_reg(S2));
+    enc_u32(e, FL_TF | FL_DF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC | FL_VIF | FL_VIP |
+                   FL_ID);
+    slow[0] = enc_jcc(e, CC_NE);
+    enc_op(e, &test, 0, rm_reg(S1));
+    enc_u32(e, FL_IF);
+    uint32_t no_if = enc_jcc(e, CC_E);
+    enc_alu_mi32(e, ALU_CMP, rm_env(offsetof(X86Cpu, cpu) + offsetof(Cpu, request)), 0);
+    slow[1] = enc_jcc(e, CC_NE);
+    enc_patch(e, no_if, e->off);
+    enc_lea(e, GSP, rm_mem(GSP, 8), true);
+    /* cc = (image & 0xff) << 8 | OF */
+    enc_mov_rr32(e, S2, S1);
+    enc_shift_ri(e, 5, S2, 11, false);
+    enc_alu_ri(e, ALU_AND, S2, 1, false);
+    enc_store32(e, rm_env(ENV_F(cc)), S2);
+    enc_mov_rr32(e, S2, S1);
+    enc_alu_ri(e, ALU_AND, S2, 0xff, false);
+    enc_shift_ri(e, 4, S2, 8, false);
+    enc_op(e, &or_m, S2, rm_env(ENV_F(cc)));
+    enc_alu_ri(e, ALU_AND, S1, FL_IF, false);
+    enc_alu_mi32(e, ALU_AND, rm_env(ENV_ST(rflags)), ~FL_IF);
+    enc_op(e, &or_m, S1, rm_env(ENV_ST(rflags)));
+    tmpl_exit_to(t, (int64_t)t->off + in->len);
+    for (unsigned i = 0; i < 2; i++) {
+        enc_patch(e, slow[i], e->off);
+    }
+    tmpl_call_exec(t, in, true);
+}
+
+static void set_ac(Tmpl *t, bool on)
+{
+    Enc *e = &t->e;
+    unsigned mmu = on ? X86_MMU_KERNEL_AC : X86_MMU_KERNEL;
+    Op mov8 = { .opcode = 0xc6, .imm_len = 1 };
+
+    tmpl_before_check(t, &t->insns[t->i]);
+    if (on) {
+        enc_alu_mi32(e, ALU_OR, rm_env(ENV_ST(rflags)), FL_AC);
+    } else {
+        enc_alu_mi32(e, ALU_AND, rm_env(ENV_ST(rflags)), ~FL_AC);
+    }
+    enc_op(e, &mov8, 0, rm_env(offsetof(X86Cpu, mmu_idx)));
+    enc_u8(e, mmu);
+    enc_load(e, S2, rm_env(tmpl_env_off(offsetof(TcgEnv, tlb_rd) + 8 * mmu)));
+    enc_store(e, rm_env(ENV_F(rd)), S2);
+    enc_load(e, S2, rm_env(tmpl_env_off(offsetof(TcgEnv, tlb_wr) + 8 * mmu)));
+    enc_store(e, rm_env(ENV_F(wr)), S2);
+}
+
+static void swapgs(Tmpl *t)
+{
+    Enc *e = &t->e;
+    Rm base = rm_env(ENV_ST(seg) + R_GS * sizeof(X86Seg) + offsetof(X86Seg, base));
+    Rm kernel = rm_env(ENV_ST(msr) + offsetof(X86Msrs, kernel_gs_base));
+
+    enc_load(e, S1, base);
+    enc_load(e, S2, kernel);
+    enc_store(e, base, S2);
+    enc_store(e, kernel, S1);
+}
+
+bool tmpl_sys_continues(const X86Insn *in, uint32_t mode)
+{
+    if (!(mode & X86_KEY_CPL0) || in->row->enc != ENC_LEGACY || in->lock) {
+        return false;
+    }
+    if (in->row->map == MAP_1) {
+        return in->opcode == 0xfa || (in->opcode == 0x9c && in->opsize == 8);
+    }
+    if (in->row->map == MAP_0F && in->opcode == 0x01) {
+        return in->modrm == 0xf8 ||
+               ((in->modrm == 0xca || in->modrm == 0xcb) && mode & X86_KEY_SMAP);
+    }
+    return false;
+}
+
+bool tmpl_sys(Tmpl *t, const X86Insn *in)
+{
+    if (in->row->enc == ENC_LEGACY && in->row->map == MAP_1 && in->opcode == 0x9d &&
+        in->opsize == 8 && t->tb->mode & X86_KEY_CPL0) {
+        popf(t, in);
+        return true;
+    }
+    if (!tmpl_sys_continues(in, t->tb->mode)) {
+        return false;
+    }
+    if (in->row->map == MAP_1) {
+        if (in->opcode == 0xfa) {
+            cli(t);
+        } else {
+            pushf(t);
+        }
+    } else if (in->modrm == 0xf8) {
+        swapgs(t);
+    } else {
+        set_ac(t, in->modrm == 0xcb);
+    }
+    return true;
+}
