@@ -39,12 +39,6 @@ typedef struct Dyad {
     bool pidfile_made;
 } Dyad;
 
-static const MonInfoHook info_hooks[] = {
-    { "chardev", "character backends", chardev_info },
-    { "network", "network backends", netdev_info },
-    { NULL },
-};
-
 /* --- help of values that belong to a room --- */
 
 static void print_machines(FILE *f)
@@ -280,7 +274,6 @@ static bool start(Dyad *d, Error *err)
     }
     Machine *m = d->m;
     monitor_init(m);
-    monitor_set_info_hooks(info_hooks);
     machine_lock(m);
     bool ok = setup_backends(m, &d->o, err);
     machine_unlock(m);

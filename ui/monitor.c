@@ -26,23 +26,7 @@ typedef struct Monitor {
 static struct {
     Machine *m;
     Monitor *sessions;
-    const MonInfoHook *hooks;
 } all;
-
-void monitor_set_info_hooks(const MonInfoHook *hooks)
-{
-    all.hooks = hooks;
-}
-
-const MonInfoHook *monitor_info_hook(const char *what)
-{
-    for (const MonInfoHook *h = all.hooks; h && h->what; h++) {
-        if (strcmp(h->what, what) == 0) {
-            return h;
-        }
-    }
-    return NULL;
-}
 
 void monitor_print_info_help(FILE *out)
 {
@@ -51,9 +35,6 @@ void monitor_print_info_help(FILE *out)
         snprintf(head, sizeof(head), "info %s%s%s", r->name, r->params ? " " : "",
                  r->params ? r->params : "");
         fprintf(out, "%-32s %s\n", head, r->help);
-    }
-    for (const MonInfoHook *h = all.hooks; h && h->what; h++) {
-        fprintf(out, "info %-27s %s\n", h->what, h->help);
     }
 }
 

@@ -65,14 +65,6 @@ extern const MonCommand monitor_info_rows[]; /* ui/monitor_info.c: info NAME */
 /* Runs one line. What went wrong is in err; what was printed is in out. */
 bool monitor_run_line(MonContext *c, const char *line, FILE *out, Error *err);
 
-/* Where `info WHAT` is answered by a room that ui does not know (main.c knows it):
- * rows ended by a NULL name. */
-typedef struct MonInfoHook {
-    const char *what, *help;
-    void (*print)(struct Machine *m, FILE *out);
-} MonInfoHook;
-void monitor_set_info_hooks(const MonInfoHook *hooks);
-const MonInfoHook *monitor_info_hook(const char *what);
 void monitor_print_info_help(FILE *out);
 
 /* Makes sessions: monitor_init once, then attach for each -monitor; mon: multiplexers

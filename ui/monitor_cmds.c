@@ -65,11 +65,6 @@ static bool cmd_info(MonContext *c, const MonArgs *a, FILE *out, Error *err)
         monitor_args_free(&inner);
         return ok;
     }
-    const MonInfoHook *hook = monitor_info_hook(what);
-    if (hook) {
-        hook->print(c->m, out);
-        return true;
-    }
     names[n] = NULL;
     return error_set_choice(err, "info", what, names);
 }

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "hw/core/block.h"
+#include "hw/core/chardev.h"
 #include "hw/core/machine.h"
+#include "hw/core/netdev.h"
 #include "ui/monitor.h"
 #include "util/alloc.h"
 
@@ -131,6 +133,18 @@ static bool info_block(MonContext *c, const MonArgs *a, FILE *out, Error *err)
                 b->path ? b->path : "", b->ops->name, b->size,
                 b->readonly ? ", read-only" : "", b->attached ? "" : ", not attached");
     }
+    return true;
+}
+
+static bool info_chardev(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    chardev_info(c->m, out);
+    return true;
+}
+
+static bool info_network(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    netdev_info(c->m, out);
     return true;
 }
 
@@ -359,6 +373,7 @@ static bool info_pci(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 const MonCommand monitor_info_rows[] = {
     { "accel", "kvm", NULL, NULL, "the engine and its options", true, info_accel },
     { "block", NULL, NULL, NULL, "disk images", true, info_block },
+    { "chardev", NULL, NULL, NULL, "character backends", true, info_chardev },
     { "cpus", NULL, NULL, NULL, "the vCPUs", true, info_cpus },
     { "device", NULL, "device:s", "ID|PATH", "registers of a device", true, info_device },
     { "irq", NULL, NULL, NULL, "interrupts: requests and controllers", true, info_irq },
@@ -367,6 +382,7 @@ const MonCommand monitor_info_rows[] = {
     { "mem", NULL, NULL, NULL, "mapped virtual memory, by range", true, info_mem },
     { "mtree", NULL, NULL, NULL, "the memory tree and its flat view", true, info_mtree },
     { "name", NULL, NULL, NULL, "the guest's name", true, info_name },
+    { "network", NULL, NULL, NULL, "network backends", true, info_network },
     { "pci", NULL, NULL, NULL, "the PCI buses", true, info_pci },
     { "pic", NULL, NULL, NULL, "the 8259 and the I/O APIC", true, info_pic },
     { "qtree", NULL, NULL, NULL, "the tree of devices", true, info_qtree },
