@@ -90,7 +90,7 @@ bool log_set_file(const char *path, Error *err)
 {
     FILE *f = fopen(path, "we");
     if (!f) {
-        return error_set(err, "-D: cannot open '%s': %s", path, strerror(errno));
+        return error_set(err, "cannot open '%s': %s", path, strerror(errno));
     }
     setvbuf(f, NULL, _IOLBF, 0);
     if (log_file) {
