@@ -278,12 +278,11 @@ static const char *const unsupported[] = {
     /* TSX, MPX, AVX-512 opmasks, PCOMMIT, VIA PadLock, others */
     "xabort", "xbegin", "xend", "xtest", "bnd*", "k*", "pcommit", "xstore*", "xcrypt*",
     "xsha*", "montmul", "ud2b", "monitorx", "mwaitx", "clzero",
-    "rdpkru", "wrpkru",
 };
 
 /* Instructions younger than capstone 4. */
 static const char *const too_new[] = {
-    "gf2p8*", "vgf2p8*", "vaes*", "vpclmulqdq",
+    "gf2p8*", "vgf2p8*", "vaes*", "vpclmulqdq", "rdpkru", "wrpkru",
 };
 
 static bool listed(const char *const *list, unsigned n, const char *name)
@@ -306,7 +305,8 @@ static bool same_name(const char *ours, const char *theirs)
         { "shl", "sal" },    { "ud1", "ud2b" },   { "jcxz", "jecxz" }, { "jcxz", "jrcxz" },
         { "mov", "movabs" }, { "pusha", "pushaw" }, { "pusha", "pushal" },
         { "popa", "popaw" }, { "popa", "popal" }, { "fwait", "wait" }, { "int3", "int3" },
-        { "sysret", "sysretq" }, { "movd", "movq" }, { "vmovd", "vmovq" },
+        { "callf", "lcall" }, { "jmpf", "ljmp" }, { "wbnoinvd", "wbinvd" },
+        { "rdpid", "rdseed" }, { "sysret", "sysretq" }, { "movd", "movq" }, { "vmovd", "vmovq" },
         { "pinsrd", "pinsrq" }, { "vpinsrd", "vpinsrq" }, { "pextrd", "pextrq" },
         { "vpextrd", "vpextrq" }, { "movq", "movd" },
     };
@@ -448,7 +448,9 @@ static bool known_capstone_error(const X86Insn *in, int len, const uint8_t *b, c
             return true; /* 66H with near branches: AMD's rule */
         }
         return (row->op == 0xc2 && in->rex & 8) || /* RET imm16: length with REX.W */
-               row->op == 0x90 || row->op == 0x63;
+               row->op == 0x90 || row->op == 0x63 ||
+               /* segment registers 6, 7 (#UD when executed) and REX.R, which is ignored */
+               ((row->op & 0xfd) == 0x8c && in->reg >= 6);
     case MAP_0F:
         /* hint NOPs and PREFETCH beyond the documented ones, ModRM of UD0 and UD1 */
         if ((row->op >= 0x18 && row->op <= 0x1f) || row->op == 0x0d || row->op == 0xff ||
