@@ -17,7 +17,7 @@ libtargetx86_a_SOURCES +=
 # insn_tables.c names the families weakly, so that a test may link the integer ones alone;
 # whatever wants them all (dyad does) links with these flags.
 X86_FAMILIES = \
-	-Wl,-u,x86_rows_sys -Wl,-u,x86_rows_seg -Wl,-u,x86_rows_far -Wl,-u,x86_rows_io \
+	-Wl,-u,x86_rows_sys -Wl,-u,x86_rows_seg -Wl,-u,x86_rows_far -Wl,-u,x86_rows_io -Wl,-u,x86_rows_xsave \
 	-Wl,-u,x86_rows_x87 -Wl,-u,x86_rows_mmx -Wl,-u,x86_rows_sse -Wl,-u,x86_rows_avx \
-	-Wl,-u,x86_rows_crypto -Wl,-u,x86_rows_sse_fp -Wl,-u,x86_rows_fma
+	-Wl,-u,x86_rows_crypto -Wl,-u,x86_rows_sse_fp -Wl,-u,x86_rows_fma -Wl,-u,x86_rows_xsave
 dyad_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)

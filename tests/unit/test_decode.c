@@ -570,7 +570,10 @@ static bool compare_one(csh h, const uint8_t *b, uint32_t mode)
 
 static void compare_with_capstone(uint32_t mode, cs_mode cmode)
 {
-    static const char *const needed[] = { "sys", "seg", "far", "io", "x87", "mmx", "sse", "avx" };
+    static const char *const needed[] = {
+        "sys", "seg", "far", "io", "xsave", "x87", "mmx", "sse", "sse_fp", "avx", "fma",
+        "crypto",
+    };
     const char *s = getenv("DYAD_SEED"), *n = getenv("DYAD_ROUNDS");
     uint64_t seed = s ? strtoull(s, NULL, 0) : (uint64_t)time(NULL);
     unsigned count = n ? (unsigned)atoi(n) : 200000, bad = 0;
