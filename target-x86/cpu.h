@@ -154,12 +154,22 @@ typedef struct X86Cpu {
     const struct X86Model *model;
     uint32_t feat[X86F_NWORDS];  /* features this vCPU shows (CPUID bits) */
     uint32_t apic_id;
+    uint8_t phys_bits;           /* MAXPHYADDR */
+    uint32_t tsc_khz;            /* CPUID leaf 15H; 0 = not told */
+    uint64_t soft_rip;           /* 1 + address of the INT n being delivered, 0 = none */
+    uint8_t delivering;          /* excp.c: class of the event whose delivery has begun and
+                                  * not ended; a fault now may become a double fault */
+    uint64_t saved_tsc;          /* state.c: guest TSC when saved */
+    int64_t tsc_moved;           /* state.c: what loading added to vCPU 0's tsc_offset */
     struct CpuTlb *tlb;          /* engine's (tcg/tlb_layout.h) */
     void *engine;                /* engine's */
     Cpu cpu;                     /* engine-neutral part (threads, requests, irqs) */
 } X86Cpu;
 
 #define X86_CPU(c) container_of(c, X86Cpu, cpu)
+
+/* x86 as a guest architecture (cpu_ops.c). */
+extern const CpuOps x86_cpu_ops;
 
 /* Power-on or INIT reset, SDM vol. 3, 9.1.1. init = true keeps what INIT keeps. */
 void x86_cpu_reset(X86Cpu *cpu, bool init);

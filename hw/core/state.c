@@ -195,7 +195,7 @@ bool state_save(StateBuf *b, const char *path, const StateDesc *desc, void *owne
     put(b, path, n);
     size_t len_at = b->len;
     put_num(b, 0, 4);
-    save_body(b, desc, (char *)owner + desc->offset);
+    save_body(b, desc, (char *)owner + (ptrdiff_t)desc->offset);
     patch_u32(b, len_at, (uint32_t)(b->len - len_at - 4));
     return true;
 }
@@ -353,7 +353,7 @@ bool state_load(StateBuf *buf, const StateDesc *desc, void *owner, Error *err)
         return error_set(err, "the record is cut short");
     }
     buf->pos = buf->len - in.left;
-    char *base = (char *)owner + desc->offset;
+    char *base = (char *)owner + (ptrdiff_t)desc->offset;
     In body = { p, len };
     if (!load_body(&body, desc, base, false, 0, err)) {
         return false;

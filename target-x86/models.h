@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Named CPU models and the -cpu option. */
+#ifndef TARGET_X86_MODELS_H
+#define TARGET_X86_MODELS_H
+
+#include "target-x86/cpu.h"
+
+typedef struct X86Model {
+    const char *name, *desc;
+    const char *vendor;          /* 12 characters */
+    const char *brand;           /* up to 47 characters */
+    uint8_t family, model, stepping;
+    uint8_t phys_bits;           /* MAXPHYADDR */
+    uint32_t level;              /* highest basic leaf */
+    const struct X86Model *base; /* has these features too, or NULL */
+    const uint16_t *features;    /* X86F_*, ended by X86F_LIST_END */
+    bool all;                    /* everything the engine provides */
+} X86Model;
+#define X86F_LIST_END 0xffff
+
+/* What the software engine executes. */
+const uint32_t *x86_tcg_features(void);
+
+/* Gives a new vCPU a model: "NAME[,+FEAT][,-FEAT][,FEAT=on|off][,phys-bits=N]". Features
+ * the engine lacks are left out, with a warning that names them. */
+bool x86_cpu_set_model(X86Cpu *cpu, const char *spec, Error *err);
+
+/* Models and feature names on a FILE *. */
+void x86_cpu_help(void *file);
+
+/* Number of a feature by name ("avx2", "sse4.1"), or -1. */
+int x86_feature_by_name(const char *name);
+/* NULL if it has none. */
+const char *x86_feature_name(unsigned feature);
+
+#endif
