@@ -334,7 +334,8 @@ static bool same_name(const char *ours, const char *theirs)
     }
     /* operand size letters */
     return !strncmp(ours, theirs, n) &&
-           (!theirs[n] || (strchr("bwdqlxy", theirs[n]) && !theirs[n + 1]));
+           (!theirs[n] || (strchr("bwdqlxy", theirs[n]) && !theirs[n + 1]) ||
+            !strcmp(theirs + n, "64"));
 }
 
 /* CMPPS with a predicate in the name, and the like: cmp<cond>ps. */
