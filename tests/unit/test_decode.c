@@ -417,6 +417,9 @@ static bool known_capstone_error(const X86Insn *in, int len, const uint8_t *b, c
     if (odd_prefixes(b, mode)) {
         return true;
     }
+    if (len <= 0 && !(mode & HF_CS64) && !strcmp(theirs, "swapgs")) {
+        return true; /* 64-bit mode only */
+    }
     if (len <= 0) {
         unsigned at = 0;
         bool lock = false;
@@ -442,6 +445,9 @@ static bool known_capstone_error(const X86Insn *in, int len, const uint8_t *b, c
     const X86Row *row = in->row;
     if (!(mode & (HF_CS64 | HF_CS32)) && row->enc == ENC_LEGACY && row->pp >= PP_66) {
         return true; /* mandatory prefixes in 16-bit code */
+    }
+    if (!strcmp(row->name, "VBROADCASTI128") && in->rex & 2) {
+        return true; /* VEX.X without SIB */
     }
     switch (row->map) {
     case MAP_1:
