@@ -80,6 +80,10 @@ typedef struct CpuExecOps {
     void (*mapping_changed)(struct Machine *m); /* flat view or dirty log changed: all
                                        * cached translations are void */
     void (*info)(struct Machine *m, const char *what, void *file); /* jit, accel */
+    /* Optional; machine lock. Before vCPUs go on; after every one is parked and synced
+     * (also when nothing ran). */
+    void (*starting)(struct Machine *m);
+    void (*stopped)(struct Machine *m);
 } CpuExecOps;
 
 struct Cpu {

@@ -253,6 +253,9 @@ void machine_run(Machine *m)
     }
     m->state = RUN_RUNNING;
     clock_start(m->clock);
+    if (m->exec && m->exec->starting) {
+        m->exec->starting(m);
+    }
     for (unsigned i = 0; i < m->ncpus; i++) {
         cpu_clear_request(m->cpus[i], CPU_REQ_STOP);
         if (m->cpus[i]->thread_started) {
@@ -284,6 +287,9 @@ void machine_pause(Machine *m)
     }
     while (!all_parked(m)) {
         pthread_cond_wait(&m->pause_cond, &m->lock);
+    }
+    if (m->exec && m->exec->stopped) {
+        m->exec->stopped(m);
     }
     clock_stop(m->clock);
 }

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include "hw/core/chips.h"
 #include "hw/core/clock.h"
 #include "hw/core/cpu.h"
 #include "hw/core/device.h"
@@ -86,6 +87,10 @@ struct Machine {
     void (*release)(Machine *m, void *arg);
     void *release_arg;
     struct InputSink *sinks;    /* newest first */
+    EngineChips chips;          /* interrupt chips that the engine may run itself */
+    /* Changes the engine of a paused machine; NULL: there is no other. */
+    bool (*switch_engine)(Machine *m, const char *name, Error *err);
+    void *switch_opaque;
 
     /* hw/core's own, see machine.c and cpu.c: */
     bool quit;                  /* vCPU threads end */

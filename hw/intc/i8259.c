@@ -101,8 +101,8 @@ static void pic_update(I8259 *d)
 static void pic_set_line(void *opaque, unsigned n, bool level)
 {
     I8259 *d = opaque;
-    if (n == CASCADE || n >= 16) {
-        return;
+    if (n == CASCADE || n >= 16 || chips_active(&d->dev.machine->chips, CHIP_PIC)) {
+        return; /* an engine's chip gets the line from the I/O APIC's input */
     }
     PicChip *c = &d->s.chip[n / 8];
     uint8_t bit = 1u << (n % 8);
@@ -328,9 +328,61 @@ void i8259_set_elcr(Device *dev, uint16_t elcr)
     pic_update(d);
 }
 
+/* --- hw/core/chips.h --- */
+
+static void pic_chip_get(void *chip, void *out)
+{
+    const I8259 *d = chip;
+    PicPairRegs *r = out;
+    for (unsigned n = 0; n < 2; n++) {
+        const PicChip *c = &d->s.chip[n];
+        r->chip[n] = (PicRegs){
+            .irr = c->irr, .lines = c->lines, .imr = c->imr, .isr = c->isr, .elcr = c->elcr,
+            .base = c->base, .lowest = c->lowest, .icw_next = c->icw_next,
+            .need_icw4 = c->need_icw4, .auto_eoi = c->icw4 & ICW4_AEOI,
+            .fully_nested = c->icw4 & ICW4_SFNM, .read_isr = c->read_isr, .poll = c->poll,
+            .special_mask = c->special_mask, .rotate_aeoi = c->rotate_aeoi,
+        };
+    }
+}
+
+static void pic_chip_sleep(void *chip)
+{
+}
+
+static void pic_chip_set(void *chip, const void *in)
+{
+    I8259 *d = chip;
+    const PicPairRegs *r = in;
+    for (unsigned n = 0; n < 2; n++) {
+        const PicRegs *p = &r->chip[n];
+        PicChip *c = &d->s.chip[n];
+        c->irr = p->irr;
+        c->lines = p->lines;
+        c->imr = p->imr;
+        c->isr = p->isr;
+        c->elcr = p->elcr;
+        c->base = p->base;
+        c->lowest = p->lowest & 7;
+        c->icw_next = p->icw_next;
+        c->icw4 = (p->auto_eoi ? ICW4_AEOI : 0) | (p->fully_nested ? ICW4_SFNM : 0);
+        c->need_icw4 = p->need_icw4;
+        c->read_isr = p->read_isr;
+        c->poll = p->poll;
+        c->special_mask = p->special_mask;
+        c->rotate_aeoi = p->rotate_aeoi;
+    }
+    /* The cascade is wire, not register: made anew, with its request. */
+    d->s.chip[0].lines &= ~(1u << CASCADE);
+    pic_update(d);
+}
+
 static bool pic_realize(Device *dev, Error *err)
 {
     I8259 *d = DEVICE_AS(dev, I8259, i8259_class);
+    dev->machine->chips.pic = (SoftChip){ d, pic_chip_get, pic_chip_sleep, pic_chip_set };
+    dev->machine->chips.pic_ack = i8259_ack;
+    dev->machine->chips.pic_ack_opaque = d;
     device_add_ports(dev, &d->io[0], "pic-master", 0x20, 2, &pic_master_ops, d);
     device_add_ports(dev, &d->io[1], "pic-slave", 0xa0, 2, &pic_slave_ops, d);
     device_add_ports(dev, &d->elcr_io, "elcr", 0x4d0, 2, &pic_elcr_ops, d);

@@ -68,7 +68,13 @@ static void ioapic_set_line(void *opaque, unsigned n, bool level)
     if (n >= IOAPIC_PINS) {
         return;
     }
+    EngineChips *chips = &d->dev.machine->chips;
     bool was = d->s.lines >> n & 1;
+    if (chips_active(chips, CHIP_IOAPIC)) { /* its pin 2 is interrupt 0 */
+        d->s.lines = (d->s.lines & ~(1u << n)) | (uint32_t)level << n;
+        chips->ops->set_gsi(d->dev.machine, n == 2 ? 0 : n, level);
+        return;
+    }
     d->s.lines = (d->s.lines & ~(1u << n)) | (uint32_t)level << n;
     uint64_t rte = d->s.redir[n];
     if (!level || was) {
@@ -108,6 +114,15 @@ static uint32_t ioapic_read_index(const Ioapic *d)
     }
 }
 
+/* An engine with local APICs of its own must know which vectors are level-triggered. */
+static void ioapic_tell_engine(Ioapic *d, unsigned n)
+{
+    EngineChips *chips = &d->dev.machine->chips;
+    if (chips_active(chips, CHIP_LAPIC) && !chips_active(chips, CHIP_IOAPIC)) {
+        chips->ops->redirection(d->dev.machine, n, d->s.redir[n]);
+    }
+}
+
 static void ioapic_write_rte(Ioapic *d, unsigned n, bool high, uint32_t v)
 {
     uint64_t old = d->s.redir[n], rte;
@@ -119,6 +134,7 @@ static void ioapic_write_rte(Ioapic *d, unsigned n, bool high, uint32_t v)
         rte |= RTE_REMOTE_IRR;
     }
     d->s.redir[n] = rte;
+    ioapic_tell_engine(d, n);
     ioapic_service_level(d, n);
 }
 
@@ -165,9 +181,49 @@ static void ioapic_reset(Device *dev)
     }
 }
 
+/* --- hw/core/chips.h --- */
+
+static void ioapic_chip_get(void *chip, void *out)
+{
+    const Ioapic *d = chip;
+    IoapicRegs *r = out;
+    for (unsigned n = 0; n < IOAPIC_PINS; n++) {
+        r->redir[n] = d->s.redir[n];
+    }
+    r->lines = d->s.lines;
+    r->id = d->s.id;
+    r->select = d->s.select;
+}
+
+static void ioapic_chip_sleep(void *chip)
+{
+}
+
+/* Lines that are high and not yet taken: they interrupt now (level), or did (edge). */
+static void ioapic_chip_set(void *chip, const void *in)
+{
+    Ioapic *d = chip;
+    const IoapicRegs *r = in;
+    d->s.lines = r->lines;
+    d->s.id = r->id & 0xf;
+    d->s.select = r->select;
+    for (unsigned n = 0; n < IOAPIC_PINS; n++) {
+        d->s.redir[n] = r->redir[n] & (RTE_WRITABLE | RTE_REMOTE_IRR);
+        ioapic_service_level(d, n);
+    }
+}
+
+static void ioapic_chip_eoi(void *chip, uint8_t vector)
+{
+    ioapic_eoi(chip, vector);
+}
+
 static bool ioapic_realize(Device *dev, Error *err)
 {
     Ioapic *d = DEVICE_AS(dev, Ioapic, ioapic_class);
+    dev->machine->chips.ioapic =
+        (SoftChip){ d, ioapic_chip_get, ioapic_chip_sleep, ioapic_chip_set };
+    dev->machine->chips.ioapic_eoi = ioapic_chip_eoi;
     if (!d->bus) {
         return error_set(err, "ioapic: only a board can make one");
     }

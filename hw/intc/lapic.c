@@ -538,6 +538,70 @@ void lapic_tsc_changed(Device *dev)
     lapic_machine_unlock(l, taken);
 }
 
+/* --- hw/core/chips.h --- */
+
+static void lapic_chip_get(void *chip, void *out)
+{
+    Lapic *l = chip;
+    LapicRegs *r = out;
+    lapic_lock(l);
+    *r = (LapicRegs){ .base = l->s.base, .deadline = l->s.deadline };
+    for (unsigned n = LAPIC_ID; n <= LAPIC_DIVIDE; n++) {
+        bool is_register = n <= LAPIC_VERSION || (n >= LAPIC_TPR && n <= LAPIC_ESR) ||
+                           (n >= LAPIC_ICR && n < LAPIC_LVT + LAPIC_LVTS) ||
+                           n == LAPIC_INIT_COUNT || n == LAPIC_COUNT || n == LAPIC_DIVIDE;
+        r->reg[n] = is_register && n != LAPIC_RRD ? lapic_reg_read_locked(l, n) : 0;
+    }
+    if (lapic_is_x2(l)) {
+        r->reg[LAPIC_ID] = l->apic_id << 24;
+    }
+    lapic_unlock(l);
+}
+
+static void lapic_chip_sleep(void *chip)
+{
+    Lapic *l = chip;
+    timer_del(&l->timer);
+    cpu_clear_request(l->cpu, CPU_REQ_HARD);
+}
+
+/* The timer goes on where its count says. */
+static void lapic_chip_set_timer(Lapic *l, const LapicRegs *r)
+{
+    l->s.lvt[LVT_TIMER] = r->reg[LAPIC_LVT];
+    l->s.divide = r->reg[LAPIC_DIVIDE] & 0xb;
+    l->s.init_count = r->reg[LAPIC_INIT_COUNT];
+    l->s.deadline = r->deadline;
+    lapic_timer_set_count(l, r->reg[LAPIC_COUNT]);
+}
+
+static void lapic_chip_set(void *chip, const void *in)
+{
+    Lapic *l = chip;
+    const LapicRegs *r = in;
+    lapic_lock(l);
+    LapicState *s = &l->s;
+    s->base = r->base;
+    if (!lapic_is_x2(l)) {
+        s->xapic_id = r->reg[LAPIC_ID] >> 24;
+    }
+    s->tpr = r->reg[LAPIC_TPR] & 0xff;
+    s->ldr = r->reg[LAPIC_LDR];
+    s->dfr = r->reg[LAPIC_DFR];
+    s->svr = r->reg[LAPIC_SVR] & (0x1ff | SVR_NO_BROADCAST);
+    s->esr = r->reg[LAPIC_ESR];
+    s->esr_new = 0;
+    s->icr = r->reg[LAPIC_ICR] & 0xccfff;
+    s->icr_dest = r->reg[LAPIC_ICR2];
+    memcpy(s->isr, &r->reg[LAPIC_ISR], sizeof(s->isr));
+    memcpy(s->tmr, &r->reg[LAPIC_TMR], sizeof(s->tmr));
+    memcpy(s->irr, &r->reg[LAPIC_IRR], sizeof(s->irr));
+    memcpy(&s->lvt[1], &r->reg[LAPIC_LVT + 1], sizeof(s->lvt) - sizeof(s->lvt[0]));
+    lapic_chip_set_timer(l, r);
+    lapic_update(l);
+    lapic_unlock(l);
+}
+
 static bool lapic_realize(Device *dev, Error *err)
 {
     Lapic *l = DEVICE_AS(dev, Lapic, lapic_class);
@@ -548,6 +612,8 @@ static bool lapic_realize(Device *dev, Error *err)
         return error_set(err, "lapic: more than %d CPUs", APIC_MAX_CPUS);
     }
     l->bus->cpu[l->bus->ncpus++] = l;
+    dev->machine->chips.lapic[l->cpu->index] =
+        (SoftChip){ l, lapic_chip_get, lapic_chip_sleep, lapic_chip_set };
     device_add_timer(dev, &l->timer, lapic_timer_fire, l);
     l->cpu->irq_ops = &lapic_irq_ops;
     l->cpu->irq_opaque = l;

@@ -101,6 +101,14 @@ void lapic_timer_arm(Lapic *l)
     timer_mod(&l->timer, next);
 }
 
+void lapic_timer_set_count(Lapic *l, uint32_t count)
+{
+    uint32_t passed = l->s.init_count - MIN(count, l->s.init_count);
+    l->s.timer_start = clock_now(l->bus->machine->clock) -
+                       (int64_t)((uint64_t)passed << timer_shift(l));
+    lapic_timer_arm(l);
+}
+
 static void timer_fire_periodic(Lapic *l)
 {
     int64_t period = timer_period(l), now = clock_now(l->bus->machine->clock);

@@ -53,8 +53,22 @@ bool apic_bus_send_locked(ApicBus *bus, const ApicMessage *msg, unsigned shortha
     return any;
 }
 
+/* The message as a device would write it (11.11). */
+static void engine_deliver(ApicBus *bus, const ApicMessage *msg)
+{
+    uint64_t addr = APIC_DEFAULT_BASE | (uint64_t)(msg->dest & 0xff) << 12 |
+                    (msg->logical ? 4 : 0) | (msg->mode == APIC_DM_LOWEST ? 8 : 0);
+    bus->machine->chips.ops->send_msi(bus->machine, addr,
+                                      msg->vector | (uint32_t)msg->mode << 8 |
+                                          (msg->level ? 0xc000 : 0));
+}
+
 bool apic_bus_deliver(ApicBus *bus, const ApicMessage *msg)
 {
+    if (chips_active(&bus->machine->chips, CHIP_LAPIC)) {
+        engine_deliver(bus, msg);
+        return true;
+    }
     pthread_mutex_lock(&bus->lock);
     bool any = apic_bus_send_locked(bus, msg, 0, NULL);
     pthread_mutex_unlock(&bus->lock);
@@ -66,6 +80,10 @@ void msi_send(ApicBus *bus, uint64_t addr, uint32_t data)
     if (addr >> 20 != APIC_DEFAULT_BASE >> 20) {
         log_guest_error("msi: address %#llx is no local APIC\n",
                         (unsigned long long)addr);
+        return;
+    }
+    if (chips_active(&bus->machine->chips, CHIP_LAPIC)) {
+        bus->machine->chips.ops->send_msi(bus->machine, addr, data);
         return;
     }
     /* 11.11.1, 11.11.2: DM counts only with RH set, but guests set both or none, and
@@ -153,6 +171,9 @@ void apic_bus_destroy(ApicBus *bus)
 static void bus_set_pic(void *opaque, unsigned n, bool level)
 {
     ApicBus *bus = opaque;
+    if (chips_active(&bus->machine->chips, CHIP_LAPIC)) {
+        bus->machine->chips.ops->set_intr(bus->machine, level);
+    }
     pthread_mutex_lock(&bus->lock);
     if (bus->pic_level != level) {
         bus->pic_level = level;
@@ -176,6 +197,10 @@ void apic_bus_set_pic(ApicBus *bus, int (*ack)(void *opaque), void *opaque)
 
 void apic_bus_nmi(ApicBus *bus)
 {
+    if (chips_active(&bus->machine->chips, CHIP_LAPIC)) {
+        bus->machine->chips.ops->nmi(bus->machine);
+        return;
+    }
     pthread_mutex_lock(&bus->lock);
     for (unsigned i = 0; i < bus->ncpus; i++) {
         lapic_set_lint(bus->cpu[i], 1, true);

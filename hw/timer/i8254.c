@@ -151,7 +151,8 @@ static int64_t pit_next_edge(const PitCounter *c, int64_t d)
 
 static void pit_set_irq(Pit *d, bool level)
 {
-    irq_set(&d->irq, level && !d->s.inhibited);
+    bool engine = chips_active(&d->dev.machine->chips, CHIP_PIT);
+    irq_set(&d->irq, level && !d->s.inhibited && !engine);
 }
 
 static void pit_arm(Pit *d)
@@ -403,6 +404,12 @@ static void pit_inhibit(void *opaque, unsigned n, bool level)
     if (d->s.inhibited == level) {
         return;
     }
+    EngineChips *chips = &d->dev.machine->chips;
+    if (chips_active(chips, CHIP_PIT)) {
+        d->s.inhibited = level;
+        chips->ops->inhibit_pit(d->dev.machine, level);
+        return;
+    }
     if (level) {
         pit_set_irq(d, false);
     }
@@ -433,9 +440,65 @@ static void pit_reset_lines(Device *dev)
     pit_set_irq(d, true);
 }
 
+/* --- hw/core/chips.h --- */
+
+static void pit_chip_get(void *chip, void *out)
+{
+    Pit *d = chip;
+    PitRegs *r = out;
+    int64_t now = pit_now(d);
+    for (unsigned n = 0; n < 3; n++) {
+        PitCounter *c = &d->s.c[n];
+        pit_sync(c, now);
+        r->c[n] = (PitCounterRegs){
+            .count = c->count, .latch = c->latch, .latched = c->latched,
+            .age = c->stopped >= 0 ? ticks_to_ns(c->stopped) : MAX(now - c->start, 0),
+            .status = c->status, .mode = c->mode, .rw = c->rw, .lsb = c->lsb,
+            .latch_msb = c->latch_msb, .bcd = c->bcd, .gate = c->gate,
+            .status_latched = c->status_latched, .read_msb = c->read_msb,
+            .write_msb = c->write_msb,
+        };
+    }
+    r->speaker = d->s.speaker;
+    r->inhibited = d->s.inhibited;
+}
+
+static void pit_chip_sleep(void *chip)
+{
+    Pit *d = chip;
+    timer_del(&d->timer);
+    irq_set(&d->irq, false);
+}
+
+static void pit_chip_set(void *chip, const void *in)
+{
+    Pit *d = chip;
+    const PitRegs *r = in;
+    int64_t now = pit_now(d);
+    for (unsigned n = 0; n < 3; n++) {
+        const PitCounterRegs *p = &r->c[n];
+        PitCounter *c = &d->s.c[n];
+        *c = (PitCounter){
+            .start = now - p->age, .stopped = -1, .count = p->count, .latch = p->latch,
+            .latched = MIN(p->latched, 2), .latch_msb = p->latch_msb, .status = p->status,
+            .lsb = p->lsb, .mode = MIN(p->mode, 5), .rw = p->rw & 3, .bcd = p->bcd,
+            .gate = p->gate, .status_latched = p->status_latched, .read_msb = p->read_msb,
+            .write_msb = p->write_msb,
+            .triggered = p->count && (p->mode == 1 || p->mode == 5),
+        };
+        if (!c->gate && !mode_is_triggered(c)) {
+            c->stopped = ns_to_ticks(p->age);
+        }
+    }
+    d->s.speaker = r->speaker;
+    d->s.inhibited = r->inhibited;
+    pit_arm(d);
+}
+
 static bool pit_realize(Device *dev, Error *err)
 {
     Pit *d = DEVICE_AS(dev, Pit, i8254_class);
+    dev->machine->chips.pit = (SoftChip){ d, pit_chip_get, pit_chip_sleep, pit_chip_set };
     device_add_timer(dev, &d->timer, pit_fire, d);
     device_add_ports(dev, &d->io, "pit", 0x40, 4, &pit_ops, d);
     device_add_ports(dev, &d->port61, "port61", 0x61, 1, &port61_ops, d);
