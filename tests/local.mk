@@ -22,6 +22,7 @@ check-style:
 
 # The command line.
 CLI_TESTS = tests/cli/bad_options tests/cli/monitor
+TESTS += $(CLI_TESTS)
 EXTRA_DIST += $(CLI_TESTS)
 
 # Whole boots: scripts/check runs them, they need Debian's kernel.

@@ -8,7 +8,8 @@ tests_unit_test_exec_int_SOURCES = tests/unit/test_exec_int.c \
 tests_unit_test_exec_int_LDADD = libx86leaf.a $(CMOCKA_LIBS) $(DEPS_LIBS)
 tests_unit_test_exec_int_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 
-tests_unit_test_decode_SOURCES = tests/unit/test_decode.c tests/unit/insn_gen.c \
+tests_unit_test_decode_SOURCES = tests/unit/test_decode.c \
+	tests/unit/test_decode_cases.h tests/unit/insn_gen.c \
 	tests/unit/insn_gen.h
 tests_unit_test_decode_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)
 tests_unit_test_decode_LDADD = $(ROOMS) $(ROOMS) $(CMOCKA_LIBS) $(DEPS_LIBS) -lm
