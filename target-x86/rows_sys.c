@@ -199,6 +199,15 @@ static void exec_NOP(X86Cpu *cpu, const X86Insn *in)
 {
 }
 
+/* Zeroes the 64-byte line of rAX. */
+static void exec_CLZERO(X86Cpu *cpu, const X86Insn *in)
+{
+    static const uint8_t zero[64];
+    unsigned seg = in->seg_prefix == SEG_NONE ? R_DS : in->seg_prefix;
+
+    x86_store_bytes(cpu, seg, x86_reg_get(cpu, R_AX, in->adsize) & ~63ull, zero, 64);
+}
+
 /* ---- MSRs, CPUID, TSC ---- */
 
 static void exec_RDMSR(X86Cpu *cpu, const X86Insn *in)
@@ -481,6 +490,9 @@ const X86Row x86_rows_sys[] = {
     G7("RDPKRU", 5, 6, 0, X86F_PKU, exec_RDPKRU),
     G7("WRPKRU", 5, 7, RF_END, X86F_PKU, exec_WRPKRU),
     G7("RDTSCP", 7, 1, 0, X86F_RDTSCP, exec_RDTSCP),
+    G7("CLZERO", 7, 4, 0, X86F_CLZERO, exec_CLZERO),
+    { .name = "SERIALIZE", .map = MAP_0F, .op = 0x01, .pp = PP_NP, .ext = EXT(5),
+      .rm = EXT(0), .flags = RF_REG | RF_END, .feat = X86F_SERIALIZE, .exec = exec_NOP },
     SYS("CLTS", 0x06, RF_CPL0 | RF_END, 0, exec_CLTS),
     SYS("INVD", 0x08, RF_CPL0, 0, exec_NOP),
     SYS("WBINVD", 0x09, RF_CPL0, 0, exec_NOP),
