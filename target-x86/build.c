@@ -8,6 +8,7 @@
 #include <string.h>
 #include "target-x86/decode.h"
 #include "target-x86/insn.h"
+#include "target-x86/native.h"
 #include "target-x86/template.h"
 #include "tcg/codebuf.h"
 #include "util/disas.h"
@@ -109,4 +110,25 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         tb_flush(c, &cpu->cpu);
     }
     return tb;
+}
+
+/* ---- -d int ---- */
+
+uint64_t x86_log_event(X86Cpu *cpu, void *arg)
+{
+    const X86Event *e = &cpu->st.event;
+
+    log_printf("event %02x%s error %04x cr2 %016llx at %04x:%016llx cpl %u rsp %016llx%s\n",
+               e->vector, e->soft ? " (soft)" : "", e->error, (unsigned long long)e->cr2,
+               cpu->st.seg[R_CS].selector, (unsigned long long)cpu->st.rip, cpu->st.cpl,
+               (unsigned long long)cpu->st.gpr[R_SP],
+               cpu->delivering ? " while delivering another" : "");
+    return 0;
+}
+
+uint64_t x86_log_interrupt(X86Cpu *cpu, void *vector)
+{
+    log_printf("interrupt %02llx at %04x:%016llx\n", (unsigned long long)*(int64_t *)vector,
+               cpu->st.seg[R_CS].selector, (unsigned long long)cpu->st.rip);
+    return 0;
 }

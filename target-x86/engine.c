@@ -14,6 +14,9 @@
 #include "target-x86/native.h"
 #include "target-x86/softmmu.h"
 
+extern uint32_t log_mask; /* util/log.h; reading it is leaf */
+#define X86_LOG_INT (1u << 3)
+
 X86Engine x86_engine = { .max_insns = TB_MAX_INSNS };
 
 static uint64_t rip_mask(const X86Cpu *cpu)
@@ -78,7 +81,7 @@ void x86_engine_decode(X86Cpu *cpu, X86Insn *in)
             return;
         }
         if (len != X86_DEC_MORE || n >= 15) {
-            if (len == X86_DEC_GP || n >= 15) {
+            if (len != X86_DEC_UD) {
                 x86_raise_err(cpu, EXC_GP, 0);
             }
             x86_raise(cpu, EXC_UD);
@@ -217,6 +220,9 @@ static bool take_requests(X86Cpu *cpu)
                 int64_t v = (int64_t)x86_heavy(cpu, irq_ack, NULL);
                 if (v >= 0) {
                     cpu->st.halted = 0;
+                    if (unlikely(log_mask & X86_LOG_INT)) {
+                        x86_heavy(cpu, x86_log_interrupt, &v);
+                    }
                     x86_deliver_interrupt(cpu, v);
                 }
             }
@@ -315,6 +321,9 @@ static NOINLINE void loop(X86Cpu *cpu)
     }
     for (;;) {
         if (unlikely(cpu->st.event.valid)) {
+            if (unlikely(log_mask & X86_LOG_INT)) {
+                x86_heavy(cpu, x86_log_event, NULL);
+            }
             x86_deliver_event(cpu);
         }
         if (unlikely(atomic_load_explicit(&c->exit_request, memory_order_relaxed) ||

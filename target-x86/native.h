@@ -13,6 +13,9 @@ void x86_native_run(X86Cpu *cpu, Tb *tb);
 bool x86_engine_attention(X86Cpu *cpu);
 Tb *x86_engine_find(X86Cpu *cpu, bool build);
 
+/* -d int; heavy */
+uint64_t x86_log_event(X86Cpu *cpu, void *arg);
+uint64_t x86_log_interrupt(X86Cpu *cpu, void *vector);
 /* Decodes the instruction at RIP (fetch faults raise). */
 void x86_engine_decode(X86Cpu *cpu, X86Insn *in);
 /* After a fault: completes RIP and flags if a slow path of generated code was left. */

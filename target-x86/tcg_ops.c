@@ -33,6 +33,7 @@ static void ops_finish(void)
 
 static bool ops_init_cpu(void *cpu, TcgEnv *env, Error *err)
 {
+    ((X86Cpu *)cpu)->engine = env;
 #if defined(__x86_64__)
     if (x86_engine.native) {
         x86_native_init_cpu(cpu, env, x86_host_xsave_mask());

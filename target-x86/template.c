@@ -306,6 +306,9 @@ static bool plain(Tmpl *t, const X86Insn *in)
     if (in->is_mem && !mem_size) {
         return false;
     }
+    if (in->is_mem && row->feat == X86F_SHA) {
+        return false; /* AMD's do not check the alignment that the SDM asks for */
+    }
 
     uint8_t use = flp(row->fl_use), def = flp(row->fl_def | row->fl_undef);
     uint8_t live_after = t->live[t->i + 1];
@@ -345,6 +348,10 @@ static bool plain(Tmpl *t, const X86Insn *in)
     }
     if (in->has_modrm) {
         enc_op(&t->e, &op, reg, rm);
+    } else if (op.vex) { /* VZEROUPPER, VZEROALL */
+        enc_u8(&t->e, 0xc5);
+        enc_u8(&t->e, 0xf8 | op.l << 2);
+        enc_u8(&t->e, in->opcode);
     } else { /* register in the opcode, or fixed operands */
         if (op.prefix2) {
             enc_u8(&t->e, op.prefix2);
