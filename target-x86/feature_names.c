@@ -79,7 +79,8 @@ static const struct {
     F(PSCHANGENO, "pschange-mc-no"), F(TSXCTRL, "tsx-ctrl"), F(TAANO, "taa-no"),
     F(SBDRSSDPNO, "sbdr-ssdp-no"), F(FBSDPNO, "fbsdp-no"), F(PSDPNO, "psdp-no"),
     F(FBCLEAR, "fb-clear"), F(RRSBA, "rrsba"), F(BHINO, "bhi-no"),
-    F(XAPICDIS, "xapic-disable"), F(GDSNO, "gds-no"), F(RFDSNO, "rfds-no"),
+    F(XAPICDIS, "xapic-disable"), F(PBRSBNO, "pbrsb-no"), F(GDSNO, "gds-no"),
+    F(ITSNO, "its-no"), F(RFDSNO, "rfds-no"),
     F(RFDSCLEAR, "rfds-clear"),
 };
 

@@ -49,6 +49,7 @@ static const uint16_t tcg_list[] = {
     P(SS),
     P(RDCLNO), P(IBRSALL), P(SKIPL1DFL), P(SSBNO), P(MDSNO), P(PSCHANGENO), P(TAANO),
     P(SBDRSSDPNO), P(FBSDPNO), P(PSDPNO), P(BHINO), P(GDSNO), P(RFDSNO), P(FBCLEAR),
+    P(PBRSBNO), P(ITSNO),
     X86F_LIST_END,
 };
 /* left out of "max" though executed: AMD's alone */

@@ -146,7 +146,10 @@ static bool write_mcg_ctl(X86Cpu *cpu, uint32_t msr, uint64_t v)
     return true;
 }
 
-static uint64_t read_archcap(X86Cpu *cpu, uint32_t msr) { return cpu->feat[X86FW_ARCHCAP]; }
+static uint64_t read_archcap(X86Cpu *cpu, uint32_t msr)
+{
+    return cpu->feat[X86FW_ARCHCAP] | (uint64_t)cpu->feat[X86FW_ARCHCAP_HI] << 32;
+}
 
 static bool write_kvm_wall(X86Cpu *cpu, uint32_t msr, uint64_t v)
 {
