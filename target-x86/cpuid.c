@@ -140,13 +140,15 @@ static void leaf_1(const X86Cpu *cpu, uint32_t out[4])
 static void leaf_7(const X86Cpu *cpu, uint32_t sub, uint32_t out[4])
 {
     if (sub == 0) {
-        out[0] = cpu->feat[X86FW_7_1_EAX] ? 1 : 0;
+        out[0] = cpu->feat[X86FW_7_2_EDX] ? 2 : cpu->feat[X86FW_7_1_EAX] ? 1 : 0;
         out[1] = cpu->feat[X86FW_7_0_EBX];
         out[2] = cpu->feat[X86FW_7_0_ECX] & ~(1u << 4);
         out[2] |= cpu->st.cr4 & CR4_PKE ? 1u << 4 : 0;
         out[3] = cpu->feat[X86FW_7_0_EDX];
     } else if (sub == 1) {
         out[0] = cpu->feat[X86FW_7_1_EAX];
+    } else if (sub == 2) {
+        out[3] = cpu->feat[X86FW_7_2_EDX];
     }
 }
 

@@ -80,7 +80,7 @@ static const struct {
     F(SBDRSSDPNO, "sbdr-ssdp-no"), F(FBSDPNO, "fbsdp-no"), F(PSDPNO, "psdp-no"),
     F(FBCLEAR, "fb-clear"), F(RRSBA, "rrsba"), F(BHINO, "bhi-no"),
     F(XAPICDIS, "xapic-disable"), F(PBRSBNO, "pbrsb-no"), F(GDSNO, "gds-no"),
-    F(ITSNO, "its-no"), F(RFDSNO, "rfds-no"),
+    F(ITSNO, "its-no"), F(BHICTRL, "bhi-ctrl"), F(MCDTNO, "mcdt-no"), F(RFDSNO, "rfds-no"),
     F(RFDSCLEAR, "rfds-clear"),
 };
 

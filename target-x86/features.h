@@ -22,6 +22,7 @@ enum X86FeatureWord {
     X86FW_7_1_EAX, /* 7.1.EAX */
     X86FW_ARCHCAP, /* ARCH_CAPABILITIES (MSR 10AH) */
     X86FW_ARCHCAP_HI, /* its upper half */
+    X86FW_7_2_EDX, /* 7.2.EDX */
     X86F_NWORDS,
 };
 
@@ -103,6 +104,8 @@ enum X86Feature {
     X86F_FBCLEAR = 401, X86F_RRSBA = 403, X86F_BHINO = 404, X86F_XAPICDIS = 405,
     X86F_PBRSBNO = 408, X86F_GDSNO = 410, X86F_RFDSNO = 411, X86F_RFDSCLEAR = 412,
     X86F_ITSNO = 446,
+    /* 7.2.EDX */
+    X86F_BHICTRL = 452, X86F_MCDTNO = 453,
 };
 
 #endif

@@ -5,7 +5,9 @@
  * "max" is an Intel CPU of a generation whose ARCH_CAPABILITIES say that it has none of
  * the known data leaks, so that Linux (Documentation/admin-guide/hw-vuln) leaves out page
  * table isolation, retpolines and buffer clearing: an emulated CPU has nothing to clear,
- * and each of them costs guest time. All listed feature facts are the makers' manuals' and,
+ * and each of them costs guest time. BHI_CTRL is there because Linux, seeing a hypervisor,
+ * takes BHI_NO for no answer and would clear branch history by a loop at every system call;
+ * so it sets a bit in SPEC_CTRL instead. All listed feature facts are the makers' manuals' and,
  * for x86-64-v1 to v4, those of the x86-64 psABI, 3.1.1.
  */
 #include "target-x86/models.h"
@@ -49,7 +51,7 @@ static const uint16_t tcg_list[] = {
     P(SS),
     P(RDCLNO), P(IBRSALL), P(SKIPL1DFL), P(SSBNO), P(MDSNO), P(PSCHANGENO), P(TAANO),
     P(SBDRSSDPNO), P(FBSDPNO), P(PSDPNO), P(BHINO), P(GDSNO), P(RFDSNO), P(FBCLEAR),
-    P(PBRSBNO), P(ITSNO),
+    P(PBRSBNO), P(ITSNO), P(BHICTRL), P(MCDTNO),
     X86F_LIST_END,
 };
 /* left out of "max" though executed: AMD's alone */

@@ -178,7 +178,7 @@ const X86MsrRow x86_msr_rows[] = {
     FIELD(0xc0000100, "FS_BASE", seg[R_FS].base, ANY_BITS, MSR_CANON),
     FIELD(0xc0000101, "GS_BASE", seg[R_GS].base, ANY_BITS, MSR_CANON),
     FIELD(0xc0000102, "KERNEL_GS_BASE", msr.kernel_gs_base, ANY_BITS, MSR_CANON),
-    FIELD(0x48, "SPEC_CTRL", msr.spec_ctrl, 7, 0),
+    FIELD(0x48, "SPEC_CTRL", msr.spec_ctrl, 0x407, 0), /* IBRS STIBP SSBD BHI_DIS_S */
     { .name = "TSC", .first = 0x10, .count = 1, .feat = X86F_TSC, .read = read_tsc,
       .write = write_tsc },
     { .name = "TSC_ADJUST", .first = 0x3b, .count = 1, .feat = X86F_TSCADJ,
