@@ -115,6 +115,7 @@ static void native_abort(X86Cpu *cpu, uint64_t ret)
 static uint64_t leave_address(X86Cpu *cpu)
 {
     x86_env(cpu)->leaves++;
+    flags_to_env(cpu); /* x86_native_run takes them from there */
     return (uint64_t)codebuf_rx(cpu) + x86_thunks.leave;
 }
 

@@ -2,6 +2,7 @@
 /* Keys and pointer: each event goes to the newest sink that takes its kind. */
 #include "hw/core/input.h"
 
+#include "hw/core/display.h"
 #include "hw/core/machine.h"
 #include "hw/core/nondet.h"
 
@@ -59,6 +60,7 @@ static void deliver(void *machine, const void *data, size_t n)
 static void inject(Machine *m, const char *kind, const Event *e)
 {
     nondet_inject(kind, deliver, m, e, sizeof(*e));
+    screen_expect_change(m);
 }
 
 void input_key(Machine *m, unsigned code, bool down)

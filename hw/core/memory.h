@@ -29,6 +29,16 @@ typedef struct MemoryOps {
     bool lockless;       /* handlers do their own locking */
 } MemoryOps;
 
+/* A doorbell: a write of `size` bytes (0: any) to `off` may be answered by the engine
+ * with a signal on fd instead of a call of the handler, which must mean the same. */
+typedef struct MemoryEvent {
+    uint64_t off, value;   /* value: only that one counts, if match */
+    uint8_t size;
+    bool match;
+    int fd;                /* an eventfd, owned by the device */
+    struct MemoryEvent *next;
+} MemoryEvent;
+
 enum MemoryKind { MR_CONTAINER, MR_RAM, MR_ROM, MR_IO, MR_ALIAS };
 
 struct MemoryRegion {
@@ -51,6 +61,7 @@ struct MemoryRegion {
     int priority;          /* higher covers lower among overlapping siblings */
     bool enabled;
     uint8_t dirty_clients; /* DIRTY_* that log this RAM region */
+    MemoryEvent *events;   /* IO: doorbells, set before the region is mapped */
     struct Machine *machine;
 };
 

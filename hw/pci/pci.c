@@ -6,9 +6,11 @@
  */
 #include "hw/pci/pci.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "hw/core/machine.h"
 #include "hw/pci/msix.h"
 #include "util/alloc.h"
@@ -55,6 +57,24 @@ static bool bar_decodes(const PciDevice *d, unsigned n, uint64_t addr)
            b->size - 1 <= last - addr;
 }
 
+/* Expansion ROM BAR (6.2.5.2): bit 0 enables, the command register must allow memory. */
+static void pci_update_rom(PciDevice *d)
+{
+    uint32_t bar = pci_get32(d->s->config + PCI_ROM_BAR);
+    uint64_t addr = bar & ~0x7ffu;
+    if (!d->rom_size) {
+        return;
+    }
+    bool on = (bar & 1) && (d->s->config[PCI_COMMAND] & PCI_CMD_MEM) && addr &&
+              addr <= 0xffffefff && d->rom_size - 1 <= 0xffffefff - addr;
+    memory_set_enabled(&d->rom_mr, false);
+    if (on) {
+        memory_set_addr(&d->rom_mr, addr);
+        memory_set_enabled(&d->rom_mr, true);
+    }
+    d->rom_mapped = on;
+}
+
 static void pci_update_bars(PciDevice *d)
 {
     memory_begin(d->dev.machine);
@@ -75,6 +95,7 @@ static void pci_update_bars(PciDevice *d)
         }
         b->mapped = on;
     }
+    pci_update_rom(d);
     memory_commit(d->dev.machine);
 }
 
@@ -99,6 +120,63 @@ void pci_add_bar(PciDevice *d, unsigned n, enum PciBarKind kind, MemoryRegion *m
     device_map(&d->dev, type == PCI_BAR_IO ? &d->bus->io : &d->bus->mem, mr, 0, 0);
     memory_set_enabled(mr, false);
     memory_commit(d->dev.machine);
+}
+
+/* malloc'ed path of an option ROM. */
+static char *find_rom(const char *name)
+{
+    static const char *const dirs[] = { "/usr/share/seabios", "/usr/share/qemu",
+                                        "/usr/lib/ipxe/qemu" };
+    for (size_t i = 0; i < ARRAY_SIZE(dirs) && !strchr(name, '/'); i++) {
+        char *path = xasprintf("%s/%s", dirs[i], name);
+        if (access(path, R_OK) == 0) {
+            return path;
+        }
+        free(path);
+    }
+    return xstrdup(name);
+}
+
+static bool load_rom(PciDevice *d, FILE *f, const char *path, Error *err)
+{
+    long n = fseek(f, 0, SEEK_END) == 0 ? ftell(f) : -1;
+    uint64_t size = 4096;
+    if (n <= 0 || n > (long)(16 * MiB)) {
+        return error_set(err, "romfile: %s has no size that an option ROM can have", path);
+    }
+    while (size < (uint64_t)n) {
+        size *= 2;
+    }
+    if (!memory_init_rom(&d->rom_mr, d->dev.machine, "option-rom", size, err)) {
+        return false;
+    }
+    rewind(f);
+    if (fread(memory_host(&d->rom_mr), 1, n, f) != (size_t)n) {
+        return error_set(err, "romfile: %s: cannot be read", path);
+    }
+    d->rom_mr.size = d->rom_size = size;
+    pci_put32(d->wmask + PCI_ROM_BAR, ~(uint32_t)(size - 1) | 1);
+    device_map(&d->dev, &d->bus->mem, &d->rom_mr, 0, 0);
+    memory_set_enabled(&d->rom_mr, false);
+    return true;
+}
+
+bool pci_add_rom(PciDevice *d, Error *err)
+{
+    if (!d->romfile || !*d->romfile) {
+        return true;
+    }
+    char *path = find_rom(d->romfile);
+    FILE *f = fopen(path, "rb");
+    memory_begin(d->dev.machine);
+    bool ok = f ? load_rom(d, f, path, err)
+                : error_set(err, "romfile: %s: %s", path, strerror(errno));
+    memory_commit(d->dev.machine);
+    if (f) {
+        fclose(f);
+    }
+    free(path);
+    return ok;
 }
 
 unsigned pci_add_cap(PciDevice *d, uint8_t id, unsigned size)
@@ -192,7 +270,8 @@ void pci_config_write(PciDevice *d, unsigned off, uint32_t val, unsigned size)
         cfg[off + i] = (cfg[off + i] & ~wm) | (b & wm);
         cfg[off + i] &= ~(b & d->w1c[off + i]);
     }
-    if (touches(off, size, PCI_COMMAND, 2) || touches(off, size, PCI_BAR0, 4 * PCI_BARS)) {
+    if (touches(off, size, PCI_COMMAND, 2) || touches(off, size, PCI_BAR0, 4 * PCI_BARS) ||
+        touches(off, size, PCI_ROM_BAR, 4)) {
         pci_update_bars(d);
     }
     if (touches(off, size, PCI_COMMAND, 2)) {
@@ -282,6 +361,11 @@ static void pci_dump_fn(const PciDevice *d, FILE *f)
                     (unsigned long long)bar_address(d, n), (unsigned long long)b->size,
                     b->mapped ? "" : " (off)");
         }
+    }
+    if (d->rom_size) {
+        fprintf(f, "        ROM: at 0x%x, 0x%llx bytes%s\n",
+                pci_get32(cfg + PCI_ROM_BAR) & ~0x7ffu, (unsigned long long)d->rom_size,
+                d->rom_mapped ? "" : " (off)");
     }
 }
 
@@ -426,6 +510,9 @@ static void pci_unplug(Bus *b, Device *dev)
             memory_remove(d->bars[n].mr);
             d->bars[n].mr = NULL;
         }
+    }
+    if (d->rom_size) {
+        memory_remove(&d->rom_mr);
     }
     bus->fn[d->devfn] = NULL;
     pci_update_pirqs(bus, true);

@@ -79,6 +79,10 @@ struct PciDevice {
     uint8_t w1c[PCI_CONFIG_SIZE];   /* 1 = writing a one clears the bit */
     uint8_t reset_config[PCI_CONFIG_SIZE];
     PciBar bars[PCI_BARS];
+    MemoryRegion rom_mr;            /* option ROM behind the expansion ROM BAR */
+    uint64_t rom_size;              /* 0: none */
+    bool rom_mapped;
+    char *romfile;                  /* property of classes that have one */
     MemoryRegion msix_mr;
     unsigned cap_end;               /* next free byte of the capability area */
     uint8_t msi_cap, msix_cap;      /* offsets, 0 = none */
@@ -93,6 +97,11 @@ struct PciDevice {
       "slot[.function], hexadecimal; default: the first free slot" }, \
     { "multifunction", PK_BOOL, offsetof(T, pci.multifunction), 0, 0, 1, NULL, NULL, \
       NULL, "other functions share this slot" }
+
+/* Of classes with an option ROM; default_ is the file's name. */
+#define PCI_ROM_PROPS(T, default_) \
+    { "romfile", PK_STR, offsetof(T, pci.romfile), 0, 0, 0, default_, NULL, NULL, \
+      "option ROM; empty: none" }
 
 struct PciBus {
     Bus bus;                        /* first */
@@ -112,6 +121,9 @@ PciBus *pci_bus_create(struct Machine *m, Device *owner, const char *name);
 /* `mr` is initialised (device_add_io or memory_init_*); its size must be a power of two
  * and becomes the BAR's. */
 void pci_add_bar(PciDevice *d, unsigned n, enum PciBarKind kind, MemoryRegion *mr);
+/* Loads d->romfile (a path, or a name in the firmware directories) behind the expansion
+ * ROM BAR (6.2.5.2). None or an empty name: no ROM, fine. */
+bool pci_add_rom(PciDevice *d, Error *err);
 /* Appends a capability of `size` bytes (the two header bytes included) with its read-only
  * content zeroed; returns its offset. */
 unsigned pci_add_cap(PciDevice *d, uint8_t id, unsigned size);
