@@ -5,6 +5,7 @@
  */
 #include "hw/char/debugcon.h"
 #include "hw/char/uart16550.h"
+#include "hw/display/display_devices.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/apic.h"
 #include "hw/intc/i8259.h"
@@ -22,6 +23,8 @@ const DeviceClass *const device_classes[] = {
     /* char */
     &isa_debugcon_class,
     &isa_serial_class,
+    /* display */
+    &vga_pci_class,
     /* input */
     &i8042_class,
     /* intc */
