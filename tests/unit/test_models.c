@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/* CPU models, the -cpu option, CPUID leaves and MSR access. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "hw/core/machine.h"
+#include "target-x86/cpuid.h"
+#include "target-x86/msrs.h"
+
+const MachineClass *const machine_classes[] = { NULL };
+const DeviceClass *const device_classes[] = { NULL };
+
+static X86Cpu *cpu;
+static Machine machine;
+
+static int setup(void **state)
+{
+    cpu = aligned_alloc(64, ALIGN_UP(sizeof(*cpu), 64));
+    memset(cpu, 0, sizeof(*cpu));
+    memset(&machine, 0, sizeof(machine));
+    machine.cfg.cpus = 1;
+    cpu->cpu.machine = &machine;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    free(cpu);
+    return 0;
+}
+
+static void use(const char *spec)
+{
+    Error err = ERROR_INIT;
+    assert_true(x86_cpu_set_model(cpu, spec, &err));
+    x86_cpu_reset(cpu, false);
+}
+
+static void refused(const char *spec, const char *part)
+{
+    Error err = ERROR_INIT;
+    assert_false(x86_cpu_set_model(cpu, spec, &err));
+    if (!strstr(err.msg, part)) {
+        fail_msg("'%s' does not contain '%s'", err.msg, part);
+    }
+    error_free(&err);
+}
+
+static uint32_t reg(uint32_t leaf, uint32_t sub, unsigned r)
+{
+    uint32_t out[4];
+    x86_cpuid(cpu, leaf, sub, out);
+    return out[r];
+}
+
+static void every_model_is_accepted_and_names_its_vendor(void **state)
+{
+    static const char *const intel[] = { "max", "kvm64", "qemu32", "Nehalem", "Haswell",
+                                         "Skylake-Server", "x86-64-v1", "x86-64-v4" };
+    for (size_t i = 0; i < ARRAY_SIZE(intel); i++) {
+        use(intel[i]);
+        assert_int_equal(reg(0, 0, 1), 0x756e6547); /* Genu */
+        assert_int_equal(reg(0, 0, 3), 0x49656e69); /* ineI */
+        assert_int_equal(reg(0, 0, 2), 0x6c65746e); /* ntel */
+    }
+    use("EPYC");
+    assert_int_equal(reg(0, 0, 1), 0x68747541);
+    assert_int_equal(reg(0x80000000, 0, 0), 0x8000001e);
+    use("host");
+}
+
+static void signatures_carry_family_model_and_stepping(void **state)
+{
+    use("Nehalem");
+    assert_int_equal(reg(1, 0, 0), 0x106a3);
+    use("Skylake-Server");
+    assert_int_equal(reg(1, 0, 0), 0x50654);
+    use("EPYC");
+    assert_int_equal(reg(1, 0, 0), 0x800f12);
+    use("qemu64");
+    assert_int_equal(reg(1, 0, 0), 0x60fb1);
+}
+
+static void x86_64_levels_have_what_the_psabi_lists(void **state)
+{
+    use("x86-64-v1");
+    assert_false(x86_has(cpu, X86F_SSE3) || x86_has(cpu, X86F_AVX));
+    use("x86-64-v2");
+    assert_true(x86_has(cpu, X86F_SSE42) && x86_has(cpu, X86F_POPCNT) &&
+                x86_has(cpu, X86F_CX16) && x86_has(cpu, X86F_LAHF));
+    assert_false(x86_has(cpu, X86F_AVX));
+    use("x86-64-v3");
+    assert_true(x86_has(cpu, X86F_AVX2) && x86_has(cpu, X86F_BMI2) &&
+                x86_has(cpu, X86F_MOVBE) && x86_has(cpu, X86F_FMA) && x86_has(cpu, X86F_ABM));
+}
+
+static void a_32_bit_model_has_no_long_mode(void **state)
+{
+    use("qemu32");
+    assert_int_equal(reg(0x80000001, 0, 3) & 1u << 29, 0);
+}
+
+static void features_can_be_added_and_taken(void **state)
+{
+    use("qemu64,+ssse3,avx=on,xsave=on,sse4.1=on,sse4_2=on,-nx");
+    assert_true(reg(1, 0, 2) & 1u << 9);
+    assert_true(reg(1, 0, 2) & 1u << 28);
+    assert_false(reg(0x80000001, 0, 3) & 1u << 20);
+    use("max,-xsave");
+    assert_false(x86_has(cpu, X86F_AVX) || x86_has(cpu, X86F_AVX2) || x86_has(cpu, X86F_PKU));
+    use("max,phys-bits=36");
+    assert_int_equal(reg(0x80000008, 0, 0), 0x3024);
+}
+
+static void wrong_names_and_values_are_refused_with_a_hint(void **state)
+{
+    refused("Nehalen", "did you mean 'Nehalem'");
+    refused("max,+avx22", "did you mean 'avx2'");
+    refused("max,avx2=yes", "on, off");
+    refused("max,phys-bits=99", "32 to 52");
+    refused("", "-cpu");
+}
+
+static void features_the_engine_lacks_are_left_out(void **state)
+{
+    use("x86-64-v4");
+    assert_false(x86_has(cpu, X86F_AVX512F));
+    assert_true(x86_has(cpu, X86F_AVX2));
+}
+
+static void max_tells_linux_that_it_has_no_data_leaks(void **state)
+{
+    uint64_t v;
+    use("max");
+    assert_true(reg(7, 0, 3) & 1u << 29);
+    assert_true(x86_rdmsr(cpu, 0x10a, &v));
+    /* RDCL_NO IBRS_ALL SSB_NO MDS_NO PSCHANGE_NO TAA_NO SBDR FBSDP PSDP BHI PBRSB GDS RFDS
+     * ITS */
+    uint64_t all = 0x13 | 0x20 | 0x40 | 0x100 | 0xe000 | 1 << 20 | 1 << 24 | 1 << 26 |
+                   1 << 27 | 1ull << 62;
+    assert_int_equal(v & all, all);
+    assert_false(x86_wrmsr(cpu, 0x10a, 0));
+    assert_true(reg(7, 2, 3) & 1u << 4);
+}
+
+static void osxsave_and_ospke_follow_cr4(void **state)
+{
+    use("max");
+    assert_false(reg(1, 0, 2) & 1u << 27);
+    assert_false(reg(7, 0, 2) & 1u << 4);
+    cpu->st.cr4 |= CR4_OSXSAVE | CR4_PKE;
+    assert_true(reg(1, 0, 2) & 1u << 27);
+    assert_true(reg(7, 0, 2) & 1u << 4);
+}
+
+static void xsave_leaf_tells_standard_offsets_and_sizes(void **state)
+{
+    use("max");
+    assert_int_equal(reg(13, 0, 0), 0x207);
+    assert_int_equal(reg(13, 0, 2), 2696);
+    assert_int_equal(reg(13, 0, 1), 576); /* XCR0 = 1 */
+    cpu->st.xcr0 = 0x207;
+    assert_int_equal(reg(13, 0, 1), 2696);
+    assert_int_equal(reg(13, 1, 1), 840);
+    assert_int_equal(reg(13, 2, 0), 256);
+    assert_int_equal(reg(13, 2, 1), 576);
+    assert_int_equal(reg(13, 9, 0), 8);
+    assert_int_equal(reg(13, 9, 1), 2688);
+}
+
+static void hypervisor_leaves_name_kvm_and_its_clock(void **state)
+{
+    use("max");
+    assert_true(reg(1, 0, 2) >> 31);
+    assert_int_equal(reg(0x40000000, 0, 0), 0x40000001);
+    assert_int_equal(reg(0x40000000, 0, 1), 0x4b4d564b);
+    assert_int_equal(reg(0x40000000, 0, 2), 0x564b4d56);
+    assert_int_equal(reg(0x40000000, 0, 3), 0x4d);
+    assert_int_equal(reg(0x40000001, 0, 0), 1 | 2 | 8 | 1 << 24);
+    use("max,-hypervisor");
+    assert_int_equal(reg(0x40000000, 0, 1), 0);
+}
+
+static void topology_comes_from_smp(void **state)
+{
+    machine.cfg.cpus = 8;
+    machine.cfg.sockets = 2;
+    machine.cfg.cores = 2;
+    machine.cfg.threads = 2;
+    use("max");
+    cpu->apic_id = 5;
+    assert_int_equal(reg(11, 0, 0), 1);
+    assert_int_equal(reg(11, 0, 1), 2);
+    assert_int_equal(reg(11, 1, 0), 2);
+    assert_int_equal(reg(11, 1, 1), 4);
+    assert_int_equal(reg(11, 1, 2), 0x201);
+    assert_int_equal(reg(11, 1, 3), 5);
+    assert_int_equal(reg(1, 0, 1) >> 24, 5);
+    assert_int_equal(reg(1, 0, 1) >> 16 & 0xff, 4);
+    assert_true(reg(1, 0, 3) & 1u << 28);
+    assert_int_equal(reg(4, 0, 0) >> 26, 1);
+}
+
+static void leaves_beyond_the_last_read_zero(void **state)
+{
+    use("max");
+    assert_int_equal(reg(0x17, 0, 0) | reg(0x17, 0, 1), 0);
+    assert_int_equal(reg(0x80000009, 0, 0), 0);
+    assert_int_equal(reg(0xc0000000, 0, 0), 0);
+}
+
+static void a_feature_name_finds_its_bit(void **state)
+{
+    assert_int_equal(x86_feature_by_name("sse4.1"), X86F_SSE41);
+    assert_int_equal(x86_feature_by_name("sse4_1"), X86F_SSE41);
+    assert_int_equal(x86_feature_by_name("tsc_deadline"), X86F_TSCDL);
+    assert_int_equal(x86_feature_by_name("nonsense"), -1);
+    assert_string_equal(x86_feature_name(X86F_CLFSH), "clflush");
+}
+
+/* ---- MSRs ---- */
+
+static void msrs_hold_what_is_written_and_refuse_reserved_bits(void **state)
+{
+    uint64_t v;
+    use("max");
+    assert_true(x86_wrmsr(cpu, 0xc0000082, 0xffffffff81000000ull));
+    assert_int_equal(cpu->st.msr.lstar, 0xffffffff81000000ull);
+    assert_true(x86_rdmsr(cpu, 0xc0000082, &v));
+    assert_int_equal(v, 0xffffffff81000000ull);
+    assert_false(x86_wrmsr(cpu, 0xc0000082, 1ull << 50)); /* not canonical */
+    assert_false(x86_wrmsr(cpu, 0xc0000080, 2));          /* EFER bit 1 */
+    assert_false(x86_wrmsr(cpu, 0x277, 0x2));             /* PAT: type 2 */
+    assert_true(x86_wrmsr(cpu, 0x277, 0x0007040600070401ull));
+    assert_false(x86_wrmsr(cpu, 0xfe, 0));                /* MTRRCAP */
+    assert_false(x86_rdmsr(cpu, 0x12345, &v));
+    assert_false(x86_rdmsr(cpu, 0x49, &v));               /* PRED_CMD: write only */
+    assert_true(x86_wrmsr(cpu, 0x49, 1));
+    assert_false(x86_wrmsr(cpu, 0x49, 2));
+}
+
+static void arrays_of_msrs_reach_their_elements(void **state)
+{
+    use("max");
+    assert_true(x86_wrmsr(cpu, 0x202, 0x80000006));
+    assert_true(x86_wrmsr(cpu, 0x203, 0xff80000800));
+    assert_int_equal(cpu->st.msr.mtrr_base[1], 0x80000006);
+    assert_int_equal(cpu->st.msr.mtrr_mask[1], 0xff80000800);
+    assert_true(x86_wrmsr(cpu, 0x26f, 0x0505050505050505));
+    assert_int_equal(cpu->st.msr.mtrr_fix[10], 0x0505050505050505);
+    assert_true(x86_wrmsr(cpu, 0x404, ~0ull));
+    assert_int_equal(cpu->st.msr.mc_ctl[1], ~0ull);
+    assert_false(x86_wrmsr(cpu, 0x405, 1));
+    assert_true(x86_wrmsr(cpu, 0x405, 0));
+}
+
+static void msrs_of_absent_features_do_not_exist(void **state)
+{
+    uint64_t v;
+    use("kvm64");
+    assert_false(x86_rdmsr(cpu, 0x10a, &v));
+    assert_false(x86_rdmsr(cpu, 0xc0000103, &v));
+    assert_false(x86_rdmsr(cpu, 0xda0, &v));
+}
+
+static void tsc_and_its_adjustment_move_together(void **state)
+{
+    uint64_t a, b;
+    use("max");
+    assert_true(x86_wrmsr(cpu, 0x10, 1000));
+    assert_true(x86_rdmsr(cpu, 0x10, &a));
+    assert_true(a >= 1000 && a < 1000 + 1000000000ull);
+    uint64_t adjust = cpu->st.msr.tsc_adjust;
+    assert_true(x86_wrmsr(cpu, 0x3b, adjust + (1ull << 40)));
+    assert_true(x86_rdmsr(cpu, 0x10, &b));
+    assert_true(b - a >= 1ull << 40 && b - a < (1ull << 40) + 1000000000ull);
+}
+
+static void reset_gives_the_manuals_power_on_state(void **state)
+{
+    use("Nehalem");
+    const X86State *st = &cpu->st;
+    assert_int_equal(st->rip, 0xfff0);
+    assert_int_equal(st->rflags, 2);
+    assert_int_equal(st->seg[R_CS].selector, 0xf000);
+    assert_int_equal(st->seg[R_CS].base, 0xffff0000);
+    assert_int_equal(st->cr0, 0x60000010);
+    assert_int_equal(st->gpr[R_DX], 0x106a3);
+    assert_int_equal(st->dr6, 0xffff0ff0);
+    assert_int_equal(st->dr7, 0x400);
+    assert_int_equal(st->xsave.fcw, 0x40);
+    assert_int_equal(st->xsave.mxcsr, 0x1f80);
+    assert_int_equal(st->msr.pat, 0x0007040600070406);
+    assert_int_equal(st->wait_sipi, 0);
+    cpu->st.msr.lstar = 5;
+    cpu->st.xsave.fcw = 0x37f;
+    cpu->st.cr0 = 0x80000011;
+    cpu->cpu.index = 1;
+    x86_cpu_reset(cpu, true);
+    assert_int_equal(st->msr.lstar, 5);
+    assert_int_equal(st->xsave.fcw, 0x37f);
+    assert_int_equal(st->cr0, 0x10); /* INIT keeps CD and NW, here clear */
+    assert_int_equal(st->wait_sipi, 1);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(every_model_is_accepted_and_names_its_vendor),
+        T(signatures_carry_family_model_and_stepping),
+        T(x86_64_levels_have_what_the_psabi_lists),
+        T(a_32_bit_model_has_no_long_mode),
+        T(features_can_be_added_and_taken),
+        T(wrong_names_and_values_are_refused_with_a_hint),
+        T(features_the_engine_lacks_are_left_out),
+        T(max_tells_linux_that_it_has_no_data_leaks),
+        T(osxsave_and_ospke_follow_cr4),
+        T(xsave_leaf_tells_standard_offsets_and_sizes),
+        T(hypervisor_leaves_name_kvm_and_its_clock),
+        T(topology_comes_from_smp),
+        T(leaves_beyond_the_last_read_zero),
+        T(a_feature_name_finds_its_bit),
+        T(msrs_hold_what_is_written_and_refuse_reserved_bits),
+        T(arrays_of_msrs_reach_their_elements),
+        T(msrs_of_absent_features_do_not_exist),
+        T(tsc_and_its_adjustment_move_together),
+        T(reset_gives_the_manuals_power_on_state),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
