@@ -15,7 +15,7 @@
 
 enum {
     AREA_MXCSR = 24, AREA_ST = 32, AREA_XMM = 160, AREA_HEADER = 512, AREA_EXT = 576,
-    AREA_MAX = 576 + 256 + 64 + 512 + 1024 + 8,
+    AREA_MAX = 2688 + 8, /* the standard format ends with PKRU (x86_xsave_comp) */
 };
 
 static unsigned regs_shown(const X86Cpu *cpu)
