@@ -206,7 +206,9 @@ static void load_segments(X86Cpu *cpu, const TaskState *t, unsigned ext)
         return;
     }
     load_cs(cpu, t->seg[R_CS], ext);
+    x86_update_hflags(cpu); /* each later fault is delivered with what is loaded by then */
     load_ss(cpu, t->seg[R_SS], ext);
+    x86_update_hflags(cpu);
     for (unsigned i = 0; i < ARRAY_SIZE(data); i++) {
         load_data(cpu, data[i], t->seg[data[i]], ext);
     }
