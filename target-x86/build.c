@@ -8,6 +8,7 @@
 #include <string.h>
 #include "target-x86/decode.h"
 #include "target-x86/insn.h"
+#include "target-x86/mmu.h"
 #include "target-x86/native.h"
 #include "target-x86/template.h"
 #include "tcg/codebuf.h"
@@ -51,19 +52,55 @@ static void log_guest(X86Cpu *cpu, const uint8_t *bytes, unsigned size, uint32_t
     }
 }
 
+/* The bytes of an instruction that may go on in the next page: n of them, contiguous in
+ * buf. key2: RAM address of that page. False: not mapped, not RAM. No locks held. */
+static bool crossing_bytes(X86Cpu *cpu, const uint8_t *bytes, unsigned avail, uint8_t *buf,
+                           uint64_t *key2)
+{
+    uint64_t pc = cpu->hflags & HF_CS64 ? cpu->st.rip
+                                        : (uint32_t)(cpu->st.seg[R_CS].base + cpu->st.rip);
+    uint64_t next = pc + avail;
+
+    if (!(cpu->hflags & HF_CS64)) {
+        next = (uint32_t)next;
+    }
+    X86WalkResult w = x86_walk(cpu, next, X86_FETCH, cpu->mmu_idx, true);
+    uint8_t *host = w.ok ? x86_phys_host(cpu, w.gpa, false) : NULL;
+    if (!host) {
+        return false;
+    }
+    memcpy(buf, bytes, avail);
+    memcpy(buf + avail, host, 15 - avail);
+    *key2 = (uint64_t)(host - x86_engine.cache->ram_base);
+    return true;
+}
+
 Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
               uint32_t mode)
 {
     TbCache *c = x86_engine.cache;
     X86Insn insns[TB_MAX_INSNS];
     unsigned size, avail = 4096 - (ram_addr & 4095);
-    bool full = false;
+    bool full = false, crossing = false;
+    uint8_t buf[16];
+    uint64_t key2 = 0;
     Tb *tb = NULL;
 
+    if (avail < 15 && x86_decode(insns, bytes, avail, mode, cpu->feat) == X86_DEC_MORE) {
+        crossing = crossing_bytes(cpu, bytes, avail, buf, &key2);
+        if (!crossing) {
+            return NULL;
+        }
+    }
     do {
         tb_watch_page(c, ram_addr, &cpu->cpu);
+        if (crossing) {
+            tb_watch_page(c, key2, &cpu->cpu);
+            memcpy(buf + avail, c->ram_base + key2, 15 - avail);
+        }
         pthread_mutex_lock(&c->lock);
-        if (!(c->page_flags[ram_addr >> 12] & TCG_PAGE_CODE)) {
+        if (!(c->page_flags[ram_addr >> 12] & TCG_PAGE_CODE) ||
+            (crossing && !(c->page_flags[key2 >> 12] & TCG_PAGE_CODE))) {
             pthread_mutex_unlock(&c->lock);
             continue; /* another vCPU's store dropped the page's last block meanwhile */
         }
@@ -71,7 +108,11 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         if (tb) {
             break;
         }
-        unsigned n = decode_block(cpu, insns, bytes, avail, mode, &size);
+        unsigned n = crossing ? 0 : decode_block(cpu, insns, bytes, avail, mode, &size);
+        if (crossing && x86_decode(insns, buf, 15, mode, cpu->feat) > 0) {
+            n = 1;
+            size = avail;
+        }
         if (!n) {
             break;
         }
@@ -85,6 +126,9 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         tb->size = size;
         tb->ninsns = n;
         tb->large = large;
+        tb->crossing = crossing;
+        tb->key2 = key2;
+        tb->next_crosses = avail - size < 15 && n < x86_engine.max_insns;
         if (log_on(LOG_IN_ASM)) {
             log_guest(cpu, bytes, size, mode);
         }

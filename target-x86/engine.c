@@ -283,6 +283,14 @@ Tb *x86_engine_find(X86Cpu *cpu, bool build)
     }
     a.mode = x86_block_mode(cpu) | (a.large ? X86_KEY_LARGE : 0);
     Tb *tb = tb_find(x86_engine.cache, a.ram_addr, a.mode);
+    if (tb && tb->crossing) { /* is its tail still what it was built from? */
+        uint64_t ram2, next = pc_linear(cpu) + tb->size;
+        bool large2;
+        if (!softmmu_fetch(cpu, cpu->hflags & HF_CS64 ? next : (uint32_t)next, &ram2, &large2) ||
+            ram2 != tb->key2) {
+            return NULL;
+        }
+    }
     if (tb || !build) {
         return tb;
     }

@@ -27,7 +27,12 @@
 /* Mode bits of the key for the vCPU as it is (X86_KEY_LARGE comes from the fetch). */
 static inline uint32_t x86_block_mode(const X86Cpu *cpu)
 {
-    return (cpu->hflags & X86_KEY_MASK) | (cpu->st.cpl ? 0 : X86_KEY_CPL0) |
+    /* 64-bit code does not depend on SS.B or flat segments, and SS varies (null after an
+     * interrupt, flat after SYSCALL) */
+    uint32_t mask = cpu->hflags & HF_CS64
+                        ? X86_KEY_MASK & ~(uint32_t)(HF_SS32 | HF_SEGCHK)
+                        : X86_KEY_MASK;
+    return (cpu->hflags & mask) | (cpu->st.cpl ? 0 : X86_KEY_CPL0) |
            (cpu->st.cr4 & CR4_SMAP ? X86_KEY_SMAP : 0);
 }
 
@@ -37,6 +42,7 @@ typedef struct X86Engine {
     bool exact_flags;   /* keep even dead flags exact at faults (twin runs) */
     bool no_groups;     /* each access checked by itself (template_group.c) */
     unsigned max_insns; /* per block */
+    uint64_t row_calls[4096]; /* reference calls from host code, by row (hashed; racy) */
     /* blocks whose groups fail often, a bit by key hash */
     uint8_t group_failed[8192];
 } X86Engine;
@@ -44,6 +50,7 @@ typedef struct X86Engine {
 /* One per machine; set before vCPUs start. */
 extern X86Engine x86_engine;
 
+static inline unsigned x86_row_hash(const void *row) { return (uint64_t)row / 8 % 4093; }
 static inline unsigned x86_group_hash(uint64_t key) { return (key >> 1 ^ key >> 15) & 0xffff; }
 static inline bool x86_group_failed(uint64_t key)
 {

@@ -146,7 +146,7 @@ static uint64_t go_on(X86Cpu *cpu)
     env->dispatches++;
     uint64_t host = enter_block(cpu, tb);
     softmmu_jmp_insert(cpu, cpu->st.rip, (uint64_t)codebuf_rx(cpu) + tb->entry_ind,
-                       x86_block_mode(cpu));
+                       x86_block_mode(cpu), tb->crossing);
     return host;
 }
 
@@ -174,11 +174,18 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
     if (!tb || !tb->code_end) {
         return leave_address(cpu);
     }
-    if (generation == c->generation && tb->key == key && tb->mode == from->mode) {
+    if (generation == c->generation && tb->key == key && tb->mode == from->mode &&
+        (!tb->crossing || tb->large)) {
         uint32_t to = x->flags_in_env ? tb->entry_e : tb->entry_h;
-        __atomic_store_n((uint32_t *)(c->code->rw + x->jmp_off), to - (x->jmp_off + 4),
-                         __ATOMIC_RELEASE);
-        x->to = tb;
+        tb_chain_lock(c);
+        if (!x->to && tb->valid) {
+            __atomic_store_n((uint32_t *)(c->code->rw + x->jmp_off), to - (x->jmp_off + 4),
+                             __ATOMIC_RELEASE);
+            x->to = tb;
+            x->next_in = tb->incoming;
+            tb->incoming = x;
+        }
+        tb_chain_unlock(c);
         env->chains++;
     }
     return enter_block(cpu, tb);
@@ -195,6 +202,7 @@ static uint64_t native_exec(X86Cpu *cpu, const ExecSite *site)
     uint32_t row_flags = in->row->flags;
 
     env->execs++;
+    x86_engine.row_calls[x86_row_hash(in->row)]++;
     flags_from_env(cpu);
     uint64_t rip = env->vbase + site->region_off, next = rip + in->len;
     cpu->st.rip = rip;

@@ -435,12 +435,19 @@ void softmmu_stored(X86Cpu *cpu, uint64_t ram_addr, unsigned len)
         }
     }
     env->slow_watch++;
-    if ((env->page_flags[ram_addr >> 12] & TCG_PAGE_CODE ||
-         env->page_flags[last] & TCG_PAGE_CODE) &&
-        tb_may_hit(x86_engine.cache, ram_addr, len)) {
+    if (!(env->page_flags[ram_addr >> 12] & TCG_PAGE_CODE ||
+          env->page_flags[last] & TCG_PAGE_CODE)) {
+        return;
+    }
+    if (tb_may_hit(x86_engine.cache, ram_addr, len)) {
         StoredArg a = { ram_addr, len };
         x86_heavy(cpu, stored_heavy, &a);
         cpu->end_block = 1; /* the running block may be one of them */
+    } else if (tb_data_store(x86_engine.cache, ram_addr)) {
+        /* mostly data now: without its old blocks stores are direct again */
+        StoredArg a = { ram_addr & ~(uint64_t)(TLB_PAGE - 1), TLB_PAGE };
+        x86_heavy(cpu, stored_heavy, &a);
+        cpu->end_block = 1;
     }
 }
 
@@ -480,11 +487,11 @@ const uint8_t *softmmu_fetch(X86Cpu *cpu, uint64_t lin, uint64_t *ram_addr, bool
     return c->host + off;
 }
 
-void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode)
+void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode, bool crossing)
 {
     TcgEnv *env = x86_env(cpu);
     JmpTable *j = cpu->mmu_idx == X86_MMU_USER ? env->tlb_set->cur->jmp : env->tlb_set->kern_jmp;
-    unsigned i = lin & (JMP_SIZE - 1);
+    unsigned i = jmp_index(lin);
     uint64_t h = page_hash(lin & ~(uint64_t)(TLB_PAGE - 1));
 
     if (j->mode != mode) {
@@ -494,6 +501,10 @@ void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode)
     j->e[i].pc = lin;
     j->e[i].host = host;
     j->pages[h / 64] |= 1ull << (h % 64);
+    if (crossing) {
+        h = page_hash((lin + TLB_PAGE) & ~(uint64_t)(TLB_PAGE - 1));
+        j->pages[h / 64] |= 1ull << (h % 64);
+    }
     if (j->nfilled < TLB_FILLED_MAX) {
         j->filled[j->nfilled] = i;
     }

@@ -59,6 +59,31 @@ static bool ops_signal(void *cpu, int sig, void *info, void *uc)
     return x86_native_signal(cpu, sig, info, uc);
 }
 
+/* The rows most often left to their reference functions. */
+static void row_stats(FILE *f)
+{
+    fprintf(f, "  reference calls by instruction:");
+    uint64_t below = ~0ull;
+    for (unsigned k = 0; k < 16; k++) {
+        const char *name = NULL;
+        uint64_t best = 0;
+        for (const X86RowTable *t = x86_row_tables; t->name; t++) {
+            for (unsigned i = 0; i < t->count; i++) {
+                uint64_t n = x86_engine.row_calls[x86_row_hash(&t->rows[i])];
+                if (n > best && n < below) {
+                    best = n;
+                    name = t->rows[i].name;
+                }
+            }
+        }
+        if (name) {
+            fprintf(f, " %s %llu", name, (unsigned long long)best);
+            below = best;
+        }
+    }
+    fputc('\n', f);
+}
+
 static void ops_stats(void *cpu, FILE *f)
 {
     const TcgEnv *e = x86_env(cpu);
@@ -84,6 +109,7 @@ static void ops_stats(void *cpu, FILE *f)
         fprintf(f, "  %-26s %llu\n", rows[i].name,
                 (unsigned long long)*(const uint64_t *)((const char *)e + rows[i].off));
     }
+    row_stats(f);
 }
 
 const TcgGuestOps x86_tcg_ops = {

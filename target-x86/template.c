@@ -562,7 +562,11 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         }
     }
     if (!t->ended) {
-        tmpl_exit_to(t, t->off);
+        if (tb->next_crosses && !tb->large) {
+            tmpl_jump_off(t, t->off);
+        } else {
+            tmpl_exit_to(t, t->off);
+        }
     }
     tb->code_end = t->e.off;
     uint32_t body_end = t->e.off;

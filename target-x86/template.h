@@ -113,6 +113,7 @@ bool tmpl_sys(Tmpl *t, const X86Insn *in);
 /* one of them after which a block may go on although its row says RF_END */
 bool tmpl_sys_continues(const X86Insn *in, uint32_t mode);
 void tmpl_jump_pc(Tmpl *t);                     /* to guest PC in S1 */
+void tmpl_jump_off(Tmpl *t, int64_t off);        /* the same, region offset */
 void tmpl_exit_to(Tmpl *t, int64_t target_off); /* unconditional, to a region offset */
 /* groups: begin before an instruction is emitted, after when it has been */
 void tmpl_group_begin(Tmpl *t);

@@ -10,7 +10,8 @@
 
 /* ---- jumps ---- */
 
-/*     mov r10d, r11d; and r10d, mask; shl r10d, 4; add r10, [env.jmp]; jmp [r10+8] */
+/*     mov r10, r11; shr r10, 12; xor r10d, r11d; and r10d, mask; shl r10d, 4
+ *     add r10, [env.jmp]; jmp [r10+8] */
 void tmpl_jump_pc(Tmpl *t)
 {
     Enc *e = &t->e;
@@ -18,7 +19,10 @@ void tmpl_jump_pc(Tmpl *t)
     /* flags must be in env: the caller saved them (needs r10, so before S1 is set is
      * not required: emit_save only clobbers S2) */
     tmpl_save_flags(t);
-    enc_mov_rr32(e, S2, S1);
+    static const Op xor32 = { .opcode = 0x31 };
+    enc_mov_rr(e, S2, S1);
+    enc_shift_ri(e, 5, S2, 12, true);
+    enc_op(e, &xor32, S1, rm_reg(S2));
     enc_alu_ri(e, ALU_AND, S2, JMP_SIZE - 1, false);
     enc_shift_ri(e, 4, S2, 4, false);
     enc_alu_rm(e, ALU_ADD, S2, rm_env(ENV_F(jmp)));
@@ -42,7 +46,7 @@ static void new_exit(Tmpl *t, uint32_t jmp_off, int64_t target)
     t->nexits++;
 }
 
-static void jump_far(Tmpl *t, int64_t off)
+void tmpl_jump_off(Tmpl *t, int64_t off)
 {
     enc_load(&t->e, S1, rm_env(ENV_F(vbase)));
     enc_lea(&t->e, S1, rm_mem(S1, off), true);
@@ -56,7 +60,7 @@ void tmpl_exit_to(Tmpl *t, int64_t off)
         new_exit(t, enc_jmp(&t->e), off);
         t->ended = true;
     } else {
-        jump_far(t, off);
+        tmpl_jump_off(t, off);
     }
 }
 
@@ -73,7 +77,7 @@ static void jcc(Tmpl *t, int cc, int64_t taken)
         return;
     }
     uint32_t skip = enc_jcc(e, cc ^ 1);
-    jump_far(t, taken);
+    tmpl_jump_off(t, taken);
     enc_patch(e, skip, e->off);
     t->in_env = false;
     tmpl_exit_to(t, next);

@@ -45,7 +45,7 @@ static ALWAYS_INLINE TlbEntry *tlb_entry(TlbTable *t, uint64_t lin)
 }
 
 /* --- indirect branches: guest PC to host entry --- */
-#define JMP_BITS 12
+#define JMP_BITS 13
 #define JMP_SIZE (1u << JMP_BITS)
 
 typedef struct JmpEntry {
@@ -53,6 +53,11 @@ typedef struct JmpEntry {
     uint64_t host;  /* offset of the block's indirect entry is added to the view by the
                      * filler: absolute host address in this vCPU's view */
 } JmpEntry;
+
+static ALWAYS_INLINE unsigned jmp_index(uint64_t pc)
+{
+    return (pc ^ pc >> 12) & (JMP_SIZE - 1);
+}
 
 /* Never a guest PC: not canonical. */
 #define JMP_EMPTY 0x8000000000000001ull

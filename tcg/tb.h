@@ -26,6 +26,7 @@ typedef struct TbExit {
     int32_t target;       /* target as offset from vbase */
     uint8_t flags_in_env; /* jump lands on entry_e (1) or entry_h (0) */
     Tb *to;               /* patched to this block, or NULL */
+    struct TbExit *next_in; /* to->incoming (chain_lock) */
 } TbExit;
 
 /* One guest instruction of a block: where it is in guest and host code. */
@@ -42,6 +43,9 @@ struct Tb {
     uint16_t size;        /* guest bytes covered */
     uint16_t ninsns;
     bool valid;           /* cleared on invalidation; checked on lookup */
+    bool crossing;        /* one instruction that ends in the next page */
+    bool next_crosses;    /* what follows may be a crossing one: no direct jump to it */
+    uint64_t key2;        /* crossing: RAM address of that page */
     bool large;           /* vbase is the 2 MiB region, not the 4 KiB page */
     uint32_t region_off;  /* offset of the first byte in its code region (vbase) */
     /* native code, offsets in the code buffer; code_end 0 = interpreted */
@@ -52,10 +56,13 @@ struct Tb {
     uint32_t dead_off[3];   /* stubs the entries jump to once the block is dropped */
     TbInsn *map;          /* ninsns rows: host to guest */
     TbExit exit[TB_MAX_EXITS];
+    TbExit *incoming;     /* exits patched to this block (chain_lock) */
     struct X86Insn *insns;   /* decoded, for the interpreter and helper calls; may be
                               * NULL for native blocks without any */
+    const void *bytecode;    /* of the interpreter back end, or NULL */
     Tb *hash_next;
     Tb *page_next;        /* list of the page's blocks */
+    Tb *page_next2;       /* crossing: list2 of the second page */
     uint32_t group_fails; /* shared checks that had to be given up */
     uint64_t execs;       /* statistics, interpreter only */
 };
@@ -66,6 +73,10 @@ struct Tb {
 typedef struct TbPage {
     Tb *list;            /* by page_next */
     uint64_t granules;   /* bit n: some block covers bytes of the n-th 64-byte piece */
+    Tb *list2;           /* blocks whose only instruction ends in this page */
+    /* stores beside code since the last drop, and how many are borne before the page's
+     * blocks are dropped (doubles each time); racy counts do no harm */
+    uint32_t data_stores, data_limit;
 } TbPage;
 
 typedef struct TbCacheOps {
@@ -83,6 +94,7 @@ struct CodeBuf;
 
 typedef struct TbCache {
     pthread_mutex_t lock;      /* building and dropping blocks */
+    _Atomic int chain_lock;    /* spin lock of exits and incoming lists; leaf code takes it */
     TbCacheOps ops;
     Tb **hash;                 /* 1 << TB_HASH_BITS buckets; read without lock */
     TbPage **pages;            /* by RAM page */
@@ -119,6 +131,17 @@ static inline Tb *tb_find(const TbCache *c, uint64_t key, uint32_t mode)
     return NULL;
 }
 
+static inline void tb_chain_lock(TbCache *c)
+{
+    while (__atomic_exchange_n((int *)&c->chain_lock, 1, __ATOMIC_ACQUIRE)) {
+    }
+}
+
+static inline void tb_chain_unlock(TbCache *c)
+{
+    __atomic_store_n((int *)&c->chain_lock, 0, __ATOMIC_RELEASE);
+}
+
 /* Memory from the arena, NULL when it is full (then tb_flush). Lock held. */
 void *tb_alloc(TbCache *c, size_t size);
 /* Makes the page of `ram_addr` a code page: stores to it are reported from now on. Called
@@ -142,6 +165,17 @@ static inline bool tb_may_hit(const TbCache *c, uint64_t ram_addr, uint64_t len)
         }
     }
     return false;
+}
+/* Counts a store to a code page that hit no block. True: drop the page's blocks. Leaf. */
+static inline bool tb_data_store(TbCache *c, uint64_t ram_addr)
+{
+    TbPage *p = __atomic_load_n(&c->pages[ram_addr >> 12], __ATOMIC_ACQUIRE);
+    if (!p || ++p->data_stores < p->data_limit + 8) {
+        return false;
+    }
+    p->data_stores = 0;
+    p->data_limit = p->data_limit * 2 + 8;
+    return true;
 }
 /* Drops everything. No lock held. */
 void tb_flush(TbCache *c, void *self);

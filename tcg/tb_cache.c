@@ -118,6 +118,12 @@ void tb_insert(TbCache *c, Tb *tb)
     }
     tb->page_next = p->list;
     p->list = tb;
+    if (tb->crossing) {
+        TbPage *p2 = c->pages[tb->key2 >> 12];
+        p2->granules |= 1;
+        tb->page_next2 = p2->list2;
+        p2->list2 = tb;
+    }
     tb->valid = true;
     tb->hash_next = c->hash[h];
     __atomic_store_n(&c->hash[h], tb, __ATOMIC_RELEASE);
@@ -153,10 +159,48 @@ static void kill_code(TbCache *c, Tb *tb)
     }
 }
 
+/* Exits that jump to a dead block go to their own stubs again, where they look for its
+ * successor. */
+static void unchain(TbCache *c, Tb *tb)
+{
+    tb_chain_lock(c);
+    for (TbExit *x = tb->incoming; x; x = x->next_in) {
+        __atomic_store_n((uint32_t *)(c->code->rw + x->jmp_off),
+                         x->stub_off - (x->jmp_off + 4), __ATOMIC_RELEASE);
+        x->to = NULL;
+    }
+    tb->incoming = NULL;
+    tb_chain_unlock(c);
+}
+
+static void unlink2(TbCache *c, Tb *tb)
+{
+    for (Tb **p = &c->pages[tb->key2 >> 12]->list2; *p; p = &(*p)->page_next2) {
+        if (*p == tb) {
+            *p = tb->page_next2;
+            return;
+        }
+    }
+}
+
+static void unlink1(TbCache *c, Tb *tb)
+{
+    for (Tb **p = &c->pages[tb->key >> 12]->list; *p; p = &(*p)->page_next) {
+        if (*p == tb) {
+            *p = tb->page_next;
+            return;
+        }
+    }
+}
+
 static void drop(TbCache *c, Tb *tb)
 {
     tb->valid = false;
+    if (tb->crossing) {
+        unlink2(c, tb);
+    }
     unhash(c, tb);
+    unchain(c, tb);
     kill_code(c, tb);
     c->dropped++;
 }
@@ -178,6 +222,16 @@ bool tb_invalidate(TbCache *c, uint64_t ram_addr, uint64_t len, void *self)
             continue;
         }
         uint64_t granules = 0;
+        if (ram_addr < (n << 12) + 15) { /* the tails of crossing instructions */
+            while (p->list2) {
+                Tb *tb = p->list2;
+                unlink1(c, tb);
+                drop(c, tb);
+                any = true;
+            }
+        } else if (p->list2) {
+            granules = 1;
+        }
         for (Tb **pp = &p->list; *pp;) {
             Tb *tb = *pp;
             if (tb->key < ram_addr + len && ram_addr < tb->key + tb->size) {
@@ -193,7 +247,7 @@ bool tb_invalidate(TbCache *c, uint64_t ram_addr, uint64_t len, void *self)
             pp = &tb->page_next;
         }
         p->granules = granules;
-        if (!p->list) {
+        if (!p->list && !p->list2) {
             atomic_fetch_and(&c->page_flags[n], (uint8_t)~TCG_PAGE_CODE);
         }
     }
@@ -211,9 +265,15 @@ void tb_flush(TbCache *c, void *self)
     for (unsigned i = 0; i < 1u << TB_HASH_BITS; i++) {
         for (Tb *tb = c->hash[i]; tb; tb = tb->hash_next) {
             TbPage *p = c->pages[tb->key >> 12];
-            p->list = NULL;
+            p->list = p->list2 = NULL;
             p->granules = 0;
             atomic_fetch_and(&c->page_flags[tb->key >> 12], (uint8_t)~TCG_PAGE_CODE);
+            if (tb->crossing) {
+                p = c->pages[tb->key2 >> 12];
+                p->list = p->list2 = NULL;
+                p->granules = 0;
+                atomic_fetch_and(&c->page_flags[tb->key2 >> 12], (uint8_t)~TCG_PAGE_CODE);
+            }
         }
         c->hash[i] = NULL;
     }
