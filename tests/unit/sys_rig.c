@@ -59,6 +59,7 @@ void rig_cpu(X86Cpu *cpu, enum FlatMode mode, bool user)
     }
     memset((void *)FLAT_BASE, 0, FLAT_SIZE);
     flat_protect(FLAT_BASE, FLAT_SIZE, FLAT_RW);
+    x86_cpu_reset(cpu, false); /* links the real cpu.c, whose mode word then counts */
     flat_cpu(cpu, mode);
     rig_triple_faults = 0;
     cpu->phys_bits = 40;

@@ -21,3 +21,10 @@ tests_unit_test_excp_SOURCES = tests/unit/test_excp.c $(SYS_RIG)
 tests_unit_test_excp_LDFLAGS = $(SYS_RIG_LINK)
 tests_unit_test_excp_LDADD = $(ROOMS) $(ROOMS) $(CMOCKA_LIBS) $(DEPS_LIBS) -lm
 tests_unit_test_excp_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+
+check_PROGRAMS += tests/unit/test_sys
+TESTS += tests/unit/test_sys
+tests_unit_test_sys_SOURCES = tests/unit/test_sys.c $(SYS_RIG)
+tests_unit_test_sys_LDFLAGS = $(SYS_RIG_LINK)
+tests_unit_test_sys_LDADD = $(ROOMS) $(ROOMS) $(CMOCKA_LIBS) $(DEPS_LIBS) -lm
+tests_unit_test_sys_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
