@@ -2,6 +2,7 @@
 check_PROGRAMS += tests/unit/test_engine
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/insn_gen.c tests/unit/insn_gen.h
 tests_unit_test_engine_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_engine_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)
 tests_unit_test_engine_LDADD = libaccel.a libtargetx86.a libx86leaf.a libtargetx86.a libx86leaf.a libtcg.a \
 	libhwcore.a libtcg.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS) -lm
 TESTS += tests/unit/test_engine

@@ -382,7 +382,7 @@ static void random_sequences(bool exact)
     const char *seed_text = getenv("DYAD_SEED"), *rounds_text = getenv("DYAD_ROUNDS");
     uint64_t seed = seed_text ? strtoull(seed_text, NULL, 0) : 1;
     unsigned rounds = rounds_text ? atoi(rounds_text) : 20000, bad = 0;
-    static uint8_t before[DATA_SIZE], native_mem[DATA_SIZE];
+    static uint8_t before[DATA_SIZE], native_mem[DATA_SIZE], native_stack[0x2000];
     static X86State start, native;
 
     take_signals();
@@ -429,12 +429,15 @@ static void random_sequences(bool exact)
         }
         memory_write(&machine->mem, code, s.code, s.len);
         memcpy(mem(DATA), before, DATA_SIZE);
+        memcpy(mem(STACK), before, 0x2000);
         start_from(&start);
         run_native();
         native = cpu->st;
         memcpy(native_mem, mem(DATA), DATA_SIZE);
 
         memcpy(mem(DATA), before, DATA_SIZE);
+        memcpy(native_stack, mem(STACK), 0x2000);
+        memcpy(mem(STACK), before, 0x2000);
         start_from(&start);
         run_reference();
         bool same = compare(&native, &cpu->st, native_mem, mem(DATA));
@@ -442,6 +445,10 @@ static void random_sequences(bool exact)
         if (diff && native.rip == cpu->st.rip && native.rip != HANDLER + 2) {
             fprintf(stderr, "flags native %llx reference %llx\n",
                     (unsigned long long)native.rflags, (unsigned long long)cpu->st.rflags);
+            same = false;
+        }
+        if ((exact || native.rip != HANDLER + 2) && memcmp(native_stack, mem(STACK), 0x2000)) {
+            fprintf(stderr, "stack differs\n"); /* pushed flags too, if they are exact */
             same = false;
         }
         if (!same) {
