@@ -139,11 +139,20 @@ static uint64_t go_on(X86Cpu *cpu)
                  x86_engine_attention(cpu))) {
         return leave_address(cpu);
     }
+    env->dispatches++;
+    /* the hash often knows: its entries are as good here as in generated code */
+    softmmu_set_mode(cpu);
+    JmpEntry *e = &env->jmp->e[jmp_index(cpu->st.rip)];
+    if (e->pc == cpu->st.rip && env->jmp->mode == x86_block_mode(cpu)) {
+        flags_to_env(cpu);
+        fpu_load(cpu);
+        env->scratch[1] = (uint64_t)e;
+        return e->host;
+    }
     Tb *tb = x86_engine_find(cpu, true);
     if (!tb || !tb->code_end) {
         return leave_address(cpu);
     }
-    env->dispatches++;
     uint64_t host = enter_block(cpu, tb);
     softmmu_jmp_insert(cpu, cpu->st.rip, (uint64_t)codebuf_rx(cpu) + tb->entry_ind,
                        x86_block_mode(cpu), tb->crossing);
@@ -152,6 +161,12 @@ static uint64_t go_on(X86Cpu *cpu)
 
 static uint64_t native_dispatch(X86Cpu *cpu)
 {
+    JmpEntry *e = &x86_env(cpu)->jmp->e[jmp_index(cpu->st.rip)];
+
+    if (e->pc == cpu->st.rip) { /* it led to a dropped block */
+        e->pc = JMP_EMPTY;
+        e->host = (uint64_t)x86_env(cpu)->jmp_miss;
+    }
     flags_from_env(cpu);
     return go_on(cpu);
 }

@@ -40,7 +40,7 @@ static void table_clear(TlbTable *t)
         fill_words(&t->e[0].tag, TLB_EMPTY, TLB_SIZE * 2);
     }
     t->nfilled = 0;
-    t->any_large = false;
+    t->large = 0;
 }
 
 static void table_set(TlbTable *t, uint64_t page, uint8_t *host_page, bool large)
@@ -48,7 +48,7 @@ static void table_set(TlbTable *t, uint64_t page, uint8_t *host_page, bool large
     unsigned i = (page >> TLB_PAGE_BITS) & (TLB_SIZE - 1);
     t->e[i].host = (uint64_t)host_page;
     t->e[i].tag = -page;
-    t->any_large |= large;
+    t->large |= (uint64_t)large << (page >> 30 & 63);
     if (t->nfilled < TLB_FILLED_MAX) {
         t->filled[t->nfilled] = i;
     }
@@ -65,7 +65,7 @@ static void table_drop(TlbTable *t, uint64_t page)
 
 static void table_drop_large(TlbTable *t, uint64_t lin)
 {
-    for (unsigned i = 0; t->any_large && i < TLB_SIZE; i++) {
+    for (unsigned i = 0; t->large >> (lin >> 30 & 63) & 1 && i < TLB_SIZE; i++) {
         /* 1 GiB pages too: whatever shares the 1 GiB region goes */
         if ((-t->e[i].tag ^ lin) >> 30 == 0) {
             t->e[i].tag = t->e[i].host = TLB_EMPTY;
@@ -219,7 +219,7 @@ void softmmu_flush_all(X86Cpu *cpu)
 
 static uint64_t page_hash(uint64_t page)
 {
-    return (page >> 12 ^ page >> 22) & 1023;
+    return (page >> 12 ^ page >> 25) & 8191;
 }
 
 void x86_tlb_flush_page(X86Cpu *cpu, uint64_t lin)
@@ -246,10 +246,8 @@ void x86_tlb_flush_page(X86Cpu *cpu, uint64_t lin)
     }
     table_drop(set->kern_rd, page);
     table_drop(set->kern_wr, page);
-    if (set->kern_rd->any_large || set->kern_wr->any_large) {
-        table_drop_large(set->kern_rd, lin);
-        table_drop_large(set->kern_wr, lin);
-    }
+    table_drop_large(set->kern_rd, lin);
+    table_drop_large(set->kern_wr, lin);
     if (set->kern_jmp->pages[h / 64] >> (h % 64) & 1) {
         softmmu_jmp_clear(env, set->kern_jmp);
     }

@@ -46,6 +46,8 @@ static void go(Enc *e)
     enc_store(e, rm_env(ENV_F(scratch)), H_RAX);
     test_exit(e, x86_thunks.leave);
     load_all(e);
+    enc_load(e, S1, rm_env(offsetof(X86State, rip))); /* for entries through the hash */
+    enc_load(e, S2, rm_env(ENV_F(scratch) + 8));
     enc_jmp_rm(e, rm_env(ENV_F(scratch)));
 }
 

@@ -36,7 +36,7 @@ typedef struct TlbTable {
     /* which entries were filled since the table was last cleared, so that a flush of a
      * little used table is cheap; more than TLB_FILLED_MAX: all may be */
     uint16_t nfilled, filled[TLB_FILLED_MAX];
-    bool any_large;   /* holds pieces of a page of 2 MiB or more */
+    uint64_t large;   /* 1 GiB regions (modulo 64) with pieces of 2 MiB or larger pages */
 } TlbTable;
 
 static ALWAYS_INLINE TlbEntry *tlb_entry(TlbTable *t, uint64_t lin)
@@ -66,7 +66,7 @@ typedef struct JmpTable {
     JmpEntry e[JMP_SIZE];
     uint16_t nfilled, filled[TLB_FILLED_MAX];
     uint32_t mode;          /* mode bits all its blocks were looked up for */
-    uint64_t pages[16];     /* Bloom filter of the virtual pages it has entries for */
+    uint64_t pages[128];    /* Bloom filter of the virtual pages it has entries for */
 } JmpTable;
 
 enum { TCG_NMMU = 3 };   /* privilege classes of data accesses */
@@ -80,7 +80,7 @@ struct TcgEnv {
                                  * current block lies */
     uint64_t cc;                /* guest status flags while they are not in the host's
                                  * EFLAGS: LAHF's AH in bits 15..8, OF in bit 0 */
-    uint64_t scratch[4];
+    uint64_t scratch[4];        /* [0] where a thunk jumps, [1] its hash entry (r10) */
     uint64_t host_rsp;          /* C stack at entry to generated code */
     void *thunk[8];             /* C functions called by the thunks (TCG_FN_*) */
     uint64_t ret;               /* where the memory thunk goes instead of back, or 0 */

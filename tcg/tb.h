@@ -39,6 +39,7 @@ typedef struct TbInsn {
 
 struct Tb {
     uint64_t key;         /* RAM address of the first byte */
+    Tb *hash_next;        /* first cache line: what a lookup reads */
     uint32_t mode;        /* mode bits of the key */
     uint16_t size;        /* guest bytes covered */
     uint16_t ninsns;
@@ -60,7 +61,6 @@ struct Tb {
     struct X86Insn *insns;   /* decoded, for the interpreter and helper calls; may be
                               * NULL for native blocks without any */
     const void *bytecode;    /* of the interpreter back end, or NULL */
-    Tb *hash_next;
     Tb *page_next;        /* list of the page's blocks */
     Tb *page_next2;       /* crossing: list2 of the second page */
     uint32_t group_fails; /* shared checks that had to be given up */
@@ -111,17 +111,21 @@ typedef struct TbCache {
     uint64_t built, dropped, flushes, native_insns, native_bytes, guest_bytes, build_ns;
 } TbCache;
 
-enum { TB_HASH_BITS = 16 };
+enum { TB_HASH_BITS = 17 };
 
 TbCache *tb_cache_create(uint64_t ram_max, uint8_t *ram_base, size_t arena_size,
                          struct CodeBuf *code, const TbCacheOps *ops);
 void tb_cache_destroy(TbCache *c);
 
+static inline unsigned tb_hash(uint64_t key, uint32_t mode)
+{
+    return (key + mode) * 0x9e3779b97f4a7c15ull >> (64 - TB_HASH_BITS);
+}
+
 /* Finds a valid block. No lock. Leaf. */
 static inline Tb *tb_find(const TbCache *c, uint64_t key, uint32_t mode)
 {
-    uint64_t h = (key ^ key >> TB_HASH_BITS ^ (uint64_t)mode * 0x9e3779b1u) &
-                 ((1u << TB_HASH_BITS) - 1);
+    uint64_t h = tb_hash(key, mode);
     for (Tb *tb = __atomic_load_n(&c->hash[h], __ATOMIC_ACQUIRE); tb;
          tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE)) {
         if (tb->key == key && tb->mode == mode && tb->valid) {

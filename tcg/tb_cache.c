@@ -68,15 +68,9 @@ void tb_cache_destroy(TbCache *c)
     free(c);
 }
 
-static unsigned bucket(uint64_t key, uint32_t mode)
-{
-    return (key ^ key >> TB_HASH_BITS ^ (uint64_t)mode * 0x9e3779b1u) &
-           ((1u << TB_HASH_BITS) - 1);
-}
-
 void *tb_alloc(TbCache *c, size_t size)
 {
-    size = ALIGN_UP(size, 16);
+    size = ALIGN_UP(size, 64);
     if (size > c->arena_size / 2 - c->arena_used) {
         return NULL;
     }
@@ -110,7 +104,7 @@ void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self)
 void tb_insert(TbCache *c, Tb *tb)
 {
     TbPage *p = c->pages[tb->key >> 12];
-    unsigned h = bucket(tb->key, tb->mode);
+    unsigned h = tb_hash(tb->key, tb->mode);
     unsigned first = tb->key >> 6 & 63, last = (tb->key + tb->size - 1) >> 6 & 63;
 
     for (unsigned i = first; i <= last; i++) {
@@ -136,7 +130,7 @@ void tb_insert(TbCache *c, Tb *tb)
 
 static void unhash(TbCache *c, Tb *tb)
 {
-    for (Tb **p = &c->hash[bucket(tb->key, tb->mode)]; *p; p = &(*p)->hash_next) {
+    for (Tb **p = &c->hash[tb_hash(tb->key, tb->mode)]; *p; p = &(*p)->hash_next) {
         if (*p == tb) {
             __atomic_store_n(p, tb->hash_next, __ATOMIC_RELEASE);
             return;
