@@ -95,6 +95,7 @@ static void reset_msrs(X86Cpu *cpu)
     m->misc_enable = 0x1801; /* fast strings; no branch trace, no PEBS */
     m->mcg_ctl = ~0ull;
     m->feature_control = 1; /* locked, nothing enabled */
+    m->hwcr = 1 << 24;      /* AMD: the TSC counts at the P0 rate */
     m->bios_sign = 0x0100000000000000ull; /* revision in the upper half: newer than any */
 }
 

@@ -11,6 +11,7 @@
 #include "hw/core/machine.h"
 #include "target-x86/cpuid.h"
 #include "target-x86/msrs.h"
+#include "target-x86/state.h"
 
 const MachineClass *const machine_classes[] = { NULL };
 const DeviceClass *const device_classes[] = { NULL };
@@ -308,6 +309,80 @@ static void reset_gives_the_manuals_power_on_state(void **state)
     assert_int_equal(st->wait_sipi, 1);
 }
 
+/* ---- saved state ---- */
+
+static void save_to(StateBuf *b)
+{
+    Error err = ERROR_INIT;
+    memset(b, 0, sizeof(*b));
+    assert_true(state_save(b, "cpu0", &x86_cpu_state, &cpu->cpu, &err));
+}
+
+static bool load_from(StateBuf *b, Error *err)
+{
+    char path[64];
+    b->pos = 0;
+    assert_true(state_next(b, path, sizeof(path), err));
+    assert_string_equal(path, "cpu0");
+    return state_load(b, &x86_cpu_state, &cpu->cpu, err);
+}
+
+static void saved_state_comes_back_whole(void **state)
+{
+    Error err = ERROR_INIT;
+    StateBuf b;
+    use("max");
+    machine.cpus[0] = &cpu->cpu;
+    unsigned char *p = (unsigned char *)&cpu->st;
+    X86State *before = aligned_alloc(64, sizeof(X86State));
+    for (unsigned i = 0; i < 16; i++) {
+        cpu->st.gpr[i] = 0x1111111111111111ull * i;
+        cpu->st.xsave.xmm[i].q[0] = i;
+        cpu->st.xsave.ymmh[i].q[1] = ~(uint64_t)i;
+    }
+    cpu->st.seg[R_GS].base = 0xffff888000000000ull;
+    cpu->st.msr.lstar = 0xffffffff81000000ull;
+    cpu->st.msr.mtrr_fix[10] = 6;
+    cpu->st.pkru = 0x55555554;
+    cpu->st.event = (X86Event){ .valid = 1, .vector = 14, .has_error = 1, .error = 6,
+                                .cr2 = 0x1234 };
+    memcpy(before, &cpu->st, sizeof(*before));
+    save_to(&b);
+    memset(p, 0, sizeof(cpu->st));
+    assert_true(load_from(&b, &err));
+    int64_t moved = cpu->st.tsc_offset - before->tsc_offset;
+    assert_true(moved <= 0 && moved > -(int64_t)10000000000); /* the TSC stood still */
+    cpu->st.tsc_offset = before->tsc_offset;
+    assert_memory_equal(before->gpr, cpu->st.gpr, sizeof(before->gpr));
+    assert_memory_equal(&before->msr, &cpu->st.msr, sizeof(before->msr));
+    assert_memory_equal(&before->xsave, &cpu->st.xsave, sizeof(before->xsave));
+    assert_memory_equal(before->seg, cpu->st.seg, sizeof(before->seg));
+    assert_int_equal(cpu->st.pkru, 0x55555554);
+    assert_int_equal(cpu->st.event.cr2, 0x1234);
+    assert_int_equal(cpu->st.rip, 0xfff0);
+    state_buf_free(&b);
+    free(before);
+}
+
+static void a_saved_state_of_impossible_modes_is_refused(void **state)
+{
+    Error err = ERROR_INIT;
+    StateBuf b;
+    use("max");
+    cpu->st.efer = EFER_LMA; /* without paging */
+    save_to(&b);
+    assert_false(load_from(&b, &err));
+    error_free(&err);
+    state_buf_free(&b);
+    use("max");
+    cpu->st.cr4 = BIT(31);
+    save_to(&b);
+    assert_false(load_from(&b, &err));
+    assert_non_null(strstr(err.msg, "CPU model"));
+    error_free(&err);
+    state_buf_free(&b);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
@@ -331,6 +406,8 @@ int main(void)
         T(msrs_of_absent_features_do_not_exist),
         T(tsc_and_its_adjustment_move_together),
         T(reset_gives_the_manuals_power_on_state),
+        T(saved_state_comes_back_whole),
+        T(a_saved_state_of_impossible_modes_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
