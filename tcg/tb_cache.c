@@ -53,9 +53,7 @@ void tb_cache_destroy(TbCache *c)
         return;
     }
     for (uint64_t i = 0; i < c->npages; i++) {
-        if (c->page_flags[i] & TCG_PAGE_CODE) {
-            free(c->pages[i]);
-        }
+        free(c->pages[i]);
     }
     munmap(c->pages, c->npages * sizeof(*c->pages));
     munmap((void *)c->page_flags, c->npages);
