@@ -19,6 +19,7 @@
 #include "target-x86/create.h"
 #include "target-x86/engine.h"
 #include "target-x86/leaf.h"
+#include "target-x86/leaf.h"
 #include "target-x86/native.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/tcg_ops.h"
