@@ -22,6 +22,7 @@
 #define X86_KEY_LARGE BIT(31)  /* vbase counts in 2 MiB regions */
 #define X86_KEY_CPL0 BIT(30)   /* runs at CPL 0 */
 #define X86_KEY_SMAP BIT(29)   /* CR4.SMAP */
+#define X86_KEY_TSD BIT(28)    /* CR4.TSD */
 #define X86_STEP_MASK ((uint32_t)(HF_TF | HF_DBG | HF_SHADOW))
 
 /* Mode bits of the key for the vCPU as it is (X86_KEY_LARGE comes from the fetch). */
@@ -33,7 +34,8 @@ static inline uint32_t x86_block_mode(const X86Cpu *cpu)
                         ? X86_KEY_MASK & ~(uint32_t)(HF_SS32 | HF_SEGCHK)
                         : X86_KEY_MASK;
     return (cpu->hflags & mask) | (cpu->st.cpl ? 0 : X86_KEY_CPL0) |
-           (cpu->st.cr4 & CR4_SMAP ? X86_KEY_SMAP : 0);
+           (cpu->st.cr4 & CR4_SMAP ? X86_KEY_SMAP : 0) |
+           (cpu->st.cr4 & CR4_TSD ? X86_KEY_TSD : 0);
 }
 
 typedef struct X86Engine {

@@ -107,7 +107,11 @@ void x86_native_recover(X86Cpu *cpu)
 
 static void native_abort(X86Cpu *cpu, uint64_t ret)
 {
-    set_state_at(cpu, site_body(cpu, ret));
+    uint32_t off = site_body(cpu, ret);
+    set_state_at(cpu, off);
+    if (site_insn(tb_by_code(x86_engine.cache, off), off)->flags_in_env & TBI_SHADOW) {
+        cpu->st.int_shadow = 1;
+    }
 }
 
 /* ---- dispatch ---- */

@@ -79,7 +79,8 @@ bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext)
         env->kicks += sig == SIGUSR1;
         if (tb) {
             unsigned i = insn_at(tb, off);
-            if (off == tb->code_off + tb->map[i].host) {
+            if (off == tb->code_off + tb->map[i].host &&
+                !(tb->map[i].flags_in_env & TBI_SHADOW)) {
                 leave_at(cpu, tb, i, uc, true);
                 return true;
             }

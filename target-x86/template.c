@@ -409,7 +409,11 @@ static bool mode_allows(uint32_t mode, const X86Row *row)
 bool tmpl_is_plain(const Tmpl *t, const X86Insn *in)
 {
     const X86Row *row = in->row;
-    return row->flags & RF_PLAIN && !(row->flags & (RF_CPL0 | RF_IO | RF_END)) &&
+    /* CMPXCHG8B/16B name too many registers for RF_PLAIN, but those are resident */
+    bool wide_cas = row->enc == ENC_LEGACY && row->map == MAP_0F && in->opcode == 0xc7 &&
+                    in->is_mem && (in->modrm >> 3 & 7) == 1;
+    return (row->flags & RF_PLAIN || wide_cas) &&
+           !(row->flags & (RF_CPL0 | RF_IO | RF_END)) &&
            mode_allows(t->tb->mode, row) && host_can(in);
 }
 
@@ -429,7 +433,8 @@ static bool one(Tmpl *t, const X86Insn *in)
     t->e.off = at; /* forget a half-done attempt */
     t->nslow = nslow;
     t->in_env = in_env;
-    t->tb->map[t->i].flags_in_env = in_env ? TBI_START_ENV | TBI_OP_ENV : 0;
+    t->tb->map[t->i].flags_in_env &= TBI_SHADOW;
+    t->tb->map[t->i].flags_in_env |= in_env ? TBI_START_ENV | TBI_OP_ENV : 0;
     tmpl_call_exec(t, in, t->i + 1u == t->tb->ninsns);
     return true;
 }
@@ -529,7 +534,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->no_groups = x86_engine.no_groups || x86_group_failed(tb->key);
     t->nexits = 0;
     t->nslow = 0;
-    t->ended = false;
+    t->ended = t->shadow_next = false;
     t->e = (Enc){ .rw = code->rw, .off = ALIGN_UP(code->used, 16), .end = code->size,
                   .env_base = -(int64_t)CODE_ENV_SIZE };
     t->cpu = cpu;
@@ -550,6 +555,10 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         const X86Insn *in = &insns[t->i];
         tb->map[t->i] = (TbInsn){ t->e.off - tb->code_off, t->off - tb->region_off,
                                   t->in_env ? TBI_START_ENV | TBI_OP_ENV : 0 };
+        if (t->shadow_next) {
+            tb->map[t->i].flags_in_env |= TBI_SHADOW;
+            t->shadow_next = false;
+        }
         tmpl_group_begin(t);
         one(t, in);
         tmpl_group_after(t, in);

@@ -34,7 +34,10 @@ typedef struct ExecSite {
 enum { S1 = H_R11, S2 = H_R10, GSP = H_R15 };
 
 /* bits of TbInsn.flags_in_env */
-enum { TBI_START_ENV = 1, TBI_OP_ENV = 2 };
+enum {
+    TBI_START_ENV = 1, TBI_OP_ENV = 2,
+    TBI_SHADOW = 4,  /* behind STI: not a boundary to leave at */
+};
 
 enum { MAX_SLOW = TB_MAX_INSNS * 3, MAX_STUBS = TB_MAX_INSNS };
 
@@ -77,6 +80,7 @@ typedef struct Tmpl {
         uint8_t n;            /* exit number */
     } exits[TB_MAX_EXITS];
     unsigned nexits;
+    bool shadow_next;         /* the next instruction stands behind STI */
     bool ended;               /* control flow has been emitted */
 } Tmpl;
 

@@ -274,8 +274,12 @@ static bool one_byte(Tmpl *t, const X86Insn *in)
     case 0x8d:
         return lea_direct(t, in) || lea(t, in);
     case 0x90:
-        if (in->rex & 1 || in->rep == 0xf3) {
+        if (in->rex & 1) {
             return false;
+        }
+        if (in->rep == 0xf3) { /* PAUSE */
+            enc_u8(&t->e, 0xf3);
+            enc_u8(&t->e, 0x90);
         }
         return true;
     case 0xc2:

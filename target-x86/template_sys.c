@@ -4,6 +4,7 @@
  * flag, flags image, SMAP window, SWAPGS. For CPL 0 only (part of the block key), so no
  * privilege checks are left. Everything unusual goes to the reference function.
  */
+#include "target-x86/native.h"
 #include "target-x86/template.h"
 
 #define ENV_ST(f) ((int32_t)offsetof(X86State, f))
@@ -109,6 +110,53 @@ static void set_ac(Tmpl *t, bool on)
     enc_store(e, rm_env(ENV_F(wr)), S2);
 }
 
+/* With nothing pending STI is a bit set; the boundary behind it is marked, so that nobody
+ * leaves there (no interrupt before the next instruction has ended, SDM vol. 2, STI). */
+static void sti(Tmpl *t, const X86Insn *in)
+{
+    Enc *e = &t->e;
+
+    tmpl_save_flags(t);
+    enc_alu_mi32(e, ALU_CMP, rm_env(offsetof(X86Cpu, cpu) + offsetof(Cpu, request)), 0);
+    uint32_t quiet = enc_jcc(e, CC_E);
+    tmpl_call_exec(t, in, false);
+    enc_patch(e, quiet, e->off);
+    enc_alu_mi32(e, ALU_OR, rm_env(ENV_ST(rflags)), FL_IF);
+    t->shadow_next = true;
+}
+
+/* rdtsc(p); shl rdx,32; or rax,rdx; add rax,[tsc_offset]; mov rdx,rax; shr rdx,32;
+ * mov eax,eax; RDTSCP: mov ecx,[tsc_aux] */
+static void rdtsc(Tmpl *t, bool p)
+{
+    static const Op or64 = { .opcode = 0x09, .w = true };
+    Enc *e = &t->e;
+
+    tmpl_before_check(t, &t->insns[t->i]);
+    enc_u8(e, 0x0f);
+    enc_u8(e, p ? 0x01 : 0x31);
+    if (p) {
+        enc_u8(e, 0xf9);
+    }
+    enc_shift_ri(e, 4, H_RDX, 32, true);
+    enc_op(e, &or64, H_RDX, rm_reg(H_RAX));
+    enc_alu_rm(e, ALU_ADD, H_RAX, rm_env(ENV_ST(tsc_offset)));
+    enc_mov_rr(e, H_RDX, H_RAX);
+    enc_shift_ri(e, 5, H_RDX, 32, true);
+    enc_mov_rr32(e, H_RAX, H_RAX);
+    if (p) {
+        enc_load32(e, H_RCX, rm_env(ENV_ST(msr) + offsetof(X86Msrs, tsc_aux)));
+    }
+}
+
+static bool is_rdtsc(const X86Insn *in, uint32_t mode)
+{
+    bool plain = in->opcode == 0x31, p = in->opcode == 0x01 && in->modrm == 0xf9;
+    return in->row->enc == ENC_LEGACY && in->row->map == MAP_0F && !in->lock &&
+           (plain || (p && x86_host_has(X86F_RDTSCP))) &&
+           (mode & X86_KEY_CPL0 || !(mode & X86_KEY_TSD));
+}
+
 static void swapgs(Tmpl *t)
 {
     Enc *e = &t->e;
@@ -123,11 +171,14 @@ static void swapgs(Tmpl *t)
 
 bool tmpl_sys_continues(const X86Insn *in, uint32_t mode)
 {
+    if (is_rdtsc(in, mode)) {
+        return true;
+    }
     if (!(mode & X86_KEY_CPL0) || in->row->enc != ENC_LEGACY || in->lock) {
         return false;
     }
     if (in->row->map == MAP_1) {
-        return in->opcode == 0xfa || (in->opcode == 0x9c && in->opsize == 8);
+        return in->opcode == 0xfa || in->opcode == 0xfb || (in->opcode == 0x9c && in->opsize == 8);
     }
     if (in->row->map == MAP_0F && in->opcode == 0x01) {
         return in->modrm == 0xf8 ||
@@ -146,8 +197,17 @@ bool tmpl_sys(Tmpl *t, const X86Insn *in)
     if (!tmpl_sys_continues(in, t->tb->mode)) {
         return false;
     }
+    if (is_rdtsc(in, t->tb->mode)) {
+        rdtsc(t, in->opcode == 0x01);
+        return true;
+    }
     if (in->row->map == MAP_1) {
-        if (in->opcode == 0xfa) {
+        if (in->opcode == 0xfb) {
+            if (t->i + 1u == t->tb->ninsns) {
+                return false; /* nothing behind it to shield: by its reference function */
+            }
+            sti(t, in);
+        } else if (in->opcode == 0xfa) {
             cli(t);
         } else {
             pushf(t);
