@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 #include "accel/accel.h"
+#ifdef CONFIG_KVM
+#include "accel/kvm/kvm.h"
+#endif
 #include "accel/tcg/tcg.h"
 #include "hw/core/block.h"
 #include "hw/core/chardev.h"
@@ -20,6 +23,7 @@
 #include "hw/core/netdev.h"
 #include "target-x86/create.h"
 #include "target-x86/models.h"
+#include "target-x86/softstep.h"
 #include "target-x86/tcg_ops.h"
 #include "ui/monitor.h"
 #include "ui/options.h"
@@ -190,6 +194,12 @@ static void release(Machine *m, void *arg)
     accel_destroy(&d->accel);
 }
 
+static bool switch_engine(Machine *m, const char *name, Error *err)
+{
+    Dyad *d = m->switch_opaque;
+    return accel_switch(&d->accel, name, err);
+}
+
 static bool make_machine(Dyad *d, Error *err)
 {
     const MachineClass *cls;
@@ -218,6 +228,11 @@ static bool make_machine(Dyad *d, Error *err)
     }
     d->m->cpu_factory = &x86_cpu_factory;
     tcg_set_guest(&x86_tcg_ops);
+#ifdef CONFIG_KVM
+    kvm_set_soft_step(&x86_soft_step);
+#endif
+    d->m->switch_engine = switch_engine;
+    d->m->switch_opaque = d;
     return accel_select(&d->accel, d->m, accels, n, err);
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/core/machine.h"
 #include "util/alloc.h"
 
 typedef struct Wish {
@@ -111,7 +112,9 @@ static bool wishes_make(Wishes *ws, const char *const *specs, size_t n, Error *e
         }
     }
     for (size_t i = 0; n == 0 && accel_classes[i]; i++) {
-        wishes_add(ws, accel_classes[i], "");
+        if (!accel_classes[i]->preferred || accel_classes[i]->preferred()) {
+            wishes_add(ws, accel_classes[i], "");
+        }
     }
     for (size_t i = 0; i < ws->n; i++) {
         void *opts = wish_options(&ws->w[i], err);
@@ -149,7 +152,10 @@ static bool try_wish(Accel *a, struct Machine *m, const Wish *w, Error *err)
         free(opts);
         return false;
     }
-    *a = (Accel){ w->cls, m, opts };
+    *a = (Accel){ .cls = w->cls, .machine = m, .opts = opts };
+    a->made[0].cls = w->cls;
+    a->made[0].opts = opts;
+    a->nmade = 1;
     return true;
 }
 
@@ -191,12 +197,83 @@ void accel_destroy(Accel *a)
     if (!a->cls) {
         return;
     }
-    if (a->cls->destroy) {
-        a->cls->destroy(a->machine);
+    while (a->nmade) { /* newest first: the oldest made the vCPUs' memory */
+        const AccelClass *cls = a->made[--a->nmade].cls;
+        void *opts = a->made[a->nmade].opts;
+        if (cls != a->cls && cls->enter) {
+            cls->enter(a->machine); /* m->accel is its own again */
+        }
+        a->cls = cls;
+        if (cls->destroy) {
+            cls->destroy(a->machine);
+        }
+        property_free(props_of(cls), opts);
+        free(opts);
     }
-    property_free(props_of(a->cls), a->opts);
-    free(a->opts);
     *a = (Accel){ 0 };
+}
+
+/* ---- changing over ---- */
+
+static bool make_another(Accel *a, const AccelClass *cls, Error *err)
+{
+    struct Machine *m = a->machine;
+    char why[256] = "";
+    if (a->nmade == ARRAY_SIZE(a->made) || !cls->enter) {
+        return error_set(err, "%s cannot take over a running machine", cls->name);
+    }
+    if (cls->probe && !cls->probe(why, sizeof(why))) {
+        return error_set(err, "%s: %s", cls->name, why);
+    }
+    void *opts = wish_options(&(Wish){ cls, "" }, err);
+    if (!opts) {
+        return false;
+    }
+    bool ok = cls->init_machine(m, opts, err);
+    if (ok) {
+        a->made[a->nmade].cls = cls;
+        a->made[a->nmade++].opts = opts;
+    }
+    for (unsigned i = 0; ok && i < m->ncpus; i++) {
+        ok = m->exec->init_cpu(m->cpus[i], err);
+        if (!ok && cls->destroy) {
+            cls->destroy(m);
+            a->nmade--;
+        }
+    }
+    if (!ok) {
+        property_free(props_of(cls), opts);
+        free(opts);
+    }
+    return ok;
+}
+
+bool accel_switch(Accel *a, const char *name, Error *err)
+{
+    struct Machine *m = a->machine;
+    const AccelClass *cls = accel_class_find(name);
+    if (!cls) {
+        return set_unknown(err, name);
+    }
+    if (cls == a->cls) {
+        return true;
+    }
+    if (!a->cls->enter || (a->cls->leave && !a->cls->leave(m, err))) {
+        return a->cls->enter ? false : error_set(err, "%s cannot be left", a->cls->name);
+    }
+    bool made = false;
+    for (unsigned i = 0; i < a->nmade; i++) {
+        made |= a->made[i].cls == cls;
+    }
+    bool ok = made || make_another(a, cls, err);
+    if (ok) {
+        a->cls = cls;
+    }
+    a->cls->enter(m);
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        m->cpus[i]->exec = m->exec;
+    }
+    return ok;
 }
 
 void accel_help(FILE *f)
@@ -206,6 +283,9 @@ void accel_help(FILE *f)
         const AccelClass *cls = accel_classes[i];
         char why[256] = "";
         bool ok = !cls->probe || cls->probe(why, sizeof(why));
+        if (ok && cls->preferred && !cls->preferred()) {
+            snprintf(why, sizeof(why), " [made of software on this host: on request only]");
+        }
         fprintf(f, "  %-10s %s%s%s%s\n", cls->name, cls->desc,
                 ok ? "" : " [not usable: ", why, ok ? "" : "]");
     }

@@ -24,6 +24,13 @@ typedef struct AccelClass {
     /* Before the board is built: sets m->exec, m->cpu_factory and m->accel. opts is the
      * filled options struct and lives until destroy has returned. */
     bool (*init_machine)(struct Machine *m, void *opts, Error *err);
+    /* Without -accel: is it the better choice where it works? NULL: yes. */
+    bool (*preferred)(void);
+    /* Changing over on a paused machine (accel_switch), optional: enter sets m->exec and
+     * m->accel again and drops what is stale; leave may refuse. An engine that has enter
+     * can be initialized for a machine whose vCPUs exist. */
+    void (*enter)(struct Machine *m);
+    bool (*leave)(struct Machine *m, Error *err);
     /* After all vCPU threads are joined; optional. */
     void (*destroy)(struct Machine *m);
     /* info jit, info accel; optional. */
@@ -37,6 +44,11 @@ typedef struct Accel {
     const AccelClass *cls;
     struct Machine *machine;
     void *opts;             /* cls->size bytes, owned */
+    struct {                /* engines made so far, oldest first; cls is one of them */
+        const AccelClass *cls;
+        void *opts;
+    } made[4];
+    unsigned nmade;
 } Accel;
 
 /* Checks the specs (names and properties) of all -accel options before anything is
@@ -48,6 +60,8 @@ bool accel_check(const char *const *specs, size_t n, Error *err);
 bool accel_select(Accel *a, struct Machine *m, const char *const *specs, size_t n,
                   Error *err);
 void accel_destroy(Accel *a); /* a may be empty */
+/* Changes the engine of a paused machine; machine lock. On failure nothing changed. */
+bool accel_switch(Accel *a, const char *name, Error *err);
 
 const AccelClass *accel_class_find(const char *name);
 void accel_help(FILE *f);

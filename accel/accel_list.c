@@ -3,10 +3,13 @@
 #include <stdio.h>
 #include "accel/accel.h"
 #include "accel/tcg/tcg.h"
+#ifdef CONFIG_KVM
+#include "accel/kvm/kvm.h"
+#else
 
 static bool kvm_probe(char *why, size_t n)
 {
-    snprintf(why, n, "not built yet (issue 5)");
+    snprintf(why, n, "left out of this build (--disable-kvm)");
     return false;
 }
 
@@ -16,9 +19,15 @@ static const AccelClass accel_kvm_absent = {
     .desc = "hardware virtualization",
     .probe = kvm_probe,
 };
+#endif
 
 const AccelClass *const accel_classes[] = {
+#ifdef CONFIG_KVM
+    &accel_kvm_class,
+    &accel_tcg_class,
+#else
     &accel_tcg_class,
     &accel_kvm_absent,
+#endif
     NULL,
 };

@@ -1,2 +1,6 @@
 noinst_LIBRARIES += libaccel.a
-libaccel_a_SOURCES = accel/accel.c accel/accel.h accel/accel_list.c accel/tcg/tcg.c accel/tcg/tcg.h
+libaccel_a_SOURCES = accel/accel.c accel/accel.h accel/accel_list.c accel/area.c accel/area.h \
+	accel/tcg/tcg.c accel/tcg/tcg.h
+if KVM
+include accel/kvm/local.mk
+endif

@@ -173,6 +173,8 @@ const uint32_t *x86_tcg_features(void)
     return words;
 }
 
+const uint32_t *(*x86_engine_features)(void) = x86_tcg_features;
+
 static void add_model(uint32_t *words, const X86Model *m)
 {
     if (m->base) {
@@ -181,7 +183,8 @@ static void add_model(uint32_t *words, const X86Model *m)
     add_list(words, m->features, true);
     if (m->all) {
         for (unsigned i = 0; i < X86F_NWORDS; i++) {
-            words[i] |= x86_tcg_features()[i];
+            /* only what both engines have: a running machine may change engine */
+            words[i] |= x86_tcg_features()[i] & x86_engine_features()[i];
         }
         if (m->vendor[0] != 'A') {
             add_list(words, not_intel, false);
@@ -302,7 +305,7 @@ static bool apply_item(X86Cpu *cpu, char *item, Error *err)
 /* Takes away what the engine lacks; tells what was wanted. */
 static void filter(X86Cpu *cpu, const char *model)
 {
-    const uint32_t *have = x86_tcg_features();
+    const uint32_t *have = x86_engine_features();
     char list[400] = "";
 
     for (unsigned f = 0; f < X86F_NWORDS * 32; f++) {
@@ -345,7 +348,7 @@ bool x86_cpu_set_model(X86Cpu *cpu, const char *spec, Error *err)
         add_list(cpu->feat, LIST(PARAVIRT), true);
         /* the host's own name says what was asked for: nothing to warn of */
         for (unsigned i = 0; i < X86F_NWORDS; i++) {
-            cpu->feat[i] &= x86_tcg_features()[i];
+            cpu->feat[i] &= x86_engine_features()[i];
         }
     }
     cpu->model = m;

@@ -20,6 +20,8 @@ typedef struct X86Model {
 
 /* What the software engine executes. */
 const uint32_t *x86_tcg_features(void);
+/* What the machine's engine provides; set before vCPUs are made (x86_tcg_features). */
+extern const uint32_t *(*x86_engine_features)(void);
 
 /* Gives a new vCPU a model: "NAME[,+FEAT][,-FEAT][,FEAT=on|off][,phys-bits=N]". Features
  * the engine lacks are left out, with a warning that names them. */

@@ -56,6 +56,15 @@ void *codebuf_view(CodeBuf *b, Error *err)
     return p;
 }
 
+bool codebuf_view_at(CodeBuf *b, void *env_area, Error *err)
+{
+    if (b && mmap((char *)env_area + CODE_ENV_SIZE, b->size, PROT_READ | PROT_EXEC,
+                  MAP_SHARED | MAP_FIXED, b->fd, 0) == MAP_FAILED) {
+        return error_set(err, "cannot map the code buffer: %s", strerror(errno));
+    }
+    return true;
+}
+
 void codebuf_view_free(CodeBuf *b, void *env_area)
 {
     munmap(env_area, CODE_ENV_SIZE + (b ? b->size : 0));

@@ -25,6 +25,8 @@ void codebuf_destroy(CodeBuf *b);
 /* A vCPU's view: returns the start of its env area (CODE_ENV_SIZE bytes, zeroed); the
  * code follows. b NULL: an env area alone. */
 void *codebuf_view(CodeBuf *b, Error *err);
+/* The same in an env area that exists, with room behind it. */
+bool codebuf_view_at(CodeBuf *b, void *env_area, Error *err);
 void codebuf_view_free(CodeBuf *b, void *env_area);
 static inline uint8_t *codebuf_rx(void *env_area)
 {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "accel/area.h"
 #include "hw/core/machine.h"
 #include "tcg/codebuf.h"
 #include "util/alloc.h"
@@ -21,6 +22,8 @@ typedef struct TcgMachine {
     TcgOptions *opts;
     void *area[MACHINE_MAX_CPUS];
 } TcgMachine;
+
+static TcgMachine *the_machine; /* one per process (x86_engine) */
 
 static const TcgGuestOps *guest;
 
@@ -77,6 +80,13 @@ static void code_written(TcgEnv *env, uint64_t ram_addr, uint64_t len);
 static bool tcg_init_cpu(Cpu *cpu, Error *err)
 {
     TcgMachine *t = cpu->machine->accel;
+    if (!t->area[cpu->index]) { /* another engine made it */
+        void *area = accel_area_of(cpu->index);
+        if (!area || !codebuf_view_at(t->code, area, err)) {
+            return area ? false : error_set(err, "CPU %d cannot be taken over", cpu->index);
+        }
+        t->area[cpu->index] = area;
+    }
     TcgEnv *env = cpu_env(cpu);
 
     env->cpu = cpu_struct(cpu);
@@ -225,6 +235,7 @@ static bool tcg_init_machine(Machine *m, void *opaque, Error *err)
     TcgMachine *t = NEW(TcgMachine);
     TbCacheOps ops = { excl_begin, excl_end, protect_page, forget_code, m };
 
+    the_machine = t;
     m->accel = t;
     m->exec = &tcg_exec_ops;
     t->opts = o;
@@ -249,14 +260,31 @@ static void tcg_destroy(Machine *m)
     for (unsigned i = 0; i < m->ncpus; i++) {
         if (t->area[i]) {
             guest->free_cpu(t->area[i]);
-            codebuf_view_free(t->code, t->area[i]);
+            if (t->area[i] != accel_area_of(i)) {
+                codebuf_view_free(t->code, t->area[i]);
+            }
         }
     }
     guest->finish();
     tb_cache_destroy(t->cache);
     codebuf_destroy(t->code);
     free(t);
+    the_machine = NULL;
     m->accel = NULL;
+}
+
+/* Nothing translated stays: another engine's stores are not seen here. */
+static bool tcg_leave(Machine *m, Error *err)
+{
+    tb_flush(the_machine->cache, NULL);
+    return true;
+}
+
+static void tcg_enter(Machine *m)
+{
+    m->accel = the_machine;
+    m->exec = &tcg_exec_ops;
+    tcg_mapping_changed(m);
 }
 
 static void tcg_info(Machine *m, const char *what, FILE *f)
@@ -294,6 +322,8 @@ const AccelClass accel_tcg_class = {
     .props = tcg_props,
     .size = sizeof(TcgOptions),
     .init_machine = tcg_init_machine,
+    .enter = tcg_enter,
+    .leave = tcg_leave,
     .destroy = tcg_destroy,
     .info = tcg_info,
 };

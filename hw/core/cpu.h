@@ -84,6 +84,8 @@ typedef struct CpuExecOps {
      * (also when nothing ran). */
     void (*starting)(struct Machine *m);
     void (*stopped)(struct Machine *m);
+    /* Optional: the board is complete; false if the engine cannot run it. */
+    bool (*ready)(struct Machine *m, Error *err);
 } CpuExecOps;
 
 struct Cpu {

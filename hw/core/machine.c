@@ -171,6 +171,9 @@ bool machine_ready(Machine *m, Error *err)
 {
     machine_lock(m);
     bool ok = !m->cls->ready || m->cls->ready(m, err);
+    if (ok && m->exec && m->exec->ready) {
+        ok = m->exec->ready(m, err);
+    }
     if (ok) {
         reset(m);
     }

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The KVM accelerator: what is missing if it cannot be used, the VM, vCPUs' life, start
+ * and stop. Linux's Documentation/virt/kvm/api.rst, sections 3 and 4.
+ *
+ * `loaded` says where a vCPU's state is: in KVM after a start, in X86State after a stop or
+ * a park. Machine lock, or the vCPU's own thread.
+ */
+#include "accel/kvm/kvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#include "accel/area.h"
+#include "accel/kvm/kvm_int.h"
+#include "hw/core/nondet.h"
+#include "target-x86/models.h"
+#include "util/alloc.h"
+#include "util/log.h"
+
+/* Real mode on VT-x needs pages that the guest has not: below the firmware's window. */
+#define IDENTITY_MAP 0xfeffc000ull
+#define TSS_ADDRESS 0xfeffd000ull
+
+static KvmMachine *the_machine; /* one per process, as the software engine */
+
+KvmMachine *kvm_of(Machine *m)
+{
+    return the_machine && the_machine->m == m ? the_machine : NULL;
+}
+
+KvmVcpu *kvm_vcpu(Cpu *cpu)
+{
+    return &the_machine->vcpu[cpu->index];
+}
+
+int kvm_ioctl(int fd, unsigned long req, void *arg)
+{
+    int ret = ioctl(fd, req, arg);
+    return ret < 0 ? -errno : ret;
+}
+
+void kvm_set_soft_step(const X86SoftStep *ops)
+{
+    kvm_soft_step = ops;
+}
+
+static const char *const irqchips[] = { "on", "split", "off", NULL };
+static const Property kvm_props[] = {
+    PROP_ENUM(KvmOptions, irqchip, IRQCHIP_ON, irqchips,
+              "which interrupt chips the kernel runs: all, the local APICs, none"),
+    PROP_END
+};
+
+/* ---- is it there? ---- */
+
+static const struct {
+    int cap;
+    const char *name;
+} needed[] = {
+    { KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY" },
+    { KVM_CAP_DESTROY_MEMORY_REGION_WORKS, "KVM_CAP_DESTROY_MEMORY_REGION_WORKS" },
+    { KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID" },
+    { KVM_CAP_SET_TSS_ADDR, "KVM_CAP_SET_TSS_ADDR" },
+    { KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP" },
+    { KVM_CAP_MP_STATE, "KVM_CAP_MP_STATE" },
+    { KVM_CAP_VCPU_EVENTS, "KVM_CAP_VCPU_EVENTS" },
+    { KVM_CAP_XSAVE, "KVM_CAP_XSAVE" },
+    { KVM_CAP_USER_NMI, "KVM_CAP_USER_NMI" },
+    { KVM_CAP_PIT2, "KVM_CAP_PIT2" },
+    { KVM_CAP_PIT_STATE2, "KVM_CAP_PIT_STATE2" },
+    { KVM_CAP_ADJUST_CLOCK, "KVM_CAP_ADJUST_CLOCK" },
+    { KVM_CAP_SIGNAL_MSI, "KVM_CAP_SIGNAL_MSI" },
+    { KVM_CAP_READONLY_MEM, "KVM_CAP_READONLY_MEM" },
+    { KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT" },
+};
+
+static int check(int fd, int cap)
+{
+    return kvm_ioctl(fd, KVM_CHECK_EXTENSION, (void *)(intptr_t)cap);
+}
+
+static bool cpu_has_virt(void)
+{
+#if defined(__x86_64__)
+    unsigned a, b, c, d;
+    __cpuid(1, a, b, c, d);
+    if (c & 1u << 5) { /* VMX */
+        return true;
+    }
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) && c & 4; /* SVM */
+#else
+    return false;
+#endif
+}
+
+bool kvm_explain(const KvmHost *h, char *why, size_t n)
+{
+    if (h->open_errno && !h->node && !h->module) {
+        snprintf(why, n, h->virt ? "no KVM module is loaded (modprobe kvm_intel or kvm_amd)"
+                                 : "no KVM module is loaded, and this CPU shows neither VT-x "
+                                   "nor SVM (switch it on in the firmware setup, or allow "
+                                   "nested virtualization)");
+    } else if (h->open_errno && !h->node) {
+        snprintf(why, n, "there is no device node /dev/kvm (mknod /dev/kvm c 10 232, or give "
+                         "the container --device /dev/kvm)");
+    } else if (h->open_errno == EACCES || h->open_errno == EPERM) {
+        snprintf(why, n, "no permission to open /dev/kvm (add yourself to the group that owns "
+                         "it: usermod -aG kvm USER, then log in again)");
+    } else if (h->open_errno == ENODEV || h->open_errno == ENXIO) {
+        snprintf(why, n, "/dev/kvm is there but no KVM module answers (modprobe kvm_intel or "
+                         "kvm_amd)");
+    } else if (h->open_errno) {
+        snprintf(why, n, "/dev/kvm: %s", strerror(h->open_errno));
+    } else if (h->api_version != KVM_API_VERSION) {
+        snprintf(why, n, "the kernel speaks version %d of the KVM interface, not %d (use a "
+                         "kernel of 2.6.36 or later)", h->api_version, KVM_API_VERSION);
+    } else if (h->missing) {
+        snprintf(why, n, "the kernel's KVM lacks %s (use a newer kernel)", h->missing);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Opens the node and looks at everything; the descriptor or -1. */
+static int open_kvm(KvmHost *h)
+{
+    *h = (KvmHost){ .node = access("/dev/kvm", F_OK) == 0,
+                    .module = access("/sys/module/kvm", F_OK) == 0,
+                    .virt = cpu_has_virt() };
+    int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        h->open_errno = errno;
+        return -1;
+    }
+    h->api_version = kvm_ioctl(fd, KVM_GET_API_VERSION, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(needed) && !h->missing; i++) {
+        h->missing = check(fd, needed[i].cap) > 0 ? NULL : needed[i].name;
+    }
+    return fd;
+}
+
+static bool kvm_probe(char *why, size_t n)
+{
+    KvmHost h;
+    int fd = open_kvm(&h);
+    bool wrong = kvm_explain(&h, why, n);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return !wrong;
+}
+
+/* Without -accel, KVM is chosen only where the CPU itself runs guests: a KVM made of
+ * software runs a guest's kernel by interpretation, slower than the translator. */
+static bool kvm_preferred(void)
+{
+    return cpu_has_virt();
+}
+
+/* ---- vCPUs ---- */
+
+static void *kvm_alloc_cpu(Machine *m, int index, size_t size)
+{
+    KvmMachine *k = kvm_of(m);
+    Error err = ERROR_INIT;
+    k->area[index] = accel_area_create(index, size, &err);
+    if (!k->area[index]) {
+        error_report(&err);
+    }
+    return k->area[index];
+}
+
+/* The guest has seen its CPU: another engine must have all of it. */
+static bool features_fit(const X86Cpu *cpu, const uint32_t *have, const char *who, Error *err)
+{
+    char list[300] = "";
+    for (unsigned f = 0; f < X86F_NWORDS * 32; f++) {
+        if (x86_has(cpu, f) && !(have[f / 32] >> (f % 32) & 1)) {
+            const char *name = x86_feature_name(f);
+            size_t n = strlen(list);
+            snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", name ? name : "?");
+        }
+    }
+    return !list[0] || error_set(err, "%s lacks CPU features that the guest has seen: %s "
+                                      "(start with -accel kvm, or another -cpu)", who, list);
+}
+
+static bool vcpu_init(KvmMachine *k, Cpu *cpu, Error *err)
+{
+    KvmVcpu *v = &k->vcpu[cpu->index];
+    if (cpu->index >= (int)k->max_vcpus) {
+        return error_set(err, "-smp: this host's KVM takes up to %u CPUs", k->max_vcpus);
+    }
+    v->cpu = cpu;
+    v->x86 = X86_CPU(cpu);
+    v->k = k;
+    v->fd = kvm_ioctl(k->vm, KVM_CREATE_VCPU, (void *)(uintptr_t)v->x86->apic_id);
+    if (v->fd < 0) {
+        return error_set(err, "cannot make CPU %d: %s", cpu->index, strerror(-v->fd));
+    }
+    void *p = mmap(NULL, k->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+    if (p == MAP_FAILED) {
+        return error_set(err, "cannot map the run area of CPU %d: %s", cpu->index,
+                         strerror(errno));
+    }
+    v->run = p;
+    if (!features_fit(v->x86, kvm_features(), "KVM", err) || !kvm_set_cpuid(v, err)) {
+        return false;
+    }
+    struct kvm_device_attr a = { .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET };
+    k->have_tsc_offset = kvm_ioctl(v->fd, KVM_HAS_DEVICE_ATTR, &a) == 0;
+    if (cpu->index == 0) {
+        kvm_regs_init_msrs(k, v->fd);
+    }
+    return true;
+}
+
+static bool kvm_init_cpu(Cpu *cpu, Error *err)
+{
+    if (!vcpu_init(kvm_of(cpu->machine), cpu, err)) {
+        error_prefix(err, "kvm: ");
+        return false;
+    }
+    return true;
+}
+
+static void kvm_sync_from(Cpu *cpu)
+{
+    KvmVcpu *v = kvm_vcpu(cpu);
+    if (v->loaded) {
+        kvm_get_state(v);
+        v->loaded = false;
+    }
+}
+
+static void kvm_sync_to(Cpu *cpu)
+{
+    KvmVcpu *v = kvm_vcpu(cpu);
+    v->stuck = false;
+    if (!v->loaded) {
+        kvm_put_state(v);
+        v->loaded = true;
+    }
+}
+
+/* ---- the machine ---- */
+
+static void kvm_starting(Machine *m)
+{
+    KvmMachine *k = kvm_of(m);
+    kvm_irqchip_start(k);
+}
+
+static void kvm_stopped(Machine *m)
+{
+    KvmMachine *k = kvm_of(m);
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        kvm_sync_from(m->cpus[i]); /* of those that never came to run */
+    }
+    kvm_irqchip_stop(k);
+}
+
+static void kvm_mapping_changed(Machine *m)
+{
+    kvm_mem_update_logging(kvm_of(m));
+}
+
+static void print_exits(const KvmMachine *k, FILE *f)
+{
+    for (unsigned r = 0; r < KVM_EXIT_REASONS; r++) {
+        uint64_t n = 0;
+        for (unsigned i = 0; i < k->m->ncpus; i++) {
+            n += k->vcpu[i].exits[r];
+        }
+        if (n) {
+            fprintf(f, "  exits: %-18s %" PRIu64 "\n", kvm_exit_name(r), n);
+        }
+    }
+}
+
+static void print_rescues(const KvmMachine *k, FILE *f)
+{
+    for (unsigned i = 0; i < k->m->ncpus; i++) {
+        const KvmVcpu *v = &k->vcpu[i];
+        fprintf(f, "CPU %u: KVM_RUN %" PRIu64 ", kicks %" PRIu64 ", injected %" PRIu64
+                   ", rescues %" PRIu64 "\n", i, v->runs, v->kicks, v->injected, v->rescues);
+        for (unsigned n = 0; n < KVM_MNEMONICS && v->by_mnemonic[n].count; n++) {
+            fprintf(f, "  rescued: %-16s %" PRIu64 "\n", v->by_mnemonic[n].name,
+                    v->by_mnemonic[n].count);
+        }
+    }
+}
+
+static void kvm_info(Machine *m, const char *what, FILE *f)
+{
+    const KvmMachine *k = kvm_of(m);
+    if (!k) {
+        return;
+    }
+    fprintf(f, "interrupt chips  %s in the kernel\n",
+            k->irqchip == IRQCHIP_ON ? "all" : k->irqchip == IRQCHIP_SPLIT ? "local APICs"
+                                                                           : "none");
+    fprintf(f, "memory slots     %" PRIu64 " changes; doorbells %" PRIu64 "\n", k->slot_changes,
+            k->eventfds);
+    fprintf(f, "interrupt lines  %" PRIu64 " changes, messages %" PRIu64 "\n", k->irqs, k->msis);
+    print_exits(k, f);
+    print_rescues(k, f);
+}
+
+static void kvm_info_exec(Machine *m, const char *what, void *f)
+{
+    kvm_info(m, what, f);
+}
+
+static bool kvm_check_ready(Machine *m, Error *err)
+{
+    const KvmMachine *k = kvm_of(m);
+    return !k->mem_error[0] || error_set(err, "kvm: %s", k->mem_error);
+}
+
+static const CpuExecOps kvm_exec_ops = {
+    .name = "kvm",
+    .alloc_cpu = kvm_alloc_cpu,
+    .init_cpu = kvm_init_cpu,
+    .run = kvm_run,
+    .kick = kvm_kick,
+    .sync_from_engine = kvm_sync_from,
+    .sync_to_engine = kvm_sync_to,
+    .mapping_changed = kvm_mapping_changed,
+    .info = kvm_info_exec,
+    .starting = kvm_starting,
+    .stopped = kvm_stopped,
+    .ready = kvm_check_ready,
+};
+
+static bool create_vm(KvmMachine *k, Error *err)
+{
+    uint64_t identity = IDENTITY_MAP;
+    k->vm = kvm_ioctl(k->fd, KVM_CREATE_VM, NULL);
+    for (unsigned i = 0; i < 100 && k->vm == -EINTR; i++) {
+        k->vm = kvm_ioctl(k->fd, KVM_CREATE_VM, NULL);
+    }
+    if (k->vm < 0) {
+        return error_set(err, "cannot make a VM: %s", strerror(-k->vm));
+    }
+    int ret = kvm_ioctl(k->vm, KVM_SET_TSS_ADDR, (void *)(uintptr_t)TSS_ADDRESS);
+    if (ret < 0) {
+        return error_set(err, "KVM_SET_TSS_ADDR: %s", strerror(-ret));
+    }
+    kvm_ioctl(k->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity);
+    struct kvm_enable_cap msr = { .cap = KVM_CAP_X86_USER_SPACE_MSR,
+                                  .args = { KVM_MSR_EXIT_REASON_UNKNOWN } };
+    k->have_msr_exits = check(k->fd, KVM_CAP_X86_USER_SPACE_MSR) > 0 &&
+                        kvm_ioctl(k->vm, KVM_ENABLE_CAP, &msr) == 0;
+    return kvm_irqchip_init(k, err);
+}
+
+static void kvm_free(KvmMachine *k)
+{
+    kvm_rescue_free(k);
+    for (unsigned i = 0; i < MACHINE_MAX_CPUS; i++) {
+        if (k->vcpu[i].run) {
+            munmap(k->vcpu[i].run, k->run_size);
+        }
+        if (k->vcpu[i].k && k->vcpu[i].fd >= 0) {
+            close(k->vcpu[i].fd);
+        }
+    }
+    if (k->vm >= 0) {
+        close(k->vm);
+    }
+    if (k->fd >= 0) {
+        close(k->fd);
+    }
+    for (unsigned i = 0; i < MACHINE_MAX_CPUS; i++) {
+        if (k->area[i]) {
+            accel_area_destroy(i);
+        }
+    }
+    the_machine = NULL;
+    free(k);
+}
+
+static bool kvm_init_machine(Machine *m, void *opts, Error *err)
+{
+    KvmHost h;
+    char why[256];
+    KvmMachine *k = NEW(KvmMachine);
+    k->m = m;
+    k->opts = opts;
+    k->irqchip = k->opts->irqchip;
+    k->vm = -1;
+    k->fd = open_kvm(&h);
+    the_machine = k;
+    bool ok = !kvm_explain(&h, why, sizeof(why)) || error_set(err, "%s", why);
+    if (ok) {
+        k->run_size = (size_t)kvm_ioctl(k->fd, KVM_GET_VCPU_MMAP_SIZE, NULL);
+        int max = check(k->fd, KVM_CAP_MAX_VCPUS);
+        k->max_vcpus = max > 0 ? max : MAX(check(k->fd, KVM_CAP_NR_VCPUS), 1);
+        k->have_xcrs = check(k->fd, KVM_CAP_XCRS) > 0;
+        k->have_debugregs = check(k->fd, KVM_CAP_DEBUGREGS) > 0;
+        if (m->cfg.cpus > k->max_vcpus) {
+            ok = error_set(err, "-smp: %u CPUs are too many: this host's KVM takes up to %u",
+                           m->cfg.cpus, k->max_vcpus);
+        }
+    }
+    ok = ok && create_vm(k, err) && kvm_cpuid_init(k, err) && kvm_vcpu_signals(err);
+    if (!ok) {
+        kvm_free(k);
+        return false;
+    }
+    kvm_mem_init(k);
+    x86_engine_features = kvm_features;
+    m->accel = k;
+    m->exec = &kvm_exec_ops;
+    return true;
+}
+
+static void kvm_destroy(Machine *m)
+{
+    KvmMachine *k = kvm_of(m);
+    kvm_mem_finish(k);
+    x86_engine_features = x86_tcg_features;
+    kvm_free(k);
+    m->accel = NULL;
+}
+
+static bool kvm_leave(Machine *m, Error *err)
+{
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        if (!features_fit(X86_CPU(m->cpus[i]), x86_tcg_features(), "the software engine", err)) {
+            return false;
+        }
+    }
+    kvm_rescue_free(kvm_of(m)); /* the software engine makes its own */
+    return true;
+}
+
+static void kvm_enter(Machine *m)
+{
+    m->accel = kvm_of(m);
+    m->exec = &kvm_exec_ops;
+    kvm_mem_update_logging(kvm_of(m));
+}
+
+const AccelClass accel_kvm_class = {
+    .name = "kvm",
+    .desc = "hardware virtualization by the host's kernel",
+    .props = kvm_props,
+    .size = sizeof(KvmOptions),
+    .probe = kvm_probe,
+    .preferred = kvm_preferred,
+    .init_machine = kvm_init_machine,
+    .enter = kvm_enter,
+    .leave = kvm_leave,
+    .destroy = kvm_destroy,
+    .info = kvm_info,
+};

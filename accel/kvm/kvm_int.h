@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of accel/kvm share. */
+#ifndef ACCEL_KVM_KVM_INT_H
+#define ACCEL_KVM_KVM_INT_H
+
+#include <linux/kvm.h>
+#include "hw/core/machine.h"
+#include "target-x86/cpu.h"
+#include "target-x86/softstep.h"
+
+enum { IRQCHIP_ON, IRQCHIP_SPLIT, IRQCHIP_OFF };
+enum { KVM_EXIT_REASONS = 48, KVM_MAX_SLOTS = 512, KVM_MAX_MSRS = 96, KVM_MNEMONICS = 64 };
+
+typedef struct KvmOptions {
+    int irqchip; /* IRQCHIP_* */
+} KvmOptions;
+
+typedef struct KvmSlot {
+    bool used;
+    uint32_t flags;     /* KVM_MEM_* */
+    uint64_t gpa, size, ram_addr;
+    MemoryRegion *mr;
+} KvmSlot;
+
+typedef struct KvmRescue {
+    char name[16];      /* mnemonic */
+    uint64_t count;
+} KvmRescue;
+
+/* One vCPU. Its own thread, or anyone while it is parked. */
+typedef struct KvmVcpu {
+    Cpu *cpu;
+    X86Cpu *x86;
+    struct KvmMachine *k;
+    int fd;
+    struct kvm_run *run;
+    bool loaded;        /* KVM has the state, X86State is stale */
+    bool pending;       /* the last exit's I/O is completed by the next KVM_RUN */
+    bool stuck;         /* after an internal error: does not run until it is reset */
+    uint64_t cr8, apic_base; /* LAPIC in the kernel: its copies at the last sync */
+    const CpuIrqOps *soft_irq_ops; /* the model's, while the kernel's LAPIC is in use */
+    void *soft_irq_opaque;
+    uint64_t msr[KVM_MAX_MSRS]; /* as KVM has them, by KvmMachine.msrs */
+    int64_t tsc_offset; /* as KVM has it */
+    bool msrs_known;
+    uint64_t exits[KVM_EXIT_REASONS], runs, kicks, injected;
+    bool soft_ready;    /* the software engine's soft TLB was made here */
+    uint64_t rescues;
+    KvmRescue by_mnemonic[KVM_MNEMONICS];
+} KvmVcpu;
+
+/* An MSR that both KVM and the table know. */
+typedef struct KvmMsr {
+    uint32_t number;
+    uint16_t offset; /* in X86State */
+} KvmMsr;
+
+typedef struct KvmMachine {
+    Machine *m;
+    KvmOptions *opts;
+    int fd, vm;
+    size_t run_size;
+    int irqchip;        /* IRQCHIP_* in force */
+    bool have_xcrs, have_debugregs, have_tsc_offset, have_xsave, have_msr_exits;
+    unsigned max_vcpus;
+    KvmVcpu vcpu[MACHINE_MAX_CPUS];
+    void *area[MACHINE_MAX_CPUS]; /* of vCPU structs made here */
+    KvmMsr msrs[KVM_MAX_MSRS];
+    unsigned nmsrs;
+    /* memory */
+    MemoryListener mem, io;
+    KvmSlot slots[KVM_MAX_SLOTS];
+    char mem_error[160]; /* first slot that KVM refused */
+    uint64_t slot_changes, eventfds;
+    /* interrupts */
+    uint64_t rte[CHIP_GSIS];     /* split: as the routing table has them */
+    bool intr;                   /* split: the 8259s' INT */
+    uint64_t irqs, msis;
+    int64_t clock_offset;
+    struct kvm_clock_data clock; /* kvmclock while paused */
+    bool have_clock;
+    _Atomic uint8_t *page_flags; /* rescue: a byte per RAM page */
+    uint64_t started_ns;
+} KvmMachine;
+
+/* The machine's KVM side, whichever engine is current; NULL if it was never made. */
+KvmMachine *kvm_of(Machine *m);
+KvmVcpu *kvm_vcpu(Cpu *cpu);
+int kvm_ioctl(int fd, unsigned long req, void *arg); /* -errno or the result */
+
+/* cpuid.c */
+bool kvm_cpuid_init(KvmMachine *k, Error *err);
+const uint32_t *kvm_features(void);           /* words of features.h */
+bool kvm_set_cpuid(KvmVcpu *v, Error *err);
+unsigned kvm_host_xsave_offset(unsigned component); /* of KVM's XSAVE area; 0 = none */
+
+/* mem.c */
+void kvm_mem_init(KvmMachine *k);
+void kvm_mem_finish(KvmMachine *k);
+/* Slots' dirty logging as the regions want it now. */
+void kvm_mem_update_logging(KvmMachine *k);
+
+/* regs.c; the vCPU's thread or parked */
+void kvm_regs_init_msrs(KvmMachine *k, int vcpu_fd);
+void kvm_get_state(KvmVcpu *v);
+void kvm_put_state(KvmVcpu *v);
+bool kvm_get_msr(KvmVcpu *v, uint32_t msr, uint64_t *val);
+bool kvm_set_msr(KvmVcpu *v, uint32_t msr, uint64_t val);
+
+/* irqchip.c */
+bool kvm_irqchip_init(KvmMachine *k, Error *err);
+void kvm_irqchip_start(KvmMachine *k); /* machine lock, vCPUs parked */
+void kvm_irqchip_stop(KvmMachine *k);
+extern const CpuIrqOps kvm_irq_ops;
+
+/* vcpu.c */
+void kvm_run(Cpu *cpu);
+void kvm_kick(Cpu *cpu);
+bool kvm_vcpu_signals(Error *err);
+/* Stops the machine in RUN_INTERNAL_ERROR with a report. The vCPU's thread. */
+void kvm_internal_error(KvmVcpu *v, const char *what);
+
+/* exits.c: acts on run->exit_reason. False: this vCPU cannot go on. */
+bool kvm_handle_exit(KvmVcpu *v);
+const char *kvm_exit_name(unsigned reason);
+
+/* rescue.c */
+extern const X86SoftStep *kvm_soft_step;
+/* One instruction by the software engine; false with the reason in why. */
+bool kvm_rescue(KvmVcpu *v, char *why, size_t n);
+/* "lock cmpxchg16b" etc. at RIP, its bytes in hex; the vCPU's state is synced. */
+void kvm_describe_insn(KvmVcpu *v, char *name, size_t nn, char *bytes, size_t nb);
+void kvm_rescue_free(KvmMachine *k);
+
+#endif
