@@ -288,9 +288,11 @@ bool x86_ir_build(TbCache *c, Tb *tb, const X86Insn *insns)
     return code != NULL;
 }
 
-void x86_ir_log(uint64_t pc, const X86Insn *insns, unsigned n, uint32_t mode)
+void x86_ir_log(const X86Cpu *cpu, const X86Insn *insns, unsigned n, uint32_t mode)
 {
-    if (!log_on(LOG_OP) || !log_in_filter(pc)) {
+    uint64_t pc = cpu->hflags & HF_CS64 ? cpu->st.rip : cpu->st.seg[R_CS].base + cpu->st.rip;
+
+    if (!log_in_filter(pc)) {
         return;
     }
     IrUnit *u = x86_gen_ir(insns, n, mode);

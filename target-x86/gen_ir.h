@@ -28,8 +28,8 @@ IrUnit *x86_gen_ir(const X86Insn *insns, unsigned n, uint32_t mode);
 
 /* Gives tb its instructions and bytecode. False: the cache is full. Lock held. */
 bool x86_ir_build(TbCache *c, Tb *tb, const X86Insn *insns);
-/* Prints the block's IR if -d op asks for it at this address. */
-void x86_ir_log(uint64_t pc, const X86Insn *insns, unsigned n, uint32_t mode);
+/* Prints the block's IR if -d op asks for it at its address, RIP. */
+void x86_ir_log(const X86Cpu *cpu, const X86Insn *insns, unsigned n, uint32_t mode);
 
 /* Runs an interpreted block; leaves st.rip at the next instruction. Leaf. */
 void x86_ir_run(X86Cpu *cpu, const Tb *tb);
