@@ -301,9 +301,8 @@ static bool start(Dyad *d, Error *err)
     if (!ok || !machine_ready(m, err) || !write_pidfile(d, err)) {
         return false;
     }
-    d->display = display_find(d->o.display);
-    if (d->display->init && !d->display->init(m, err)) {
-        d->display = NULL;
+    d->display = display_start(m, d->o.display, d->o.nographic, err);
+    if (!d->display) {
         return false;
     }
     d->signal_watch = loop_add_fd(m->loop, d->signal_fd, LOOP_READ, on_signal, d);
@@ -324,7 +323,9 @@ static int run(Dyad *d)
 static void finish(Dyad *d)
 {
     if (d->display && d->display->destroy) {
+        machine_lock(d->m);
         d->display->destroy(d->m);
+        machine_unlock(d->m);
     }
     if (d->signal_watch) {
         loop_del_fd(d->signal_watch);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* No display: the guest's screen, if there is one, is shown nowhere. */
+/* No display: nothing is drawn until somebody asks for a screendump. */
 #include "ui/ui.h"
 
 const DisplayClass headless_display = {
     .name = "none",
-    .desc = "no screen is shown",
+    .desc = "no screen is shown; screendump still works",
 };

@@ -88,6 +88,12 @@ const MonArg *monitor_arg(const MonArgs *a, const char *name);
 /* "ctrl-alt-delete" to KEY_* codes; returns how many, 0 with err set. */
 unsigned key_names_parse(const char *text, unsigned *codes, unsigned max, Error *err);
 
+/* --- ui/monitor_screen.c --- */
+bool monitor_cmd_screendump(MonContext *c, const MonArgs *a, FILE *out, Error *err);
+bool monitor_cmd_mouse_move(MonContext *c, const MonArgs *a, FILE *out, Error *err);
+bool monitor_cmd_mouse_button(MonContext *c, const MonArgs *a, FILE *out, Error *err);
+bool monitor_info_screen(MonContext *c, const MonArgs *a, FILE *out, Error *err);
+
 /* --- ui/monitor_mem.c --- */
 bool monitor_cmd_x(MonContext *c, const MonArgs *a, FILE *out, Error *err);
 bool monitor_cmd_xp(MonContext *c, const MonArgs *a, FILE *out, Error *err);

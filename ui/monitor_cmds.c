@@ -41,6 +41,17 @@ static bool cmd_help(MonContext *c, const MonArgs *a, FILE *out, Error *err)
     return name ? error_set(err, "help: %s: unknown command", name) : true;
 }
 
+static bool cmd_accel(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    if (strcmp(monitor_arg(a, "what")->text, "switch") != 0) {
+        return error_set(err, "accel: expected: accel switch NAME");
+    }
+    if (!c->m->switch_engine) {
+        return error_set(err, "accel: this machine has one engine");
+    }
+    return c->m->switch_engine(c->m, monitor_arg(a, "name")->text, err);
+}
+
 static bool cmd_info(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 {
     const char *what = monitor_arg(a, "what")->text;
@@ -234,6 +245,8 @@ const MonCommand monitor_commands[] = {
       monitor_cmd_out },
     { "cpu", NULL, "index:e", "N", "choose the vCPU that info, x and print look at",
       false, cmd_cpu },
+    { "accel", NULL, "what:s,name:s", "switch NAME", "run on with another engine", true,
+      cmd_accel },
     { "stop", "s", NULL, NULL, "pause the machine", false, cmd_stop },
     { "cont", "c", NULL, NULL, "go on", false, cmd_cont },
     { "system_reset", NULL, NULL, NULL, "the reset button", false, cmd_reset },
@@ -243,6 +256,13 @@ const MonCommand monitor_commands[] = {
       "press keys together, let go after "
       "MS milliseconds (100)",
       false, cmd_sendkey },
+    { "mouse_move", NULL, "dx:e,dy:e,dz:e?", "DX DY [DZ]",
+      "move the pointer by pixels, turn the wheel; write minus as (-N)", false,
+      monitor_cmd_mouse_move },
+    { "mouse_button", NULL, "state:e", "STATE",
+      "buttons held down: 1 left, 2 right, 4 middle", false, monitor_cmd_mouse_button },
+    { "screendump", NULL, "file:s", "FILE.png|FILE.ppm", "picture of the screen", false,
+      monitor_cmd_screendump },
     { "device_add", NULL, "device:S", "DRIVER,prop=value",
       "add a device as -device does; the "
       "guest must rescan its bus",

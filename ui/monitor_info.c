@@ -387,6 +387,8 @@ const MonCommand monitor_info_rows[] = {
     { "pic", NULL, NULL, NULL, "the 8259 and the I/O APIC", true, info_pic },
     { "qtree", NULL, NULL, NULL, "the tree of devices", true, info_qtree },
     { "registers", NULL, "all:s?", "[-a]", "the vCPU's registers", true, info_registers },
+    { "screen", NULL, NULL, NULL, "size of the screen, and its text", false,
+      monitor_info_screen },
     { "status", NULL, NULL, NULL, "running or paused", true, info_status },
     { "tlb", NULL, NULL, NULL, "mapped virtual memory, by page", true, info_tlb },
     { "version", NULL, NULL, NULL, "dyad's version", true, info_version },

@@ -422,15 +422,10 @@ static bool set_parallel(Options *o, const OptionRow *row, const char *value, Er
 
 static bool set_vga(Options *o, const OptionRow *row, const char *value, Error *err)
 {
-    static const char *const known[] = { "none", NULL };
-    if (strcmp(value, "none") == 0) {
+    static const char *const known[] = { "std", "none", NULL };
+    if (strcmp(value, "none") == 0 || strcmp(value, "std") == 0) {
         o->vga = value;
         return true;
-    }
-    if (strcmp(value, "std") == 0) {
-        return error_set(err,
-                         "-vga: std is not accepted: expected none (this machine has no "
-                         "VGA yet, issue 6)");
     }
     return error_set_choice(err, "-vga", value, known);
 }
@@ -442,6 +437,15 @@ static bool set_display(Options *o, const OptionRow *row, const char *value, Err
     }
     o->display = value;
     return true;
+}
+
+/* -vnc TEXT is -display vnc=TEXT. */
+static bool set_vnc(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    if (strcmp(value, "none") == 0) {
+        return set_display(o, row, value, err);
+    }
+    return set_display(o, row, options_own(o, xasprintf("vnc=%s", value)), err);
 }
 
 /* --- log: checked here, switched on by main.c --- */
@@ -512,21 +516,21 @@ static const OptionRow kernel_rows[] = {
 };
 
 static const OptionRow disk_rows[] = {
-    { "drive", NULL, "file=FILE[,if=virtio][,format=raw]...", MANY, HELP, .set = add_text,
+    { "drive", NULL, "file=FILE[,if=ide|virtio][,format=raw]...", MANY, HELP, .set = add_text,
       AT(drives), .help = "a disk: its image and how the guest sees it." },
     { "blockdev", NULL, "driver=raw,node-name=N,file.driver=file,file.filename=F", MANY,
       HELP, .set = add_text, AT(blockdevs),
       .help = "a disk image by itself, for -device ...,drive=N." },
     { "hda", NULL, "FILE", .set = add_disk,
-      .help = "first IDE disk: refused, there is no controller yet (issue 6)." },
+      .help = "first IDE disk (-drive if=ide)." },
     { "hdb", NULL, "FILE", .set = add_disk,
-      .help = "second IDE disk: refused, there is no controller yet (issue 6)." },
+      .help = "second IDE disk (-drive if=ide)." },
     { "hdc", NULL, "FILE", .set = add_disk,
-      .help = "third IDE disk: refused, there is no controller yet (issue 6)." },
+      .help = "third IDE disk (-drive if=ide)." },
     { "hdd", NULL, "FILE", .set = add_disk,
-      .help = "fourth IDE disk: refused, there is no controller yet (issue 6)." },
+      .help = "fourth IDE disk (-drive if=ide)." },
     { "cdrom", NULL, "FILE", .set = add_disk,
-      .help = "IDE CD drive: refused, there is no controller yet (issue 6)." },
+      .help = "IDE CD drive, master of the second bus." },
     { "snapshot", NULL, NULL, .set = set_flag, AT(snapshot),
       .help = "writes go to temporary files: the images stay as they are." },
     { NULL }
@@ -558,7 +562,10 @@ static const OptionRow screen_rows[] = {
       .help = "where the guest's screen is shown." },
     { "nographic", NULL, NULL, .set = set_flag, AT(nographic),
       .help = "no screen; serial port and monitor share this terminal (ctrl-a h)." },
-    { "vga", NULL, "none", .set = set_vga, .help = "the graphics card." },
+    { "vnc", NULL, "[ADDRESS]:N", .set = set_vnc,
+      .help = "short for -display vnc=[ADDRESS]:N: a VNC server on port 5900 + N." },
+    { "vga", NULL, "std|none", .set = set_vga,
+      .help = "the graphics card; std unless -nodefaults." },
     { NULL }
 };
 

@@ -25,7 +25,8 @@ static bool prefix_option(Error *err, const OptionUse *u)
 
 static bool interface_ok(const BlockBackend *b, Error *err)
 {
-    if (b->interface == DRIVE_NONE || b->interface == DRIVE_VIRTIO) {
+    if (b->interface == DRIVE_NONE || b->interface == DRIVE_VIRTIO ||
+        b->interface == DRIVE_IDE) {
         return true;
     }
     return error_set(
@@ -112,8 +113,8 @@ static bool add_serials(Machine *m, Options *o, Error *err)
 static bool add_drives(Machine *m, Error *err)
 {
     for (BlockBackend *b = block_first(m); b; b = b->next) {
-        if (b->attached || b->interface == DRIVE_NONE) {
-            continue;
+        if (b->attached || b->interface != DRIVE_VIRTIO) {
+            continue; /* the board attaches its own kinds */
         }
         if (!add_device(m, err, "virtio-blk-pci,drive=%s", b->id)) {
             error_prefix(err, "-drive %s: ", b->path);
@@ -167,9 +168,29 @@ static bool add_nics(Machine *m, Options *o, Error *err)
     return true;
 }
 
+/* The card comes first: it gets the lowest free slot, as guests are used to. */
+static bool add_vga(Machine *m, const Options *o, Error *err)
+{
+    const char *vga = o->vga ? o->vga : o->cfg.nodefaults ? "none" : "std";
+    if (strcmp(vga, "none") == 0 || (!o->vga && !bus_find(m, BUS_PCI, NULL))) {
+        return true;
+    }
+    if (add_device(m, err, "VGA")) {
+        return true;
+    }
+    if (!o->vga) { /* nobody asked for it: a missing BIOS of the card is no reason to stop */
+        error_free(err);
+        if (add_device(m, err, "VGA,romfile=")) {
+            return true;
+        }
+    }
+    error_prefix(err, "-vga %s: ", vga);
+    return false;
+}
+
 bool setup_devices(Machine *m, Options *o, Error *err)
 {
-    if (!add_serials(m, o, err) || !add_drives(m, err) || !add_nics(m, o, err)) {
+    if (!add_vga(m, o, err) || !add_serials(m, o, err) || !add_drives(m, err) || !add_nics(m, o, err)) {
         return false;
     }
     for (size_t i = 0; i < o->devices.n; i++) {

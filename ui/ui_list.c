@@ -4,5 +4,9 @@
 
 const DisplayClass *const display_classes[] = {
     &headless_display,
+    &sdl_display,
+#ifdef CONFIG_VNC
+    &vnc_display,
+#endif
     NULL,
 };
