@@ -6,6 +6,7 @@
 #include "hw/char/debugcon.h"
 #include "hw/char/uart16550.h"
 #include "hw/display/display_devices.h"
+#include "hw/ide/ide.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/apic.h"
 #include "hw/intc/i8259.h"
@@ -25,6 +26,10 @@ const DeviceClass *const device_classes[] = {
     &isa_serial_class,
     /* display */
     &vga_pci_class,
+    /* ide */
+    &ide_cd_class,
+    &ide_hd_class,
+    &piix3_ide_class,
     /* input */
     &i8042_class,
     /* intc */

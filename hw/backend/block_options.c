@@ -57,7 +57,7 @@ static const Property drive_props[] = {
     ENUM_ROW("driver", format, 0, format_names, "the same"),
     STR_ROW("id", id, "name for -device ...,drive="),
     STR_ROW("node-name", id, "the same"),
-    ENUM_ROW("if", iface, DRIVE_VIRTIO, if_names, "how the guest sees it; none: by -device"),
+    ENUM_ROW("if", iface, DRIVE_IDE, if_names, "how the guest sees it; none: by -device"),
     U32_ROW("index", index, "place on the interface"),
     U32_ROW("bus", bus, "index = 2 * bus + unit"),
     U32_ROW("unit", unit, "index = 2 * bus + unit"),

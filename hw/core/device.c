@@ -241,7 +241,7 @@ static bool choose_bus(Device *dev, Bus **bus, Error *err)
     if (!*bus) {
         static const char *const names[BUS_KINDS] = { "", "ISA", "PCI", "IDE",
                                                      "virtio-serial" };
-        return error_set(err, "this machine has no %s bus", names[kind]);
+        return error_set(err, "this machine has no %s bus with room", names[kind]);
     }
     if ((*bus)->cls->kind != kind) {
         return error_set(err, "does not fit bus '%s', which is %s", (*bus)->name,
@@ -362,7 +362,8 @@ void device_foreach(Machine *m, void (*fn)(Device *dev, void *arg), void *arg)
 static Bus *find_in_buses(Bus *b, enum BusKind kind, const char *name)
 {
     for (; b; b = b->next) {
-        if (name ? !strcmp(b->name, name) : b->cls->kind == kind) {
+        if (name ? !strcmp(b->name, name)
+                 : b->cls->kind == kind && !(b->cls->full && b->cls->full(b))) {
             return b;
         }
         for (Device *d = b->devices; d; d = d->next) {

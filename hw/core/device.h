@@ -64,6 +64,8 @@ struct BusClass {
     void (*unplug)(Bus *bus, Device *dev);
     /* After cls->realize succeeded; optional. */
     bool (*plugged)(Bus *bus, Device *dev, Error *err);
+    /* No room for another device: the search for a bus goes on; optional. */
+    bool (*full)(const Bus *bus);
     /* What is on it, for the monitor (info pci); file is a FILE *; optional. */
     void (*dump)(Bus *bus, void *file);
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "hw/ide/ide.h"
 #include "hw/pc/pc_int.h"
 #include "hw/timer/mc146818.h"
 #include "util/alloc.h"
@@ -111,6 +112,11 @@ static void fill_cmos(PcMachine *pc)
     cmos16(pc, 0x5b, pc->layout.high / (64 * KiB));
     rtc_set_cmos(pc->rtc, 0x5d, (uint8_t)(pc->layout.high / (64 * KiB) >> 16));
     rtc_set_cmos(pc->rtc, 0x5f, (uint8_t)(pc->m.ncpus - 1));
+    uint8_t translation = 0; /* two bits a disk: 0 none, 1 LBA */
+    for (unsigned i = 0; i < 4; i++) {
+        translation |= (uint8_t)((ide_translation(&pc->m, i) == 1) << (2 * i));
+    }
+    rtc_set_cmos(pc->rtc, 0x39, translation);
     unsigned order = boot_nibbles(pc->m.cfg.boot);
     rtc_set_cmos(pc->rtc, 0x3d, (uint8_t)order);
     rtc_set_cmos(pc->rtc, 0x38, (uint8_t)((order >> 4 & 0xf0) | 1));

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include "hw/char/uart16550.h"
+#include "hw/ide/ide.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/i8259.h"
 #include "hw/misc/port92.h"
@@ -19,7 +20,7 @@
 #include "target-x86/cpu.h"
 #include "util/log.h"
 
-enum { DEVFN_PIIX3 = 1 << 3, DEVFN_PM = (1 << 3) | 3 };
+enum { DEVFN_PIIX3 = 1 << 3, DEVFN_IDE = (1 << 3) | 1, DEVFN_PM = (1 << 3) | 3 };
 /* Level-triggered lines when no firmware says so: SCI and the PCI links. */
 enum { DIRECT_ELCR = 1 << 9 | 1 << 10 | 1 << 11 };
 static const uint8_t direct_routes[4] = { 10, 11, 10, 11 };
@@ -211,7 +212,9 @@ static bool init_isa(PcMachine *pc, Error *err)
         .irq1 = gsi(pc, SRC_CHIP, 1), .irq12 = gsi(pc, SRC_CHIP, 12),
         .a20 = device_irq_in(pc->port92, 0),
     };
-    return (pc->i8042 = i8042_create(m, &w, err)) && (pc->fw_cfg = fw_cfg_create(m, err));
+    const IrqLine ide_irq[2] = { gsi(pc, SRC_CHIP, 14), gsi(pc, SRC_CHIP, 15) };
+    return (pc->i8042 = i8042_create(m, &w, err)) && (pc->fw_cfg = fw_cfg_create(m, err)) &&
+           piix3_ide_create(pc->pci, DEVFN_IDE, ide_irq, err);
 }
 
 static bool pc_init(Machine *m, Error *err)
@@ -231,6 +234,9 @@ bool pc_set_serial(Machine *m, unsigned n, CharBackend *chr, Error *err)
 static bool pc_ready(Machine *m, Error *err)
 {
     PcMachine *pc = pc_machine(m);
+    if (!ide_attach_drives(m, err)) {
+        return false;
+    }
     pc_build_tables(pc);
     if (pc->direct) {
         return pc_plan_kernel(pc, err);
