@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "target-x86/decode.h"
+#include "target-x86/gen_ir.h"
 #include "target-x86/insn.h"
 #include "target-x86/mmu.h"
 #include "target-x86/native.h"
@@ -132,14 +133,13 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         if (log_on(LOG_IN_ASM)) {
             log_guest(cpu, bytes, size, mode);
         }
+        if (log_on(LOG_OP)) {
+            x86_ir_log(cpu, insns, n, mode);
+        }
         if (x86_engine.native && x86_template_accepts(mode)) {
             full = !x86_template_build(cpu, c, tb, insns);
         } else {
-            tb->insns = tb_alloc(c, n * sizeof(X86Insn));
-            full = !tb->insns;
-            if (!full) {
-                memcpy(tb->insns, insns, n * sizeof(X86Insn));
-            }
+            full = !x86_ir_build(c, tb, insns);
         }
         if (full) {
             tb = NULL;

@@ -9,6 +9,7 @@
 #include "target-x86/engine.h"
 #include "target-x86/access.h"
 #include "target-x86/decode.h"
+#include "target-x86/gen_ir.h"
 #include "target-x86/insn.h"
 #include "target-x86/leaf.h"
 #include "target-x86/native.h"
@@ -297,25 +298,13 @@ Tb *x86_engine_find(X86Cpu *cpu, bool build)
     return (Tb *)x86_heavy(cpu, build_heavy, &a);
 }
 
-/* Runs a decoded block by its reference functions. */
+/* Runs a block that has no host code. */
 static void interpret(X86Cpu *cpu, Tb *tb)
 {
-    const X86Insn *in = tb->insns;
-    uint64_t mask = rip_mask(cpu);
-
     if (!(cpu->hflags & HF_CS64)) {
         fetch_check(cpu, cpu->st.rip, tb->size);
     }
-    cpu->end_block = 0;
-    for (unsigned i = 0; i < tb->ninsns; i++, in++) {
-        uint64_t next = (cpu->st.rip + in->len) & mask;
-        x86_exec_insn(cpu, in);
-        if (unlikely(cpu->next_rip != next || cpu->end_block)) {
-            cpu->st.rip = cpu->next_rip & rip_mask(cpu);
-            return;
-        }
-        cpu->st.rip = next;
-    }
+    x86_ir_run(cpu, tb);
 }
 
 static NOINLINE void loop(X86Cpu *cpu)
