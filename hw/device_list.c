@@ -55,9 +55,12 @@ const DeviceClass *const device_classes[] = {
     /* virtio */
     &virtio_blk_pci_class,
     &virtio_console_pci_class,
+    &virtio_keyboard_pci_class,
+    &virtio_mouse_pci_class,
     &virtio_net_pci_class,
     &virtio_rng_pci_class,
     &virtio_serial_pci_class,
+    &virtio_tablet_pci_class,
     &virtconsole_class,
     &virtserialport_class,
     NULL,

@@ -6,7 +6,8 @@
 #include "hw/core/device.h"
 
 extern const DeviceClass virtio_blk_pci_class, virtio_net_pci_class, virtio_rng_pci_class,
-    virtio_console_pci_class, virtio_serial_pci_class;
+    virtio_console_pci_class, virtio_serial_pci_class, virtio_tablet_pci_class,
+    virtio_mouse_pci_class, virtio_keyboard_pci_class;
 extern const DeviceClass virtconsole_class, virtserialport_class; /* on virtio-serial */
 
 #endif

@@ -15,7 +15,7 @@
 
 typedef struct VirtioDevice VirtioDevice;
 
-enum { VIRTIO_QUEUES = 64, VIRTIO_CONFIG_MAX = 128 };
+enum { VIRTIO_QUEUES = 64, VIRTIO_CONFIG_MAX = 256 };
 
 enum { /* device status (2.1) */
     VIRTIO_S_ACKNOWLEDGE = 1, VIRTIO_S_DRIVER = 2, VIRTIO_S_DRIVER_OK = 4,
