@@ -77,11 +77,6 @@ uint64_t x86_kvmclock_system(X86Cpu *cpu, void *arg)
     return 0;
 }
 
-void x86_kvmclock_refresh(X86Cpu *cpu)
-{
-    write_time(cpu);
-}
-
 /* Wall time at which the guest's system time was 0. */
 uint64_t x86_kvmclock_wall(X86Cpu *cpu, void *arg)
 {

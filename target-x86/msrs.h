@@ -41,7 +41,5 @@ MUST_USE bool x86_wrmsr(X86Cpu *cpu, uint32_t msr, uint64_t v);
  * written (uint64_t *). */
 uint64_t x86_kvmclock_wall(X86Cpu *cpu, void *arg);
 uint64_t x86_kvmclock_system(X86Cpu *cpu, void *arg);
-/* Writes the vCPU's structure anew (after the machine stood still). */
-void x86_kvmclock_refresh(X86Cpu *cpu);
 
 #endif

@@ -13,7 +13,22 @@
 #include "target-x86/msrs.h"
 #include "target-x86/state.h"
 
-const MachineClass *const machine_classes[] = { NULL };
+static MemoryRegion ram;
+
+static bool rig_init(Machine *m, Error *err)
+{
+    if (!memory_init_ram(&ram, m, "ram", 65536, err)) {
+        return false;
+    }
+    memory_add(&m->mem_root, &ram, 0, 0);
+    return true;
+}
+
+static const MachineClass rig_class = {
+    .name = "rig", .size = sizeof(Machine), .default_ram = 65536, .max_cpus = 1,
+    .init = rig_init,
+};
+const MachineClass *const machine_classes[] = { &rig_class, NULL };
 const DeviceClass *const device_classes[] = { NULL };
 
 static X86Cpu *cpu;
@@ -282,6 +297,44 @@ static void tsc_and_its_adjustment_move_together(void **state)
     assert_true(b - a >= 1ull << 40 && b - a < (1ull << 40) + 1000000000ull);
 }
 
+static uint64_t ram_get(uint64_t at, unsigned n)
+{
+    uint64_t v = 0;
+    memcpy(&v, memory_host(&ram) + at, n);
+    return v;
+}
+
+static void kvmclock_fills_the_guests_pages(void **state)
+{
+    Error err = ERROR_INIT;
+    MachineConfig cfg = { .ram_size = 65536, .cpus = 1 };
+    Machine *m = machine_create(&rig_class, &cfg, &err);
+    assert_non_null(m);
+    assert_true(machine_init(m, &err));
+    cpu->cpu.machine = m;
+    use("max");
+    assert_true(x86_wrmsr(cpu, 0x4b564d00, 0x2000));
+    assert_int_equal(ram_get(0x2000, 4) & 1, 0); /* version: even when done */
+    assert_true(ram_get(0x2004, 4) > 1600000000);
+    assert_true(ram_get(0x2008, 4) < 1000000000);
+    memset(memory_host(&ram) + 0x3000, 0xee, 32);
+    assert_true(x86_wrmsr(cpu, 0x4b564d01, 0x3000)); /* bit 0 clear: off */
+    assert_int_equal(ram_get(0x3000, 8), 0xeeeeeeeeeeeeeeee);
+    assert_true(x86_wrmsr(cpu, 0x4b564d01, 0x3001));
+    assert_int_equal(ram_get(0x3000, 4) & 1, 0);
+    uint64_t mul = ram_get(0x3018, 4);
+    int8_t shift = (int8_t)ram_get(0x301c, 1);
+    assert_true(mul >> 31);
+    assert_int_equal(ram_get(0x301d, 1), 1); /* TSC stable */
+    /* one second of TSC is one second of nanoseconds, to a millionth */
+    uint64_t ticks = (uint64_t)cpu->tsc_khz * 1000;
+    uint64_t scaled = shift < 0 ? ticks >> -shift : ticks << shift;
+    uint64_t ns = (unsigned __int128)scaled * mul >> 32;
+    assert_true(ns > 999990000 && ns < 1000010000);
+    cpu->cpu.machine = &machine;
+    machine_destroy(m);
+}
+
 static void reset_gives_the_manuals_power_on_state(void **state)
 {
     use("Nehalem");
@@ -405,6 +458,7 @@ int main(void)
         T(arrays_of_msrs_reach_their_elements),
         T(msrs_of_absent_features_do_not_exist),
         T(tsc_and_its_adjustment_move_together),
+        T(kvmclock_fills_the_guests_pages),
         T(reset_gives_the_manuals_power_on_state),
         T(saved_state_comes_back_whole),
         T(a_saved_state_of_impossible_modes_is_refused),
