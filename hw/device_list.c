@@ -27,6 +27,7 @@ const DeviceClass *const device_classes[] = {
     /* display */
     &vga_pci_class,
     /* ide */
+    &ich9_ahci_class,
     &ide_cd_class,
     &ide_hd_class,
     &piix3_ide_class,
