@@ -9,6 +9,7 @@ include tests/unit/x86fpu.mk
 include tests/unit/x86sse.mk
 include tests/unit/tcg.mk
 include tests/unit/ui.mk
+include tests/unit/display.mk
 
 # Style, on the sources and on the objects.
 STYLE_TESTS = tests/style/check_layers tests/style/check_sizes tests/style/check_names \

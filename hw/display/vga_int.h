@@ -143,7 +143,7 @@ static inline uint32_t vga_crtc_offset(const Vga *d, uint32_t ma, unsigned row_s
     uint8_t mode = d->s->crtc[CRTC_MODE];
     uint32_t a = ma;
     if (d->s->crtc[CRTC_UNDERLINE] & 0x40) {        /* doubleword */
-        a = ma << 2 | ((ma >> 12) & 3);
+        a = ma << 2;   /* bits 0 and 1 stay clear, as they do for the host's side */
     } else if (!(mode & 0x40)) {                    /* word */
         a = ma << 1 | ((ma >> (mode & 0x20 ? 15 : 13)) & 1);
     }

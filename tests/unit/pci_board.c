@@ -8,6 +8,7 @@
 #include "hw/core/block.h"
 #include "hw/core/chardev.h"
 #include "hw/core/netdev.h"
+#include "hw/display/display_devices.h"
 #include "hw/virtio/devices.h"
 #include "tests/unit/pci_board.h"
 #include "util/loop.h"
@@ -15,7 +16,8 @@
 const DeviceClass *const device_classes[] = {
     &pci_testdev_class, &virtio_blk_pci_class, &virtio_rng_pci_class,
     &virtio_net_pci_class, &virtio_serial_pci_class, &virtio_console_pci_class,
-    &virtconsole_class, &virtserialport_class, NULL
+    &virtconsole_class, &virtserialport_class, &vga_pci_class, &virtio_tablet_pci_class,
+    &virtio_keyboard_pci_class, &virtio_mouse_pci_class, NULL
 };
 
 static const MachineClass board_class = {
