@@ -45,7 +45,7 @@ void tmpl_put(Tmpl *t, unsigned g, int h)
 }
 
 /* mov r10,rax; lahf; seto al; mov [cc],ax; mov rax,r10 */
-static void emit_save(Enc *e)
+void tmpl_emit_save(Enc *e)
 {
     static const Op seto = { .map = 1, .opcode = 0x90 };
     static const Op store16 = { .prefix = 0x66, .opcode = 0x89 };
@@ -71,7 +71,7 @@ static void emit_restore(Enc *e)
 void tmpl_save_flags(Tmpl *t)
 {
     if (!t->in_env) {
-        emit_save(&t->e);
+        tmpl_emit_save(&t->e);
         t->in_env = true;
     }
 }
@@ -476,7 +476,7 @@ static void stubs(Tmpl *t)
 
     if (!tb->entry_h) { /* body wants flags in env: store them first */
         tb->entry_h = e->off;
-        emit_save(e);
+        tmpl_emit_save(e);
         enc_jmp_to(e, tb->entry_e);
     }
     for (unsigned i = 0; i < t->nslow; i++) {

@@ -51,18 +51,6 @@ static void go(Enc *e)
     enc_jmp_rm(e, rm_env(ENV_F(scratch)));
 }
 
-static void save_flags(Enc *e)
-{
-    static const Op seto = { .map = 1, .opcode = 0x90 };
-    static const Op store16 = { .prefix = 0x66, .opcode = 0x89 };
-
-    enc_mov_rr(e, S2, H_RAX);
-    enc_u8(e, 0x9f);
-    enc_op(e, &seto, 0, rm_reg(H_RAX));
-    enc_op(e, &store16, H_RAX, rm_env(ENV_F(cc)));
-    enc_mov_rr(e, H_RAX, S2);
-}
-
 static void emit_mem(Enc *e)
 {
     /* r11 = linear address, r10d = kind; returns r11 = host address */
@@ -144,7 +132,7 @@ void x86_thunks_emit(Enc *e)
 
     /* r11 = guest PC */
     x86_thunks.dead_h = e->off;
-    save_flags(e);
+    tmpl_emit_save(e);
     x86_thunks.dead_e = x86_thunks.miss = e->off;
     store_all(e);
     enc_store(e, rm_env(offsetof(X86State, rip)), S1);
@@ -155,7 +143,7 @@ void x86_thunks_emit(Enc *e)
     /* r10 = TbExit */
     x86_thunks.chain_h = e->off;
     enc_mov_rr(e, S1, S2);
-    save_flags(e);
+    tmpl_emit_save(e);
     enc_mov_rr(e, S2, S1);
     x86_thunks.chain_e = e->off;
     store_all(e);
