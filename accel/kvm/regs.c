@@ -457,6 +457,10 @@ void kvm_get_state(KvmVcpu *v)
 
 void kvm_put_state(KvmVcpu *v)
 {
+    if (v->k->irqchip == IRQCHIP_OFF && v->cpu->irq_ops) {
+        v->apic_base = v->cpu->irq_ops->get_base(v->cpu->irq_opaque);
+        v->cr8 = v->cpu->irq_ops->get_tpr(v->cpu->irq_opaque);
+    }
     sregs_put(v);
     regs_put(v);
     xcrs_put(v);

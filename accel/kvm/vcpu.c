@@ -193,6 +193,9 @@ static int run_once(KvmVcpu *v)
     if (off && v->run->cr8 != cpu->irq_ops->get_tpr(cpu->irq_opaque)) {
         cpu->irq_ops->set_tpr(cpu->irq_opaque, v->run->cr8);
     }
+    if (off && v->run->apic_base != cpu->irq_ops->get_base(cpu->irq_opaque)) {
+        (void)!cpu->irq_ops->set_base(cpu->irq_opaque, v->run->apic_base);
+    }
     return ret;
 }
 
