@@ -3,6 +3,7 @@ include tests/unit/util.mk
 include tests/unit/hwcore.mk
 include tests/unit/devices.mk
 include tests/unit/pci.mk
+include tests/unit/storage.mk
 include tests/unit/x86int.mk
 include tests/unit/x86sys.mk
 include tests/unit/x86fpu.mk

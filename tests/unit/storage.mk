@@ -1,0 +1,13 @@
+# tests of disk controllers
+STORAGE_TESTS = tests/unit/test_ide tests/unit/test_ahci
+check_PROGRAMS += $(STORAGE_TESTS)
+TESTS += $(STORAGE_TESTS)
+STORAGE_BOARD = tests/unit/disk_board.c tests/unit/disk_board.h tests/unit/pci_board.h
+
+tests_unit_test_ide_SOURCES = tests/unit/test_ide.c $(STORAGE_BOARD)
+tests_unit_test_ide_LDADD = $(PCI_TEST_LIBS)
+tests_unit_test_ide_CPPFLAGS = $(PCI_TEST_FLAGS)
+
+tests_unit_test_ahci_SOURCES = tests/unit/test_ahci.c $(STORAGE_BOARD)
+tests_unit_test_ahci_LDADD = $(PCI_TEST_LIBS)
+tests_unit_test_ahci_CPPFLAGS = $(PCI_TEST_FLAGS)
