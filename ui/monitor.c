@@ -204,6 +204,7 @@ void monitor_init(Machine *m)
 
 void monitor_destroy_all(void)
 {
+    monitor_forget_keys();
     while (all.sessions) {
         Monitor *mon = all.sessions;
         all.sessions = mon->next;

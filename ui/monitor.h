@@ -94,6 +94,9 @@ bool monitor_cmd_mouse_move(MonContext *c, const MonArgs *a, FILE *out, Error *e
 bool monitor_cmd_mouse_button(MonContext *c, const MonArgs *a, FILE *out, Error *err);
 bool monitor_info_screen(MonContext *c, const MonArgs *a, FILE *out, Error *err);
 
+/* --- ui/monitor_cmds.c --- */
+void monitor_forget_keys(void); /* of sendkey, still held; the machine goes */
+
 /* --- ui/monitor_mem.c --- */
 bool monitor_cmd_x(MonContext *c, const MonArgs *a, FILE *out, Error *err);
 bool monitor_cmd_xp(MonContext *c, const MonArgs *a, FILE *out, Error *err);

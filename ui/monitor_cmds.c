@@ -182,7 +182,21 @@ typedef struct HeldKeys {
     Machine *m;
     unsigned codes[SENDKEY_MAX], n;
     Timer timer;
+    struct HeldKeys *next;
 } HeldKeys;
+
+static HeldKeys *held_keys; /* all that wait for their timers */
+
+static void free_keys(HeldKeys *h)
+{
+    HeldKeys **pp = &held_keys;
+    while (*pp != h) {
+        pp = &(*pp)->next;
+    }
+    *pp = h->next;
+    timer_del(&h->timer);
+    free(h);
+}
 
 static void release_keys(void *opaque)
 {
@@ -190,8 +204,14 @@ static void release_keys(void *opaque)
     for (unsigned i = h->n; i > 0; i--) {
         input_key(h->m, h->codes[i - 1], false);
     }
-    timer_del(&h->timer);
-    free(h);
+    free_keys(h);
+}
+
+void monitor_forget_keys(void)
+{
+    while (held_keys) {
+        free_keys(held_keys);
+    }
 }
 
 static bool cmd_sendkey(MonContext *c, const MonArgs *a, FILE *out, Error *err)
@@ -214,6 +234,8 @@ static bool cmd_sendkey(MonContext *c, const MonArgs *a, FILE *out, Error *err)
     for (unsigned i = 0; i < h->n; i++) {
         input_key(c->m, h->codes[i], true);
     }
+    h->next = held_keys;
+    held_keys = h;
     timer_init(&h->timer, c->m->clock, release_keys, h);
     timer_mod(&h->timer, clock_now(c->m->clock) + (int64_t)ms * 1000000);
     return true;

@@ -29,9 +29,8 @@ static bool interface_ok(const BlockBackend *b, Error *err)
         b->interface == DRIVE_IDE) {
         return true;
     }
-    return error_set(
-        err, "this machine has no such controller yet (issue 6): expected a -drive "
-             "with if=virtio or if=none");
+    return error_set(err, "this machine has no such controller: expected a -drive with "
+                          "if=virtio, if=ide or if=none");
 }
 
 bool setup_backends(Machine *m, const Options *o, Error *err)
