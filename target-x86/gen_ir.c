@@ -133,8 +133,12 @@ static bool gen_LEA(Gen *g, const X86Insn *in)
         ir_bin(u, IR_add, 8, t, G_RIP, ir_const(u, in->disp + g->pending + in->len));
         a = t;
     } else if (in->base >= 0) {
-        IrVal t = ir_temp(u);
+        bool whole = in->op[0].kind == OPND_GPR && in->op[0].size == 8 && in->adsize == 8;
+        IrVal t = whole ? in->op[0].reg : ir_temp(u);
         ir_bin(u, IR_add, 8, t, in->base, a);
+        if (whole) {
+            return true;
+        }
         a = t;
     }
     if (in->adsize != 8 && in->adsize < in->op[0].size) {

@@ -15,7 +15,9 @@ typedef struct TempSet {
 
 typedef struct Checker {
     const IrUnit *u;
-    FILE *f;
+    char *msg;
+    size_t size;
+    FILE *f;                           /* opened by the first fault: units are rarely bad */
     unsigned faults, at;
     TempSet have;                      /* written so far */
     bool reached;                      /* can control come here? */
@@ -28,7 +30,12 @@ static void fault(Checker *ck, const char *fmt, ...)
 {
     va_list ap;
 
-    ck->faults++;
+    if (!ck->faults++) {
+        ck->f = ck->size > 1 ? fmemopen(ck->msg, ck->size, "w") : NULL;
+    }
+    if (!ck->f) {
+        return;
+    }
     fprintf(ck->f, "%u:", ck->at);
     if (ck->at < ck->u->nops) {
         ir_dump_op(ck->f, ck->u, &ck->u->ops[ck->at]);
@@ -189,18 +196,15 @@ static void check_op(Checker *ck, const IrOp *op)
 unsigned ir_check(const IrUnit *u, char *msg, size_t size)
 {
     Checker *ck = calloc(1, sizeof(*ck));
-    FILE *f = size > 1 ? fmemopen(msg, size, "w") : NULL;
     unsigned faults = 1;
 
     if (size) {
         msg[0] = 0;
     }
-    if (!f) {
-        f = fopen("/dev/null", "w");
-    }
-    if (ck && f) {
+    if (ck) {
         ck->u = u;
-        ck->f = f;
+        ck->msg = msg;
+        ck->size = size;
         ck->reached = true;
         if (u->failed) {
             fault(ck, "grew past a limit");
@@ -221,9 +225,9 @@ unsigned ir_check(const IrUnit *u, char *msg, size_t size)
             }
         }
         faults = ck->faults;
-    }
-    if (f) {
-        fclose(f);
+        if (ck->f) {
+            fclose(ck->f);
+        }
     }
     free(ck);
     return faults;

@@ -9,6 +9,7 @@ include tests/unit/x86sys.mk
 include tests/unit/x86fpu.mk
 include tests/unit/x86sse.mk
 include tests/unit/tcg.mk
+include tests/unit/ir.mk
 include tests/unit/ui.mk
 include tests/unit/display.mk
 

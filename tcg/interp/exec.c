@@ -14,7 +14,7 @@ typedef union Any {       /* env memory of one size, whatever its C type is */
     uint16_t u16;
     uint32_t u32;
     uint64_t u64;
-} __attribute__((may_alias)) Any;
+} __attribute__((may_alias, packed)) Any;
 
 static ALWAYS_INLINE uint64_t quad_at(const uint32_t *w)
 {
