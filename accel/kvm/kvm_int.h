@@ -37,6 +37,7 @@ typedef struct KvmVcpu {
     bool loaded;        /* KVM has the state, X86State is stale */
     bool pending;       /* the last exit's I/O is completed by the next KVM_RUN */
     bool stuck;         /* after an internal error: does not run until it is reset */
+    uint64_t xcr0;      /* as KVM has it */
     uint64_t cr8, apic_base; /* LAPIC in the kernel: its copies at the last sync */
     const CpuIrqOps *soft_irq_ops; /* the model's, while the kernel's LAPIC is in use */
     void *soft_irq_opaque;

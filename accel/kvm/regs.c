@@ -195,7 +195,7 @@ static void xsave_put(KvmVcpu *v)
     memcpy(&area, &st->xsave, offsetof(X86Xsave, ext));
     xsave_move(&st->xsave, (uint8_t *)&area, true);
     /* Only what the vCPU has; the header's compaction word must be 0. */
-    uint64_t bv = st->xsave.xstate_bv & (x86_xcr0_mask(v->x86) | XCR0_X87 | XCR0_SSE), zero = 0;
+    uint64_t bv = st->xsave.xstate_bv & (st->xcr0 | XCR0_X87 | XCR0_SSE), zero = 0;
     memcpy((uint8_t *)&area + 512, &bv, 8);
     memcpy((uint8_t *)&area + 520, &zero, 8);
     vcpu_ioctl(v, KVM_SET_XSAVE, &area, "KVM_SET_XSAVE");
@@ -210,7 +210,7 @@ static void xcrs_get(KvmVcpu *v)
     vcpu_ioctl(v, KVM_GET_XCRS, &x, "KVM_GET_XCRS");
     for (unsigned i = 0; i < x.nr_xcrs && i < KVM_MAX_XCRS; i++) {
         if (x.xcrs[i].xcr == 0) {
-            v->x86->st.xcr0 = x.xcrs[i].value;
+            v->x86->st.xcr0 = v->xcr0 = x.xcrs[i].value;
         }
     }
 }
@@ -218,7 +218,8 @@ static void xcrs_get(KvmVcpu *v)
 static void xcrs_put(KvmVcpu *v)
 {
     struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs = { { .value = v->x86->st.xcr0 } } };
-    if (v->k->have_xcrs && x86_has(v->x86, X86F_XSAVE)) {
+    if (v->k->have_xcrs && v->xcr0 != v->x86->st.xcr0) {
+        v->xcr0 = v->x86->st.xcr0;
         vcpu_ioctl(v, KVM_SET_XCRS, &x, "KVM_SET_XCRS");
     }
 }

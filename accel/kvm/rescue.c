@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "accel/kvm/kvm_int.h"
+#include "target-x86/models.h"
 #include "util/disas.h"
 #include "util/log.h"
 
@@ -106,6 +107,24 @@ static bool prepare(KvmVcpu *v, char *why, size_t n)
     return true;
 }
 
+/* KVM refused the instruction for its own reason, not because the CPU model lacks it: some
+ * hosts run guest code natively, CPUID included. The software engine may use all it has. */
+static bool step_as_host(KvmVcpu *v)
+{
+    X86Cpu *cpu = v->x86;
+    uint32_t feat[X86F_NWORDS];
+    memcpy(feat, cpu->feat, sizeof(feat));
+    for (unsigned i = 0; i < X86F_NWORDS; i++) {
+        cpu->feat[i] |= x86_tcg_features()[i];
+    }
+    if (cpu->st.xcr0 & XCR0_AVX512) { /* XSAVE and XRSTOR move its state */
+        cpu->feat[X86F_AVX512F / 32] |= 1u << X86F_AVX512F % 32;
+    }
+    bool ok = kvm_soft_step->step(cpu);
+    memcpy(cpu->feat, feat, sizeof(feat));
+    return ok;
+}
+
 bool kvm_rescue(KvmVcpu *v, char *why, size_t n)
 {
     char text[96] = "", bytes[64];
@@ -118,7 +137,8 @@ bool kvm_rescue(KvmVcpu *v, char *why, size_t n)
     uint64_t rip = st->rip, rcx = st->gpr[R_CX];
     kvm_describe_insn(v, text, sizeof(text), bytes, sizeof(bytes));
     kvm_soft_step->flush(v->x86);
-    if (!kvm_soft_step->step(v->x86)) {
+    bool stepped = step_as_host(v);
+    if (!stepped) {
         snprintf(why, n, "the CPU is halted");
         return false;
     }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # 64-bit mode: four-level paging, ring 3 by IRET and back by SYSCALL, CMPXCHG16B with LOCK
 # (KVM's emulator has none: rescued), INT3, SSE, MSRs, start-up of a second CPU if there
-# is one (CPUS=2: its letter is 's').
+# is one (built with SMP: its letter is 's').
         .include "macros.inc"
         .include "multiboot.inc"
 _start: mov $stack, %esp
@@ -121,12 +121,8 @@ system: movabs $500000500000, %rax
         mov $stack, %esp
         putc 'u'
         # a second CPU: its trampoline at 8000H, INIT, start-up
-        mov $0x80000008, %eax
-        mov $1, %eax
-        cpuid
-        shr $16, %ebx
-        cmp $2, %bl
-        jb done
+        # (an image of its own: CPUID may tell the host's count)
+        .ifdef SMP
         lea tramp(%rip), %rsi
         mov $0x8000, %edi
         mov $(tramp_end - tramp), %ecx
@@ -144,7 +140,8 @@ system: movabs $500000500000, %rax
         cmpl $0x600d, apword
         jne 5b
         putc 's'
-done:   finish 0x20
+        .endif
+        finish 0x20
 second: movl $0x600d, apword
 6:      hlt
         jmp 6b
