@@ -28,3 +28,10 @@ tests_unit_test_sys_SOURCES = tests/unit/test_sys.c $(SYS_RIG)
 tests_unit_test_sys_LDFLAGS = $(SYS_RIG_LINK)
 tests_unit_test_sys_LDADD = $(ROOMS) $(ROOMS) $(CMOCKA_LIBS) $(DEPS_LIBS) -lm
 tests_unit_test_sys_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+
+check_PROGRAMS += tests/unit/test_sys_fuzz
+TESTS += tests/unit/test_sys_fuzz
+tests_unit_test_sys_fuzz_SOURCES = tests/unit/test_sys_fuzz.c $(SYS_RIG)
+tests_unit_test_sys_fuzz_LDFLAGS = $(SYS_RIG_LINK)
+tests_unit_test_sys_fuzz_LDADD = $(ROOMS) $(ROOMS) $(CMOCKA_LIBS) $(DEPS_LIBS) -lm
+tests_unit_test_sys_fuzz_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
