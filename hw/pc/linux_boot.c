@@ -7,6 +7,7 @@
 #include "hw/pc/boot.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include "util/alloc.h"
 
@@ -214,6 +215,23 @@ static bool plan_direct(BootPlan *p, const BootEnv *env, LinuxHeader *h, Error *
     return boot_add_owned(p, env, BOOT_PARAMS, zp, ZP_SIZE, "boot parameters", err) && ok;
 }
 
+/* vga= is the boot loader's to obey (boot.rst, "special command line options"). */
+static uint16_t video_mode(const char *cmdline)
+{
+    uint16_t mode = 0xffff; /* normal: as the BIOS left it */
+    for (const char *p = cmdline; (p = strstr(p, "vga=")); p += 4) {
+        const char *v = p + 4;
+        if (p != cmdline && p[-1] != ' ') {
+            continue;
+        }
+        mode = strncmp(v, "ask", 3) == 0   ? 0xfffd
+               : strncmp(v, "ext", 3) == 0 ? 0xfffe
+               : *v >= '0' && *v <= '9'    ? (uint16_t)strtoul(v, NULL, 0)
+                                           : 0xffff;
+    }
+    return mode;
+}
+
 /* Real-mode entry: setup code at 0x90000, its heap and the command line behind it. */
 static bool plan_real(BootPlan *p, const BootEnv *env, LinuxHeader *h, Error *err)
 {
@@ -241,6 +259,7 @@ static bool plan_real(BootPlan *p, const BootEnv *env, LinuxHeader *h, Error *er
         put16(s + 0x22, CMDLINE_OFF);
     }
     memcpy(s + CMDLINE_OFF, env->cmdline, len);
+    put16(s + VID_MODE, video_mode(env->cmdline));
     bool ok = boot_add(p, env, h->load, h->image + h->setup_len, h->kernel_len, "kernel",
                        err) &&
               place_initrd(p, env, h, s, err);
