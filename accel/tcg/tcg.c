@@ -185,7 +185,8 @@ static void forget_code(void *opaque)
 static void on_signal(int sig, siginfo_t *info, void *uc)
 {
     int saved = errno;
-    if (cpu_self && cpu_self->engine && guest->host_signal(cpu_struct(cpu_self), sig, info, uc)) {
+    if (cpu_self && cpu_self->machine->accel == the_machine && cpu_self->engine &&
+        guest->host_signal(cpu_struct(cpu_self), sig, info, uc)) {
         errno = saved;
         return;
     }
