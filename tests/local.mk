@@ -24,9 +24,12 @@ check-style:
 .PHONY: check-style
 
 # The command line.
-CLI_TESTS = tests/cli/bad_options tests/cli/monitor
+CLI_TESTS = tests/cli/bad_options tests/cli/monitor tests/cli/window
 TESTS += $(CLI_TESTS)
 EXTRA_DIST += $(CLI_TESTS)
 
 # Whole boots: scripts/check runs them, they need Debian's kernel.
 EXTRA_DIST += tests/boot/run
+
+# Guests.
+include tests/guest/local.mk
