@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# 32-bit protected mode: segments, paging with a page fault that is repaired, ports,
+# 32-bit protected mode: segments, ports, with PAGING a page fault that is repaired,
 # memory-mapped I/O (the I/O APIC's version, the local APIC's), exceptions, the local
 # APIC's timer, INT3 and CMPXCHG8B.
         .include "macros.inc"
@@ -43,6 +43,7 @@ _start: mov $stack, %esp
         cmp $0x10, %eax
         jne bad
         putc 'm'
+        .ifdef PAGING
         # paging: 4 MiB pages 1:1, but the page at 16 MiB is not present
         xor %ecx, %ecx
 3:      mov %ecx, %eax
@@ -67,6 +68,7 @@ _start: mov $stack, %esp
         cmpl $14, last
         jne bad
         putc 'p'
+        .endif
         # CMPXCHG8B
         mov $cell, %edi
         mov (%edi), %eax
