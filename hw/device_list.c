@@ -13,6 +13,7 @@
 #include "hw/misc/fw_cfg.h"
 #include "hw/misc/port92.h"
 #include "hw/misc/testdevs.h"
+#include "hw/nvme/nvme.h"
 #include "hw/pci/host.h"
 #include "hw/timer/acpi_pm.h"
 #include "hw/timer/hpet.h"
@@ -42,6 +43,8 @@ const DeviceClass *const device_classes[] = {
     &isa_debug_exit_class,
     &pc_testdev_class,
     &port92_class,
+    /* nvme */
+    &nvme_class,
     /* pci */
     &i440fx_host_class,
     &i440fx_class,

@@ -7,5 +7,6 @@ include hw/devices.mk
 include hw/pci.mk
 include hw/backend/local.mk
 include hw/ide/local.mk
+include hw/nvme/local.mk
 include hw/display/local.mk
 include hw/pc/local.mk

@@ -7,10 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 #include "hw/ide/ide.h"
+#include "hw/nvme/nvme.h"
 #include "util/alloc.h"
 
 const DeviceClass *const device_classes[] = {
-    &ide_hd_class, &ide_cd_class, &ich9_ahci_class, &piix3_ide_class, NULL
+    &ide_hd_class, &ide_cd_class, &ich9_ahci_class, &piix3_ide_class, &nvme_class, NULL
 };
 static const MachineClass board_class = {
     .name = "test", .desc = "disk controllers under test", .size = sizeof(Board),

@@ -1,0 +1,2 @@
+# NVMe
+libhw_a_SOURCES += hw/nvme/nvme.c hw/nvme/nvme.h
