@@ -4,4 +4,6 @@ TESTS += $(GUEST_TESTS)
 EXTRA_DIST += $(GUEST_TESTS) tests/guest/run tests/guest/pingpong tests/guest/macros.inc \
 	tests/guest/multiboot.inc tests/guest/real16.S tests/guest/prot32.S \
 	tests/guest/long64.S tests/guest/pingpong.S
-$(GUEST_TESTS:=.log): dyad$(EXEEXT)
+tests/guest/check_tcg.log: dyad$(EXEEXT)
+tests/guest/check_kvm.log: dyad$(EXEEXT)
+tests/guest/check_pingpong.log: dyad$(EXEEXT)
