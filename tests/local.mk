@@ -11,6 +11,7 @@ include tests/unit/x86sse.mk
 include tests/unit/tcg.mk
 include tests/unit/ir.mk
 include tests/unit/ui.mk
+include tests/unit/kvm.mk
 include tests/unit/display.mk
 
 # Style, on the sources and on the objects.
