@@ -11,7 +11,6 @@
 
 /* Rows whose reference function is compiled for the host's vector registers. */
 #define ANY_HEAVY (RF_HEAVY | RF_FPU | RF_WAIT | RF_MMX | RF_SSE | RF_AVX)
-#define ANY_CHECK (ANY_HEAVY | RF_CPL0 | RF_PE)
 
 static void check_vector(X86Cpu *cpu, uint32_t f)
 {
@@ -62,7 +61,7 @@ void x86_exec_insn(X86Cpu *cpu, const X86Insn *in)
     uint64_t next = cpu->st.rip + in->len;
 
     cpu->next_rip = cpu->hflags & HF_CS64 ? next : (uint32_t)next;
-    if (unlikely(row->flags & ANY_CHECK)) {
+    if (unlikely(row->flags & RF_CHECKED)) {
         check_row(cpu, row->flags);
     }
     row->exec(cpu, in);

@@ -225,15 +225,11 @@ static const struct {
     { "ENDBR32", gen_NOP },
 };
 
-/* Rows for which x86_exec_insn does more than call the function. */
-#define HAS_CHECKS                                                                     \
-    (RF_CPL0 | RF_PE | RF_FPU | RF_WAIT | RF_MMX | RF_SSE | RF_AVX | RF_HEAVY | RF_END)
-
 static bool gen_core(Gen *g, const X86Insn *in)
 {
     const X86Row *row = in->row;
 
-    if (g->rip_size == 2 || row->flags & HAS_CHECKS || in->lock || row->enc != ENC_LEGACY) {
+    if (g->rip_size == 2 || row->flags & (RF_CHECKED | RF_END) || in->lock || row->enc != ENC_LEGACY) {
         return false;
     }
     for (unsigned i = 0; i < ARRAY_SIZE(gens); i++) {
@@ -247,7 +243,7 @@ static bool gen_core(Gen *g, const X86Insn *in)
 IrUnit *x86_gen_ir(const X86Insn *insns, unsigned n, uint32_t mode)
 {
     Gen g = { .rip_size = mode & HF_CS64 ? 8 : mode & HF_CS32 ? 4 : 2 };
-    const IrXop *xop = &x86_xop_insn[g.rip_size == 8 ? 0 : g.rip_size == 4 ? 1 : 2];
+    unsigned xop = g.rip_size == 8 ? X86_XOP_64 : g.rip_size == 4 ? X86_XOP_32 : X86_XOP_16;
     unsigned off = 0;
 
     g.u = ir_unit_create(x86_ir_globals, x86_ir_nglobals, sizeof(X86Cpu));
@@ -259,7 +255,8 @@ IrUnit *x86_gen_ir(const X86Insn *insns, unsigned n, uint32_t mode)
             g.pending += in->len;
         } else {
             move_rip(&g);
-            ir_xop(g.u, xop, in);
+            bool plain = xop == X86_XOP_64 && !(in->row->flags & RF_CHECKED);
+            ir_xop(g.u, &x86_xop_insn[plain ? X86_XOP_PLAIN64 : xop], in);
         }
     }
     if (!g.ended) {

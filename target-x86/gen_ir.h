@@ -20,8 +20,9 @@ extern const unsigned x86_ir_nglobals;
 
 /* The instruction in the payload (an X86Insn), by its reference function, then st.rip
  * moved on. Leaves the unit if control does not go on behind it. By code size: 64, 32, 16
- * bits. */
-extern const IrXop x86_xop_insn[3];
+ * bits; the last: 64 bits, a row without RF_CHECKED. */
+extern const IrXop x86_xop_insn[4];
+enum { X86_XOP_64, X86_XOP_32, X86_XOP_16, X86_XOP_PLAIN64 };
 
 /* A unit for n decoded instructions, which must outlive its code. */
 IrUnit *x86_gen_ir(const X86Insn *insns, unsigned n, uint32_t mode);

@@ -138,6 +138,10 @@ enum { /* row flags */
     RF_STRICT = 1 << 30,   /* an operand- or REP-prefix beside a legacy row is #UD */
 };
 
+/* x86_exec_insn checks something before it calls the function of such a row. */
+#define RF_CHECKED \
+    (RF_HEAVY | RF_FPU | RF_WAIT | RF_MMX | RF_SSE | RF_AVX | RF_CPL0 | RF_PE)
+
 struct X86Row {
     const char *name;      /* the manual's mnemonic */
     uint8_t enc;           /* ENC_* */

@@ -12,17 +12,35 @@ static ALWAYS_INLINE uint64_t code_mask(uint32_t hflags)
     return hflags & HF_CS64 ? ~0ull : hflags & HF_CS32 ? 0xffffffffull : 0xffffull;
 }
 
-static ALWAYS_INLINE bool run_insn(X86Cpu *cpu, const X86Insn *in, uint64_t mask)
+/* RIP behind an instruction that has been executed. */
+static ALWAYS_INLINE bool finish(X86Cpu *cpu, uint64_t next)
 {
-    uint64_t next = (cpu->st.rip + in->len) & mask;
-
-    x86_exec_insn(cpu, in);
     if (likely(cpu->next_rip == next && !cpu->end_block)) {
         cpu->st.rip = next;
         return false;
     }
     cpu->st.rip = cpu->next_rip & code_mask(cpu->hflags); /* the mode may be another now */
     return true;
+}
+
+static ALWAYS_INLINE bool run_insn(X86Cpu *cpu, const X86Insn *in, uint64_t mask)
+{
+    uint64_t next = (cpu->st.rip + in->len) & mask;
+
+    x86_exec_insn(cpu, in);
+    return finish(cpu, next);
+}
+
+/* The same where x86_exec_insn has nothing to check. */
+static bool xop_plain64(void *env, const void *payload)
+{
+    X86Cpu *cpu = env;
+    const X86Insn *in = payload;
+    uint64_t next = cpu->st.rip + in->len;
+
+    cpu->next_rip = next;
+    in->row->exec(cpu, in);
+    return finish(cpu, next);
 }
 
 static bool xop_insn64(void *env, const void *payload) { return run_insn(env, payload, ~0ull); }
@@ -34,10 +52,11 @@ static bool xop_insn32(void *env, const void *payload)
 
 static bool xop_insn16(void *env, const void *payload) { return run_insn(env, payload, 0xffff); }
 
-const IrXop x86_xop_insn[3] = {
-    { "insn64", xop_insn64 },
-    { "insn32", xop_insn32 },
-    { "insn16", xop_insn16 },
+const IrXop x86_xop_insn[4] = {
+    [X86_XOP_64] = { "insn64", xop_insn64 },
+    [X86_XOP_32] = { "insn32", xop_insn32 },
+    [X86_XOP_16] = { "insn16", xop_insn16 },
+    [X86_XOP_PLAIN64] = { "plain64", xop_plain64 },
 };
 
 /* The target is judged before anything changes, as JMP and Jcc do (SDM vol. 2). */

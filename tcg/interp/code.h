@@ -22,6 +22,7 @@ enum { INTERP_SLOTS = 256 };
     X(exit, 1)         /* code */                        \
     X(xop, 5)          /* -, Q function, Q payload */    \
     X(xop_exit, 5)     /* the same, then exit 0 */       \
+    X(add_xop, 7)      /* -, o, i, Q, Q: env[o] += i, then xop */ \
     X(get, 2)          /* d, o */                        \
     X(put, 2)          /* a, o */                        \
     X(mov, 2)          /* d, a */                        \
@@ -32,6 +33,7 @@ enum { INTERP_SLOTS = 256 };
     X(env_setq, 4)     /* -, o, Q */                     \
     X(env_add, 4)      /* -, o, p, i: env[o] = env[p] + i */ \
     X(env_add4, 4)                                       \
+    X(env_add_exit, 4) /* code, o, p, i: env_add, then exit */ \
     X(ld1, 2)          /* d, o */                        \
     X(ld2, 2)                                            \
     X(ld4, 2)                                            \
@@ -47,6 +49,8 @@ enum { INTERP_SLOTS = 256 };
     X(movcond, 4)      /* d, a | b << 16, cs, x | y << 16 */ \
     X(br, 2)           /* -, to */                       \
     X(brcond, 3)       /* cs, a | b << 16, to */         \
+    X(env_br_tsteq, 4) /* -, o, i, to: (env[o] & i) == 0 */ \
+    X(env_br_tstne, 4)                                   \
     X(call_direct, 5)  /* d, Q function, shape, four slots of 8 bits */ \
     X(call, 7)         /* d, Q Helper, Q HelperCif, six slots of 8 bits */
 

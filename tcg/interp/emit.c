@@ -251,6 +251,40 @@ static void emit_un(Emit *e, const IrOp *op)
     written(e, d);
 }
 
+static void emit_xop_words(Emit *e, const IrOp *op)
+{
+    quad(e, (uintptr_t)((const IrXop *)(uintptr_t)op->c[0])->fn);
+    quad(e, (uintptr_t)e->u->payloads[op->c[1]]);
+    e->cached = 0;
+}
+
+/* env[d] = env[a] + n, fused with an exit or, if d is a, with an xop behind it. */
+static void emit_env_add(Emit *e, const IrOp *op, uint32_t n)
+{
+    const IrGlobal *d = &e->u->globals[op->out[0]], *a = &e->u->globals[op->in[0]];
+    const IrOp *next = op + 1;
+    bool more = op->size == 8 && e->at + 1 < e->u->nops;
+
+    uncache(e, op->out[0]);
+    if (more && next->op == IR_xop && a == d) {
+        first(e, IO_add_xop, 0);
+        word(e, d->off);
+        word(e, n);
+        emit_xop_words(e, next);
+        e->at++;
+        return;
+    }
+    if (more && next->op == IR_exit) {
+        first(e, IO_env_add_exit, next->c[0]);
+        e->at++;
+    } else {
+        first(e, op->size == 8 ? IO_env_add : IO_env_add4, 0);
+    }
+    word(e, d->off);
+    word(e, a->off);
+    word(e, n);
+}
+
 static void emit_bin(Emit *e, const IrOp *op)
 {
     IrVal d = op->out[0], a = op->in[0], b = op->in[1];
@@ -259,11 +293,7 @@ static void emit_bin(Emit *e, const IrOp *op)
     if (ir_is_const(b) && fits(ir_const_value(u, b))) {
         uint32_t n = (uint32_t)ir_const_value(u, b);
         if (op->op == IR_add && op->size >= 4 && ir_is_global(u, d) && ir_is_global(u, a)) {
-            first(e, op->size == 8 ? IO_env_add : IO_env_add4, 0);
-            word(e, u->globals[d].off);
-            word(e, u->globals[a].off);
-            word(e, n);
-            uncache(e, d);
+            emit_env_add(e, op, n);
             return;
         }
         unsigned s = in(e, a);
@@ -297,10 +327,18 @@ static void emit_st(Emit *e, const IrOp *op)
 
 static void emit_brcond(Emit *e, const IrOp *op)
 {
-    IrVal b = op->in[1];
-    unsigned s = in(e, op->in[0]);
+    IrVal a = op->in[0], b = op->in[1];
+    bool imm = op->size == 8 && ir_is_const(b) && fits(ir_const_value(e->u, b));
 
-    if (op->size == 8 && ir_is_const(b) && fits(ir_const_value(e->u, b))) {
+    if (imm && ir_is_global(e->u, a) && (op->cond == IRC_tsteq || op->cond == IRC_tstne)) {
+        first(e, op->cond == IRC_tsteq ? IO_env_br_tsteq : IO_env_br_tstne, 0);
+        word(e, e->u->globals[a].off);
+        word(e, (uint32_t)ir_const_value(e->u, b));
+        target(e, op->c[0]);
+        return;
+    }
+    unsigned s = in(e, a);
+    if (imm) {
         first(e, IO_br_eq_i + 2 * op->cond, s);
         word(e, (uint32_t)ir_const_value(e->u, b));
     } else {
@@ -351,9 +389,7 @@ static void emit_xop(Emit *e, const IrOp *op)
     bool ends = e->at + 1 < e->u->nops && next->op == IR_exit && next->c[0] == 0;
 
     first(e, ends ? IO_xop_exit : IO_xop, 0);
-    quad(e, (uintptr_t)((const IrXop *)(uintptr_t)op->c[0])->fn);
-    quad(e, (uintptr_t)e->u->payloads[op->c[1]]);
-    e->cached = 0;
+    emit_xop_words(e, op);
     e->at += ends;
 }
 

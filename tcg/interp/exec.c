@@ -121,6 +121,12 @@ do_xop:
 do_xop_exit:
     ((IrXopFn *)(uintptr_t)quad_at(pc + 1))(env, (void *)(uintptr_t)quad_at(pc + 3));
     return 0;
+do_add_xop:
+    env_at(env, pc[1])->u64 += IMM(2);
+    if (unlikely(((IrXopFn *)(uintptr_t)quad_at(pc + 3))(env, (void *)(uintptr_t)quad_at(pc + 5)))) {
+        return 0;
+    }
+    NEXT(7);
 do_call_direct: {
     uint64_t a[4];
     for (unsigned i = 0; i < 4; i++) {
@@ -164,6 +170,9 @@ do_env_add:
 do_env_add4:
     env_at(env, pc[1])->u64 = (uint32_t)(env_at(env, pc[2])->u64 + IMM(3));
     NEXT(4);
+do_env_add_exit:
+    env_at(env, pc[1])->u64 = env_at(env, pc[2])->u64 + IMM(3);
+    return D;
 do_ld1:
     t[D] = env_at(env, pc[1])->u8;
     NEXT(2);
@@ -218,6 +227,18 @@ do_brcond:
         NEXT(0);
     }
     NEXT(3);
+do_env_br_tsteq:
+    if (!(env_at(env, pc[1])->u64 & IMM(2))) {
+        pc = code + pc[3];
+        NEXT(0);
+    }
+    NEXT(4);
+do_env_br_tstne:
+    if (env_at(env, pc[1])->u64 & IMM(2)) {
+        pc = code + pc[3];
+        NEXT(0);
+    }
+    NEXT(4);
 
     /* ---- by the lists ---- */
 #define DO_un_size(name, size) \

@@ -285,6 +285,26 @@ static void exits_tell_their_code(void **state)
     ir_unit_destroy(u);
 }
 
+static void neighbours_that_run_as_one_mean_the_same(void **state)
+{
+    Env e = { .a = 10, .b = 4 };
+    IrUnit *u = valid("add.8 a, a, $0xffffffffffffffff\nxop mark, #0\n"
+                      "add.8 a, a, $0x1\nxop mark, #2\nmovi r, 0x1\n"
+                      "add.8 c, b, $0x7\nexit 0x3");
+    assert_int_equal(run(u, &e), 3);
+    assert_true(e.a == 17 && e.r == 1 && e.c == 11);
+    e.a = 7;
+    e.r = 0;
+    assert_int_equal(run(u, &e), 0); /* 7 - 1 + 1: mark leaves */
+    assert_true(e.a == 7 && e.r == 0);
+    ir_unit_destroy(u);
+    e = run_text("brcond.8.tsteq b, $0x1, L0\nmovi r, 0x1\nlabel L0\n"
+                 "brcond.8.tstne b, $0x4, L1\nadd.8 r, r, $0x10\nlabel L1\nexit 0");
+    assert_int_equal(e.r, 0x11);
+    e = run_text("brcond.8.tstne c, $0xffffffff80000000, L0\nmovi r, 0x1\nlabel L0\nexit 0");
+    assert_int_equal(e.r, 0);
+}
+
 /* ---- tests/ir/fold.ir, passes.ir, bad.ir ---- */
 
 static void every_fold_rule_has_its_result(void **state)
@@ -711,6 +731,7 @@ int main(void)
         cmocka_unit_test(each_operation_has_its_literal_value),
         cmocka_unit_test(operations_with_a_shape_of_their_own),
         cmocka_unit_test(exits_tell_their_code),
+        cmocka_unit_test(neighbours_that_run_as_one_mean_the_same),
         cmocka_unit_test(every_fold_rule_has_its_result),
         cmocka_unit_test(passes_leave_what_they_should),
         cmocka_unit_test(the_verifier_refuses_broken_units),
