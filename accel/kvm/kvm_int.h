@@ -62,7 +62,7 @@ typedef struct KvmMachine {
     int fd, vm;
     size_t run_size;
     int irqchip;        /* IRQCHIP_* in force */
-    bool have_xcrs, have_debugregs, have_tsc_offset, have_xsave, have_msr_exits;
+    bool have_xcrs, have_debugregs, have_tsc_offset, have_msr_exits;
     unsigned max_vcpus;
     KvmVcpu vcpu[MACHINE_MAX_CPUS];
     void *area[MACHINE_MAX_CPUS]; /* of vCPU structs made here */
@@ -77,11 +77,7 @@ typedef struct KvmMachine {
     uint64_t rte[CHIP_GSIS];     /* split: as the routing table has them */
     bool intr;                   /* split: the 8259s' INT */
     uint64_t irqs, msis;
-    int64_t clock_offset;
-    struct kvm_clock_data clock; /* kvmclock while paused */
-    bool have_clock;
     _Atomic uint8_t *page_flags; /* rescue: a byte per RAM page */
-    uint64_t started_ns;
 } KvmMachine;
 
 /* The machine's KVM side, whichever engine is current; NULL if it was never made. */
