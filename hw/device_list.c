@@ -3,6 +3,7 @@
  * Every device class, one row a line, by family. A class that has no row cannot be named
  * by -device and is not seen by the state tests.
  */
+#include "hw/block/fdc.h"
 #include "hw/char/debugcon.h"
 #include "hw/char/uart16550.h"
 #include "hw/display/display_devices.h"
@@ -22,6 +23,9 @@
 #include "hw/virtio/devices.h"
 
 const DeviceClass *const device_classes[] = {
+    /* block */
+    &i8237_class,
+    &isa_fdc_class,
     /* char */
     &isa_debugcon_class,
     &isa_serial_class,

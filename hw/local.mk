@@ -6,6 +6,7 @@ include hw/core/local.mk
 include hw/devices.mk
 include hw/pci.mk
 include hw/backend/local.mk
+include hw/block/local.mk
 include hw/ide/local.mk
 include hw/nvme/local.mk
 include hw/display/local.mk

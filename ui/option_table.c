@@ -369,8 +369,10 @@ static char *escape_commas(const char *s)
 static bool add_disk(Options *o, const OptionRow *row, const char *value, Error *err)
 {
     bool cd = strcmp(row->name, "cdrom") == 0;
+    bool floppy = row->name[0] == 'f';
     char *file = escape_commas(value);
-    char *text = xasprintf("file=%s,if=ide,index=%d,media=%s", file,
+    char *text = xasprintf("file=%s,if=%s,index=%d,media=%s", file,
+                           floppy ? "floppy" : "ide",
                            cd ? 2 : row->name[2] - 'a', cd ? "cdrom" : "disk");
     free(file);
     char *option = xasprintf("-%s", row->name);
@@ -521,6 +523,9 @@ static const OptionRow disk_rows[] = {
     { "blockdev", NULL, "driver=raw,node-name=N,file.driver=file,file.filename=F", MANY,
       HELP, .set = add_text, AT(blockdevs),
       .help = "a disk image by itself, for -device ...,drive=N." },
+    { "fda", NULL, "FILE", .set = add_disk,
+      .help = "floppy disk in drive A (-drive if=floppy)." },
+    { "fdb", NULL, "FILE", .set = add_disk, .help = "floppy disk in drive B." },
     { "hda", NULL, "FILE", .set = add_disk,
       .help = "first IDE disk (-drive if=ide)." },
     { "hdb", NULL, "FILE", .set = add_disk,

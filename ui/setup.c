@@ -26,7 +26,7 @@ static bool prefix_option(Error *err, const OptionUse *u)
 static bool interface_ok(const BlockBackend *b, Error *err)
 {
     if (b->interface == DRIVE_NONE || b->interface == DRIVE_VIRTIO ||
-        b->interface == DRIVE_IDE) {
+        b->interface == DRIVE_IDE || b->interface == DRIVE_FLOPPY) {
         return true;
     }
     return error_set(err, "this machine has no such controller: expected a -drive with "

@@ -11,8 +11,18 @@
 
 enum { ISA_IRQS = 16 };
 
+/* The DMA controller of the bus, set by whoever makes it; transfer NULL: there is none.
+ * Moves up to n bytes on behalf of a channel and returns how many; *tc: the channel's count
+ * ran out. */
+typedef struct IsaDma {
+    uint32_t (*transfer)(void *opaque, unsigned channel, void *buf, uint32_t n,
+                         bool to_guest, bool *tc);
+    void *opaque;
+} IsaDma;
+
 typedef struct IsaBus {
     Bus bus;                /* first */
+    IsaDma dma;
     IrqLine irq[ISA_IRQS];
     struct IsaTap *taps;    /* lines taken by devices */
 } IsaBus;

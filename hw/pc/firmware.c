@@ -112,6 +112,7 @@ static void fill_cmos(PcMachine *pc)
     cmos16(pc, 0x5b, pc->layout.high / (64 * KiB));
     rtc_set_cmos(pc->rtc, 0x5d, (uint8_t)(pc->layout.high / (64 * KiB) >> 16));
     rtc_set_cmos(pc->rtc, 0x5f, (uint8_t)(pc->m.ncpus - 1));
+    rtc_set_cmos(pc->rtc, 0x10, (uint8_t)(pc->floppy[0] << 4 | pc->floppy[1]));
     uint8_t translation = 0; /* two bits a disk: 0 none, 1 LBA */
     for (unsigned i = 0; i < 4; i++) {
         translation |= (uint8_t)((ide_translation(&pc->m, i) == 1) << (2 * i));

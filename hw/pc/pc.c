@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include "hw/block/fdc.h"
 #include "hw/char/uart16550.h"
 #include "hw/ide/ide.h"
 #include "hw/input/i8042.h"
@@ -214,6 +215,7 @@ static bool init_isa(PcMachine *pc, Error *err)
     };
     const IrqLine ide_irq[2] = { gsi(pc, SRC_CHIP, 14), gsi(pc, SRC_CHIP, 15) };
     return (pc->i8042 = i8042_create(m, &w, err)) && (pc->fw_cfg = fw_cfg_create(m, err)) &&
+           i8237_create(m, pc->isa, err) &&
            piix3_ide_create(pc->pci, DEVFN_IDE, ide_irq, err);
 }
 
@@ -234,7 +236,7 @@ bool pc_set_serial(Machine *m, unsigned n, CharBackend *chr, Error *err)
 static bool pc_ready(Machine *m, Error *err)
 {
     PcMachine *pc = pc_machine(m);
-    if (!ide_attach_drives(m, err)) {
+    if (!ide_attach_drives(m, err) || !fdc_attach_drives(m, pc->floppy, err)) {
         return false;
     }
     pc_build_tables(pc);

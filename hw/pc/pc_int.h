@@ -43,6 +43,7 @@ struct PcMachine {
 
     /* made by ready(): */
     bool direct;                /* a kernel without firmware */
+    uint8_t floppy[2];          /* CMOS types of drives A and B, 0 = none */
     bool has_serial;            /* COM1 is there */
     AcpiBlob acpi;
     AcpiBuf smbios;             /* structures; the entry point is apart */

@@ -146,7 +146,7 @@ static void bad_commands_get_their_status(void **state)
     assert_int_equal(result(b, 0, NULL), 0x100);
     submit(b, 0, 4, 0, 0, 1, 0, 0);             /* its submission queue is still there */
     assert_int_equal(result(b, 0, NULL), 0x10c);
-    submit(b, 0, 5, CQ, 0, 0xffff << 16 | 3, 3, 0);
+    submit(b, 0, 5, CQ, 0, 0xffffu << 16 | 3, 3, 0);
     assert_int_equal(result(b, 0, NULL), 0x102);
 }
 
