@@ -1,5 +1,5 @@
 # tests of disk controllers
-STORAGE_TESTS = tests/unit/test_ide tests/unit/test_ahci tests/unit/test_nvme
+STORAGE_TESTS = tests/unit/test_ide tests/unit/test_ahci tests/unit/test_nvme tests/unit/test_fdc
 check_PROGRAMS += $(STORAGE_TESTS)
 TESTS += $(STORAGE_TESTS)
 STORAGE_BOARD = tests/unit/disk_board.c tests/unit/disk_board.h tests/unit/pci_board.h
@@ -15,3 +15,7 @@ tests_unit_test_ahci_CPPFLAGS = $(PCI_TEST_FLAGS)
 tests_unit_test_nvme_SOURCES = tests/unit/test_nvme.c $(STORAGE_BOARD)
 tests_unit_test_nvme_LDADD = $(PCI_TEST_LIBS)
 tests_unit_test_nvme_CPPFLAGS = $(PCI_TEST_FLAGS)
+
+tests_unit_test_fdc_SOURCES = tests/unit/test_fdc.c $(STORAGE_BOARD)
+tests_unit_test_fdc_LDADD = $(PCI_TEST_LIBS)
+tests_unit_test_fdc_CPPFLAGS = $(PCI_TEST_FLAGS)
