@@ -68,7 +68,10 @@ static void dma_reg_write(I8237State *s, unsigned n, unsigned reg, uint8_t v)
     DmaChannel *c = &s->ch[4 * n + (reg < 8 ? reg / 2 : v & 3)];
     switch (reg) {
     case 8: s->command[n] = v; break;
-    case 10: s->mask[n] = v & 4 ? s->mask[n] | 1 << (v & 3) : s->mask[n] & ~(1 << (v & 3)); break;
+    case 10:
+        s->mask[n] &= (uint8_t)~(1 << (v & 3));
+        s->mask[n] |= (uint8_t)((v >> 2 & 1) << (v & 3));
+        break;
     case 11: c->mode = v; break;
     case 12: s->high[n] = false; break;
     case 13: clear(s, n); break;

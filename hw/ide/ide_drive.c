@@ -101,9 +101,7 @@ static bool default_text(char **text, const char *fallback, unsigned max, const 
 static bool ide_texts(IdeDrive *d, Error *err)
 {
     char number[24];
-    snprintf(number, sizeof(number), "DY%03u%u", (unsigned)strlen(d->bus->bus.name) % 10 *
-             100 + (unsigned char)d->bus->bus.name[strlen(d->bus->bus.name) - 1] % 100u,
-             d->unit);
+    snprintf(number, sizeof(number), "DY-%.14s-%u", d->bus->bus.name, d->unit & 1);
     const char *own = d->drive && d->drive->serial ? d->drive->serial : number;
     return default_text(&d->serial, own, 20, "serial", err) &&
            default_text(&d->model, d->cd ? "DYAD DVD-ROM" : "DYAD HARDDISK", 40, "model",
