@@ -550,7 +550,6 @@ static bool fdc_post_load(void *dev, Error *err)
         (s->cmd_n && s->cmd_n >= s->cmd_need)) {
         return error_set(err, "the command is out of bounds");
     }
-    irq_set(&d->line, s->irq && (s->dor & DOR_DMA));
     return true;
 }
 
