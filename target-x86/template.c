@@ -148,8 +148,8 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
     enc_u8(&t->e, 0xe8);
     enc_u32(&t->e, 0);
     enc_patch(&t->e, at + 1, x86_thunks.exec);
-    if (last) {
-        t->ended = true; /* the thunk never comes back from a block's last one */
+    if (last && in->row->flags & (RF_BRANCH | RF_END | RF_IO)) {
+        t->ended = true; /* the thunk never comes back from these (native_exec) */
     }
 }
 

@@ -90,6 +90,15 @@ long:   mov $16, %eax
         cmpl $3, last
         jne bad
         putc 'i'
+        # a PUSH from memory over the end of a page: once only
+        mov $200, %edi
+7:      mov %rsp, %rsi
+        call over
+        cmp %rsi, %rsp
+        jne bad
+        dec %edi
+        jnz 7b
+        putc 'p'
         # ring 3 and back
         mov $0xc0000081, %ecx
         xor %eax, %eax
@@ -149,6 +158,12 @@ int3:   movl $3, last
         iretq
 bad:    putc '!'
         finish 1
+        .balign 4096
+        .skip 4096 - 4
+over:   pushq cell(%rip)          # six bytes
+        mov 8(%rsp), %rdx         # the return address, if it was pushed once
+        add $16, %rsp
+        jmp *%rdx
         .code16
 tramp:  cli
         xor %ax, %ax
