@@ -21,6 +21,7 @@
 #include "hw/core/chardev.h"
 #include "hw/core/machine.h"
 #include "hw/core/netdev.h"
+#include "hw/core/nondet.h"
 #include "target-x86/create.h"
 #include "target-x86/models.h"
 #include "target-x86/softstep.h"
@@ -342,6 +343,7 @@ int main(int argc, char **argv)
     Dyad d = { .signal_fd = -1 };
     Error err = ERROR_INIT;
     int status = 1;
+    nondet_begin();
     switch (options_parse(&d.o, argc, argv, &err)) {
     case OPTIONS_RUN:
         if (start(&d, &err)) {

@@ -137,26 +137,53 @@ static unsigned row_rank(const X86Row *row)
            (row->pp != PP_ANY ? 2 : 0) + (row->feat ? 1 : 0);
 }
 
-static void add_candidates(Slot *slot, unsigned enc, unsigned map, unsigned op, unsigned *n)
+/* Calls fn for each slot that a row belongs to. */
+static void for_slots(const X86Row *row, void (*fn)(Slot *slot, const X86Row *row))
 {
-    slot->start = *n;
-    for (const X86RowTable *t = x86_row_tables; t->name; t++) {
-        for (unsigned i = 0; i < t->count; i++) {
-            const X86Row *row = &t->rows[i];
-            if (row->enc != enc || row->map != map || (op & ~row->opmask) != row->op ||
-                *n >= MAX_CANDS) {
-                continue;
-            }
-            unsigned at = *n;
-            for (; at > slot->start && row_rank(cands[at - 1].row) < row_rank(row); at--) {
-                cands[at] = cands[at - 1];
-            }
-            cands[at] = (Cand){ row, row_accept(row), row->feat };
-            ++*n;
-            slot->modrm |= row_modrm(row);
+    for (unsigned low = 0; low <= row->opmask; low++) {
+        if (!(low & ~row->opmask)) {
+            fn(&slots[row->enc][row->map][row->op | low], row);
         }
     }
-    slot->count = *n - slot->start;
+}
+
+static void slot_count(Slot *slot, const X86Row *row)
+{
+    slot->count++;
+}
+
+static void slot_add(Slot *slot, const X86Row *row)
+{
+    unsigned at = slot->start + slot->count++;
+    for (; at > slot->start && row_rank(cands[at - 1].row) < row_rank(row); at--) {
+        cands[at] = cands[at - 1];
+    }
+    cands[at] = (Cand){ row, row_accept(row), row->feat };
+    slot->modrm |= row_modrm(row);
+}
+
+static void for_rows(void (*fn)(Slot *slot, const X86Row *row))
+{
+    for (const X86RowTable *t = x86_row_tables; t->name; t++) {
+        for (unsigned i = 0; i < t->count; i++) {
+            for_slots(&t->rows[i], fn);
+        }
+    }
+}
+
+/* Room for each slot, by the counts; they are counted again as rows are added. */
+static void slots_place(void)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < sizeof(slots) / sizeof(Slot); i++) {
+        Slot *s = &slots[0][0][0] + i;
+        s->start = n;
+        n += s->count;
+        s->count = 0;
+    }
+    if (n > MAX_CANDS) {
+        __builtin_trap(); /* our own mistake: the table must grow with the rows */
+    }
 }
 
 void x86_decode_init(void)
@@ -167,15 +194,10 @@ void x86_decode_init(void)
         }
         return;
     }
-    unsigned n = 0;
     x86_row_tables_init();
-    for (unsigned enc = 0; enc < NENC; enc++) {
-        for (unsigned map = 0; map < X86_NMAPS; map++) {
-            for (unsigned op = 0; op < 256; op++) {
-                add_candidates(&slots[enc][map][op], enc, map, op, &n);
-            }
-        }
-    }
+    for_rows(slot_count);
+    slots_place();
+    for_rows(slot_add);
     atomic_store(&index_state, 2);
 }
 

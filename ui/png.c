@@ -11,6 +11,17 @@
 #include <unistd.h>
 
 #include "util/alloc.h"
+#include "util/lazylib.h"
+
+#define PNG_FNS(F) \
+    F(png_create_info_struct) F(png_create_write_struct) F(png_destroy_write_struct) \
+    F(png_init_io) F(png_set_IHDR) F(png_set_compression_level) F(png_set_longjmp_fn) \
+    F(png_write_end) F(png_write_info) F(png_write_row)
+static struct {
+    PNG_FNS(LAZY_FIELD)
+} lib;
+static const char *const lib_names[] = { PNG_FNS(LAZY_NAME) NULL };
+static LazyLib lib_file = { SONAME_PNG, lib_names, (void **)&lib, false };
 
 static void rgb_line(uint8_t *to, const Surface *s, unsigned y)
 {
@@ -37,36 +48,40 @@ static void png_quiet(png_structp png, png_const_charp text)
 
 static bool save_png(const Surface *s, FILE *f, uint8_t *row)
 {
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, png_quiet);
-    png_infop info = png ? png_create_info_struct(png) : NULL;
-    if (!info || setjmp(png_jmpbuf(png))) {
-        png_destroy_write_struct(&png, &info);
+    png_structp png = lib.png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, png_quiet);
+    png_infop info = png ? lib.png_create_info_struct(png) : NULL;
+    if (!info || setjmp(*lib.png_set_longjmp_fn(png, longjmp, sizeof(jmp_buf)))) {
+        lib.png_destroy_write_struct(&png, &info);
         return false;
     }
-    png_init_io(png, f);
-    png_set_IHDR(png, info, s->width, s->height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+    lib.png_init_io(png, f);
+    lib.png_set_IHDR(png, info, s->width, s->height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    png_set_compression_level(png, 4); /* the main loop waits */
-    png_write_info(png, info);
+    lib.png_set_compression_level(png, 4); /* the main loop waits */
+    lib.png_write_info(png, info);
     for (unsigned y = 0; y < s->height; y++) {
         rgb_line(row, s, y);
-        png_write_row(png, row);
+        lib.png_write_row(png, row);
     }
-    png_write_end(png, info);
-    png_destroy_write_struct(&png, &info);
+    lib.png_write_end(png, info);
+    lib.png_destroy_write_struct(&png, &info);
     return true;
 }
 
 bool surface_save(const Surface *s, const char *path, Error *err)
 {
+    const char *dot = strrchr(path, '.');
+    bool ppm = dot && strcasecmp(dot, ".ppm") == 0;
+    if (!ppm && !lazylib_load(&lib_file, err)) {
+        return false;
+    }
     FILE *f = fopen(path, "wb");
     if (!f) {
         return error_set(err, "%s: %s", path, strerror(errno));
     }
-    const char *dot = strrchr(path, '.');
     uint8_t *row = xalloc(3 * (size_t)s->width);
     bool ok = true;
-    if (dot && strcasecmp(dot, ".ppm") == 0) {
+    if (ppm) {
         save_ppm(s, f, row);
     } else {
         ok = save_png(s, f, row);

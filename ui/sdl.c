@@ -7,7 +7,6 @@
  * ctrl-alt-f full screen, ctrl-alt-g grab, ctrl-alt-s screenshot, ctrl-alt-u the guest's
  * own size.
  */
-#include <SDL2/SDL.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "hw/core/machine.h"
 #include "ui/png.h"
 #include "ui/sdl_keymap.h"
+#include "ui/sdl_lib.h"
 #include "ui/sdl_x11.h"
 #include "ui/ui.h"
 #include "util/alloc.h"
@@ -53,6 +53,10 @@ typedef struct SdlDisplay {
 
 static SdlDisplay *sdl;
 
+static SdlFns lib;
+static const char *const lib_names[] = { SDL_FNS(LAZY_NAME) NULL };
+static LazyLib lib_file = { SONAME_SDL2, lib_names, (void **)&lib, false };
+
 static const Property sdl_props[] = {
     { "full-screen", PK_BOOL, offsetof(SdlOptions, full_screen), 0, 0, 1, NULL, NULL, NULL,
       "start in full screen" },
@@ -85,14 +89,14 @@ static bool is_xrgb32(const SDL_PixelFormat *f)
 /* The window's surface and what we draw on; NULL while there is none. */
 static SDL_Surface *get_target(SdlDisplay *d, SDL_Surface **window)
 {
-    *window = SDL_GetWindowSurface(d->window);
+    *window = lib.SDL_GetWindowSurface(d->window);
     if (!*window || is_xrgb32((*window)->format)) {
         return *window;
     }
     if (!d->frame || d->frame->w != (*window)->w || d->frame->h != (*window)->h) {
-        SDL_FreeSurface(d->frame);
-        d->frame = SDL_CreateRGBSurfaceWithFormat(0, (*window)->w, (*window)->h, 32,
-                                                  SDL_PIXELFORMAT_RGB888);
+        lib.SDL_FreeSurface(d->frame);
+        d->frame = lib.SDL_CreateRGBSurfaceWithFormat(0, (*window)->w, (*window)->h, 32,
+                                                      SDL_PIXELFORMAT_RGB888);
     }
     return d->frame;
 }
@@ -101,7 +105,7 @@ static SDL_Surface *get_target(SdlDisplay *d, SDL_Surface **window)
 static void place_view(SdlDisplay *d, const Surface *s)
 {
     int ww, wh;
-    SDL_GetWindowSize(d->window, &ww, &wh);
+    lib.SDL_GetWindowSize(d->window, &ww, &wh);
     int64_t w = ww, h = (int64_t)ww * s->height / s->width;
     if (h > wh) {
         h = wh;
@@ -149,29 +153,29 @@ static void show(SdlDisplay *d)
     }
     SDL_Rect bounds = { 0, 0, to->w, to->h };
     if (d->all) {
-        SDL_FillRect(to, NULL, 0);
+        lib.SDL_FillRect(to, NULL, 0);
         d->rects[0] = d->view;
         d->nrects = 1;
     }
-    SDL_LockSurface(to);
+    lib.SDL_LockSurface(to);
     for (int i = 0; i < d->nrects; i++) {
         /* The window may have become smaller than when the box was noted. */
-        if (!SDL_IntersectRect(&d->rects[i], &d->view, &d->rects[i]) ||
-            !SDL_IntersectRect(&d->rects[i], &bounds, &d->rects[i])) {
+        if (!lib.SDL_IntersectRect(&d->rects[i], &d->view, &d->rects[i]) ||
+            !lib.SDL_IntersectRect(&d->rects[i], &bounds, &d->rects[i])) {
             d->rects[i] = (SDL_Rect){ 0 };
         } else if (s && s->pixels) {
             copy_box(to, &d->view, s, &d->rects[i]);
         }
     }
-    SDL_UnlockSurface(to);
+    lib.SDL_UnlockSurface(to);
     for (int i = 0; i < d->nrects && to != window; i++) {
         SDL_Rect r = d->rects[i];
-        SDL_BlitSurface(to, d->all ? NULL : &d->rects[i], window, d->all ? NULL : &r);
+        lib.SDL_UpperBlit(to, d->all ? NULL : &d->rects[i], window, d->all ? NULL : &r);
     }
     if (d->all) {
-        SDL_UpdateWindowSurface(d->window);
+        lib.SDL_UpdateWindowSurface(d->window);
     } else {
-        SDL_UpdateWindowSurfaceRects(d->window, d->rects, d->nrects);
+        lib.SDL_UpdateWindowSurfaceRects(d->window, d->rects, d->nrects);
     }
     d->nrects = 0;
     d->all = false;
@@ -198,8 +202,8 @@ static void natural_size(SdlDisplay *d, const Surface *s)
 {
     SDL_Rect room = { 0, 0, 0, 0 };
     int w = (int)s->width, h = (int)s->height;
-    int display = SDL_GetWindowDisplayIndex(d->window);
-    if (SDL_GetDisplayUsableBounds(MAX(display, 0), &room) == 0 && room.w > 0 && room.h > 0) {
+    int display = lib.SDL_GetWindowDisplayIndex(d->window);
+    if (lib.SDL_GetDisplayUsableBounds(MAX(display, 0), &room) == 0 && room.w > 0 && room.h > 0) {
         if (w > room.w) {
             h = (int)((int64_t)h * room.w / w);
             w = room.w;
@@ -209,13 +213,13 @@ static void natural_size(SdlDisplay *d, const Surface *s)
             h = room.h;
         }
     }
-    SDL_SetWindowSize(d->window, MAX(w, 1), MAX(h, 1));
+    lib.SDL_SetWindowSize(d->window, MAX(w, 1), MAX(h, 1));
 }
 
 static void on_resized(void *opaque, const Surface *s)
 {
     SdlDisplay *d = opaque;
-    unsigned flags = SDL_GetWindowFlags(d->window);
+    unsigned flags = lib.SDL_GetWindowFlags(d->window);
     if (!d->full_screen && !(flags & SDL_WINDOW_MAXIMIZED)) {
         natural_size(d, s);
     }
@@ -255,7 +259,7 @@ static void set_title(SdlDisplay *d)
     const char *name = d->m->cfg.name;
     char *title = xasprintf("dyad%s%s%s%s", name ? " - " : "", name ? name : "", what,
                             d->grabbed ? " - ctrl-alt-g releases the pointer" : "");
-    SDL_SetWindowTitle(d->window, title);
+    lib.SDL_SetWindowTitle(d->window, title);
     free(title);
     if (d->shown_state != (int)d->m->state && d->listener.screen) {
         screen_refresh(d->listener.screen, false); /* the timer stands while paused */
@@ -263,20 +267,20 @@ static void set_title(SdlDisplay *d)
     d->shown_state = (int)d->m->state;
     d->shown_grab = d->grabbed;
     d->shown_abs = abs;
-    SDL_ShowCursor(abs || d->grabbed ? SDL_DISABLE : SDL_ENABLE);
+    lib.SDL_ShowCursor(abs || d->grabbed ? SDL_DISABLE : SDL_ENABLE);
 }
 
 static void set_grab(SdlDisplay *d, bool on)
 {
     d->grabbed = on;
-    SDL_SetWindowGrab(d->window, on);
-    SDL_SetRelativeMouseMode(on && !input_wants_abs(d->m));
+    lib.SDL_SetWindowGrab(d->window, on);
+    lib.SDL_SetRelativeMouseMode(on && !input_wants_abs(d->m));
 }
 
 static void set_full_screen(SdlDisplay *d, bool on)
 {
     d->full_screen = on;
-    SDL_SetWindowFullscreen(d->window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
+    lib.SDL_SetWindowFullscreen(d->window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
     if (!on && d->listener.screen) {
         natural_size(d, &d->listener.screen->surface);
     }
@@ -417,7 +421,7 @@ static void on_window(SdlDisplay *d, const SDL_WindowEvent *e)
 static void handle_events(SdlDisplay *d)
 {
     SDL_Event e;
-    while (SDL_PollEvent(&e)) {
+    while (lib.SDL_PollEvent(&e)) {
         switch (e.type) {
         case SDL_QUIT:
             d->m->cfg.no_shutdown = false; /* that is about the guest's wish */
@@ -471,26 +475,29 @@ static bool sdl_init(Machine *m, const char *options, Error *err)
     if (!parse(options, &o, err)) {
         return false;
     }
-    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");  /* main.c has them */
-    SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
-    SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0"); /* boxes, not whole frames */
-    SDL_SetHint(SDL_HINT_GRAB_KEYBOARD, "1");
-    if (SDL_Init(SDL_INIT_VIDEO) != 0) {
-        return error_set(err, "%s", SDL_GetError());
+    if (!lazylib_load(&lib_file, err)) {
+        return false;
+    }
+    lib.SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");  /* main.c has them */
+    lib.SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
+    lib.SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0"); /* boxes, not whole frames */
+    lib.SDL_SetHint(SDL_HINT_GRAB_KEYBOARD, "1");
+    if (lib.SDL_Init(SDL_INIT_VIDEO) != 0) {
+        return error_set(err, "%s", lib.SDL_GetError());
     }
     SdlDisplay *d = NEW(SdlDisplay);
     d->m = m;
     d->shown_state = -1;
-    d->window = SDL_CreateWindow("dyad", SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED,
+    d->window = lib.SDL_CreateWindow("dyad", SDL_WINDOWPOS_UNDEFINED, SDL_WINDOWPOS_UNDEFINED,
                                  640, 480, SDL_WINDOW_RESIZABLE);
     if (!d->window) {
-        error_set(err, "%s", SDL_GetError());
+        error_set(err, "%s", lib.SDL_GetError());
         free(d);
-        SDL_Quit();
+        lib.SDL_Quit();
         return false;
     }
     d->fd = sdl_connection_fd(d->window);
-    SDL_StopTextInput();    /* keys, not letters */
+    lib.SDL_StopTextInput();    /* keys, not letters */
     d->listener = (DisplayListener){ .resized = on_resized, .damaged = on_damaged,
                                      .flush = on_flush, .gone = on_gone, .opaque = d };
     sdl = d;
@@ -509,9 +516,9 @@ static void sdl_destroy(Machine *m)
     SdlDisplay *d = sdl;
     loop_del_poller(m->loop, &d->poller);
     screen_detach(&d->listener);
-    SDL_FreeSurface(d->frame);
-    SDL_DestroyWindow(d->window);
-    SDL_Quit();
+    lib.SDL_FreeSurface(d->frame);
+    lib.SDL_DestroyWindow(d->window);
+    lib.SDL_Quit();
     free(d);
     sdl = NULL;
 }

@@ -15,6 +15,7 @@
 #include "ui/ui.h"
 #include "ui/vnc_keymap.h"
 #include "util/alloc.h"
+#include "util/lazylib.h"
 #include "util/loop.h"
 
 enum { BASE_PORT = 5900, MAX_DISPLAY = 59635, CLIENT_WAIT_MS = 2000, KEY_CODES = 256 };
@@ -32,6 +33,16 @@ typedef struct VncDisplay {
 
 static VncDisplay *vnc;
 
+#define RFB_FNS(F) \
+    F(rfbDefaultPtrAddEvent) F(rfbGetScreen) F(rfbInitServer) F(rfbLogEnable) \
+    F(rfbMarkRectAsModified) F(rfbMaxClientWait) F(rfbNewFramebuffer) F(rfbProcessEvents) \
+    F(rfbScreenCleanup) F(rfbShutdownServer) F(rfbStringToAddr)
+static struct {
+    RFB_FNS(LAZY_FIELD)
+} lib;
+static const char *const lib_names[] = { RFB_FNS(LAZY_NAME) NULL };
+static LazyLib lib_file = { SONAME_VNC, lib_names, (void **)&lib, false };
+
 /* "=HOST:N" or "=:N". */
 static bool parse(const char *options, in_addr_t *host, int *port, Error *err)
 {
@@ -42,10 +53,13 @@ static bool parse(const char *options, in_addr_t *host, int *port, Error *err)
         (size_t)(colon - options) > sizeof(name)) {
         return error_set(err, "expected vnc=:N or vnc=ADDRESS:N, N = port - 5900");
     }
+    if (!lazylib_load(&lib_file, err)) {
+        return false;
+    }
     if (colon > options + 1) {
         snprintf(name, sizeof(name), "%.*s", (int)(colon - options - 1), options + 1);
     }
-    if (!rfbStringToAddr(name, host)) {
+    if (!lib.rfbStringToAddr(name, host)) {
         return error_set(err, "%s: no such address", name);
     }
     *port = BASE_PORT + (int)n;
@@ -67,7 +81,7 @@ static void copy_box(VncDisplay *d, const Surface *s, unsigned x, unsigned y, un
     for (unsigned i = y; i < y + h; i++) {
         memcpy(d->pixels + 4 * ((size_t)i * s->width + x), surface_line(s, i) + x, 4 * w);
     }
-    rfbMarkRectAsModified(d->rfb, (int)x, (int)y, (int)(x + w), (int)(y + h));
+    lib.rfbMarkRectAsModified(d->rfb, (int)x, (int)y, (int)(x + w), (int)(y + h));
     d->pending = true;
 }
 
@@ -83,7 +97,7 @@ static void on_resized(void *opaque, const Surface *s)
     VncDisplay *d = opaque;
     char *old = d->pixels;
     d->pixels = xalloc((size_t)s->width * s->height * 4);
-    rfbNewFramebuffer(d->rfb, d->pixels, (int)s->width, (int)s->height, 8, 3, 4);
+    lib.rfbNewFramebuffer(d->rfb, d->pixels, (int)s->width, (int)s->height, 8, 3, 4);
     set_format(&d->rfb->serverFormat);
     free(old);
     copy_box(d, s, 0, 0, s->width, s->height);
@@ -130,7 +144,7 @@ static void on_pointer(int mask, int x, int y, rfbClientPtr c)
         input_rel(d->m, 0, 0, pressed & 8 ? 1 : -1);
     }
     d->buttons = mask;
-    rfbDefaultPtrAddEvent(mask, x, y, c); /* notes the position */
+    lib.rfbDefaultPtrAddEvent(mask, x, y, c); /* notes the position */
 }
 
 static void on_client_gone(rfbClientPtr c)
@@ -158,7 +172,7 @@ static void vnc_prepare(void *opaque, Loop *l, int64_t *timeout_ns)
     VncDisplay *d = opaque;
     if (d->pending && d->clients) {
         d->pending = false;
-        rfbProcessEvents(d->rfb, 0);
+        lib.rfbProcessEvents(d->rfb, 0);
     }
     for (int fd = 0; fd <= d->rfb->maxFd; fd++) {
         if (FD_ISSET(fd, &d->rfb->allFds)) {
@@ -169,7 +183,7 @@ static void vnc_prepare(void *opaque, Loop *l, int64_t *timeout_ns)
 
 static void vnc_dispatch(void *opaque, Loop *l)
 {
-    rfbProcessEvents(((VncDisplay *)opaque)->rfb, 0);
+    lib.rfbProcessEvents(((VncDisplay *)opaque)->rfb, 0);
 }
 
 /* --- life --- */
@@ -185,9 +199,10 @@ static bool vnc_init(Machine *m, const char *options, Error *err)
     screen_refresh(s, false);
     VncDisplay *d = NEW(VncDisplay);
     d->m = m;
-    rfbLogEnable(0);
-    rfbMaxClientWait = CLIENT_WAIT_MS;
-    d->rfb = rfbGetScreen(&argc, NULL, (int)s->surface.width, (int)s->surface.height, 8, 3, 4);
+    lib.rfbLogEnable(0);
+    *lib.rfbMaxClientWait = CLIENT_WAIT_MS;
+    d->rfb = lib.rfbGetScreen(&argc, NULL, (int)s->surface.width, (int)s->surface.height, 8, 3,
+                              4);
     d->pixels = xalloc((size_t)s->surface.width * s->surface.height * 4);
     d->rfb->frameBuffer = d->pixels;
     set_format(&d->rfb->serverFormat);
@@ -203,10 +218,10 @@ static bool vnc_init(Machine *m, const char *options, Error *err)
     d->rfb->kbdAddEvent = on_key;
     d->rfb->ptrAddEvent = on_pointer;
     d->rfb->newClientHook = on_client;
-    rfbInitServer(d->rfb);
+    lib.rfbInitServer(d->rfb);
     if (d->rfb->listenSock == RFB_INVALID_SOCKET) {
         error_set(err, "port %d cannot be listened on", port);
-        rfbScreenCleanup(d->rfb);
+        lib.rfbScreenCleanup(d->rfb);
         free(d->pixels);
         free(d);
         return false;
@@ -224,9 +239,9 @@ static void vnc_destroy(Machine *m)
 {
     VncDisplay *d = vnc;
     loop_del_poller(m->loop, &d->poller);
-    rfbShutdownServer(d->rfb, TRUE);
+    lib.rfbShutdownServer(d->rfb, TRUE);
     screen_detach(&d->listener);
-    rfbScreenCleanup(d->rfb);
+    lib.rfbScreenCleanup(d->rfb);
     free(d->pixels);
     free(d);
     vnc = NULL;

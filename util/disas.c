@@ -9,8 +9,16 @@
 #include <pthread.h>
 
 #include <capstone/capstone.h>
+#include "util/lazylib.h"
 
 enum { MAX_INSN = 15 };
+
+#define CS_FNS(F) F(cs_disasm_iter) F(cs_free) F(cs_malloc) F(cs_open)
+static struct {
+    CS_FNS(LAZY_FIELD)
+} lib; /* handles_lock, as what follows */
+static const char *const lib_names[] = { CS_FNS(LAZY_NAME) NULL };
+static LazyLib lib_file = { SONAME_CAPSTONE, lib_names, (void **)&lib, false };
 
 static pthread_mutex_t handles_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
@@ -23,7 +31,12 @@ static csh *handle_locked(int mode)
     static const cs_mode modes[3] = { CS_MODE_16, CS_MODE_32, CS_MODE_64 };
     int i = mode == 64 ? 2 : mode == 32 ? 1 : 0;
     if (!handles[i].open) {
-        if (cs_open(CS_ARCH_X86, modes[i], &handles[i].handle) != CS_ERR_OK) {
+        Error err = ERROR_INIT;
+        if (!lazylib_load(&lib_file, &err)) {
+            error_free(&err); /* disassembly shows bytes only */
+            return NULL;
+        }
+        if (lib.cs_open(CS_ARCH_X86, modes[i], &handles[i].handle) != CS_ERR_OK) {
             return NULL;
         }
         handles[i].open = true;
@@ -50,12 +63,12 @@ size_t disas_count(FILE *f, const uint8_t *bytes, size_t n, uint64_t addr, int m
     size_t used = 0;
     pthread_mutex_lock(&handles_lock);
     csh *h = handle_locked(mode);
-    cs_insn *insn = h ? cs_malloc(*h) : NULL;
+    cs_insn *insn = h ? lib.cs_malloc(*h) : NULL;
     for (unsigned i = 0; i < count && used < n; i++) {
         const uint8_t *p = bytes + used;
         size_t left = n - used;
         uint64_t at = addr + used;
-        if (insn && cs_disasm_iter(*h, &p, &left, &at, insn)) {
+        if (insn && lib.cs_disasm_iter(*h, &p, &left, &at, insn)) {
             print_line(f, insn->address, insn->bytes, insn->size, insn->mnemonic,
                        insn->op_str);
             used += insn->size;
@@ -68,7 +81,7 @@ size_t disas_count(FILE *f, const uint8_t *bytes, size_t n, uint64_t addr, int m
         used++;
     }
     if (insn) {
-        cs_free(insn, 1);
+        lib.cs_free(insn, 1);
     }
     pthread_mutex_unlock(&handles_lock);
     return used;

@@ -16,6 +16,7 @@
 #include "hw/core/machine.h"
 #include "hw/core/nondet.h"
 #include "util/alloc.h"
+#include "util/lazylib.h"
 #include "util/log.h"
 #include "util/loop.h"
 
@@ -35,6 +36,16 @@ typedef struct UserForward {
     int port;
     struct UserForward *next;
 } UserForward;
+
+#define SLIRP_FNS(F) \
+    F(slirp_add_exec) F(slirp_add_guestfwd) F(slirp_add_hostfwd) F(slirp_cleanup) \
+    F(slirp_input) F(slirp_new) F(slirp_pollfds_fill) F(slirp_pollfds_poll) \
+    F(slirp_socket_can_recv) F(slirp_socket_recv)
+static struct {
+    SLIRP_FNS(LAZY_FIELD)
+} lib;
+static const char *const lib_names[] = { SLIRP_FNS(LAZY_NAME) NULL };
+static LazyLib lib_file = { SONAME_SLIRP, lib_names, (void **)&lib, false };
 
 typedef struct UserNet {
     NetBackend n;           /* first */
@@ -191,7 +202,7 @@ static void user_prepare(void *opaque, Loop *l, int64_t *timeout_ns)
     uint32_t ms = *timeout_ns < 0 || *timeout_ns / 1000000 >= UINT32_MAX
                   ? UINT32_MAX : (uint32_t)(*timeout_ns / 1000000);
     uint32_t wanted = ms;
-    slirp_pollfds_fill(u->slirp, &wanted, user_add_poll, l);
+    lib.slirp_pollfds_fill(u->slirp, &wanted, user_add_poll, l);
     if (wanted < ms) {
         *timeout_ns = (int64_t)wanted * 1000000;
     }
@@ -222,7 +233,7 @@ static void user_dispatch(void *opaque, Loop *l)
     UserNet *u = opaque;
     if (u->polling) {   /* not if we came between prepare and dispatch */
         u->polling = false;
-        slirp_pollfds_poll(u->slirp, 0, user_get_revents, l);
+        lib.slirp_pollfds_poll(u->slirp, 0, user_get_revents, l);
     }
     user_run_timers(u);
 }
@@ -232,7 +243,7 @@ static void user_dispatch(void *opaque, Loop *l)
 static void user_send(NetBackend *n, const uint8_t *frame, size_t len)
 {
     UserNet *u = (UserNet *)n;
-    slirp_input(u->slirp, frame, len);
+    lib.slirp_input(u->slirp, frame, len);
     user_wake(u);   /* new sockets to watch, windows that opened */
 }
 
@@ -251,7 +262,7 @@ static void user_close(NetBackend *n)
         free(f);
     }
     if (u->slirp) {
-        slirp_cleanup(u->slirp);
+        lib.slirp_cleanup(u->slirp);
     }
     while (u->timers) {
         SlirpTimer *t = u->timers;
@@ -304,7 +315,7 @@ static bool add_hostfwd(UserNet *u, const char *text, Error *err)
         return error_set(err, "hostfwd: '%s' is not accepted: expected "
                          "tcp|udp:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT", text);
     }
-    if (slirp_add_hostfwd(u->slirp, udp, haddr, hport, gaddr, gport) < 0) {
+    if (lib.slirp_add_hostfwd(u->slirp, udp, haddr, hport, gaddr, gport) < 0) {
         return error_set(err, "hostfwd: cannot listen for '%s' (is the port in use?)", text);
     }
     return true;
@@ -313,13 +324,13 @@ static bool add_hostfwd(UserNet *u, const char *text, Error *err)
 static size_t forward_can_receive(void *opaque)
 {
     UserForward *f = opaque;
-    return slirp_socket_can_recv(f->u->slirp, f->addr, f->port);
+    return lib.slirp_socket_can_recv(f->u->slirp, f->addr, f->port);
 }
 
 static void forward_receive(void *opaque, const uint8_t *buf, size_t n)
 {
     UserForward *f = opaque;
-    slirp_socket_recv(f->u->slirp, f->addr, f->port, buf, n);
+    lib.slirp_socket_recv(f->u->slirp, f->addr, f->port, buf, n);
 }
 
 static ssize_t forward_write(const void *buf, size_t n, void *opaque)
@@ -345,7 +356,7 @@ static bool forward_to_chardev(UserNet *u, struct in_addr addr, int port, const 
         f->chr = NULL;
         return false;
     }
-    return slirp_add_guestfwd(u->slirp, forward_write, f, &f->addr, port) >= 0 ||
+    return lib.slirp_add_guestfwd(u->slirp, forward_write, f, &f->addr, port) >= 0 ||
            error_set(err, "guestfwd: the address is not in the guest's network, or taken");
 }
 
@@ -361,7 +372,7 @@ static bool add_guestfwd(UserNet *u, const char *text, Error *err)
         error_set(err, "guestfwd: '%s' is not accepted: expected tcp:ADDR:PORT-cmd:COMMAND "
                   "or tcp:ADDR:PORT-CHARDEV", text);
     } else if (!strncmp(p, "cmd:", 4)) {
-        ok = slirp_add_exec(u->slirp, p + 4, &addr, port) >= 0 ||
+        ok = lib.slirp_add_exec(u->slirp, p + 4, &addr, port) >= 0 ||
              error_set(err, "guestfwd: '%s': the address is not in the guest's network, or "
                        "taken", text);
     } else {
@@ -485,11 +496,12 @@ static bool add_search(UserNet *u, const char *value, Error *err)
 static bool user_start(UserNet *u, const UserOpts *o, const char *text, Error *err)
 {
     SlirpConfig c = { 0 };
-    if (!fill_config(o, &c, err) || !each_value(text, "dnssearch", add_search, u, err)) {
+    if (!lazylib_load(&lib_file, err) || !fill_config(o, &c, err) ||
+        !each_value(text, "dnssearch", add_search, u, err)) {
         return false;
     }
     c.vdnssearch = u->nsearch ? (const char **)u->search : NULL;
-    u->slirp = slirp_new(&c, &user_cb, u);
+    u->slirp = lib.slirp_new(&c, &user_cb, u);
     if (!u->slirp) {
         return error_set(err, "libslirp refused the configuration");
     }

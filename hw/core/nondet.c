@@ -90,15 +90,30 @@ static void sample(uint64_t *tsc, int64_t *ns)
     }
 }
 
+/* A pair is right to about 20 ns: 4 ms between two give the frequency to 10 ppm. */
+#define MEASURE_NS 4000000
+static uint64_t begin_tsc;
+static int64_t begin_ns; /* 0: nondet_begin was not called */
+
+void nondet_begin(void)
+{
+    sample(&begin_tsc, &begin_ns);
+}
+
 static uint64_t tsc_hz_measured(void)
 {
-    uint64_t t0 = 0, t1 = 0;
-    int64_t n0 = 0, n1 = 0;
-    struct timespec pause = { 0, 8000000 };
-    sample(&t0, &n0);
-    nanosleep(&pause, NULL);
+    uint64_t t1 = 0;
+    int64_t n1 = 0;
+    if (!begin_ns) {
+        nondet_begin();
+    }
+    int64_t left = MEASURE_NS - (nondet_host_ns() - begin_ns);
+    if (left > 0) {
+        struct timespec pause = { 0, left };
+        nanosleep(&pause, NULL);
+    }
     sample(&t1, &n1);
-    return (uint64_t)((double)(t1 - t0) * 1e9 / (double)(n1 - n0));
+    return (uint64_t)((double)(t1 - begin_tsc) * 1e9 / (double)(n1 - begin_ns));
 }
 
 static uint64_t tsc_hz;
@@ -119,6 +134,10 @@ uint64_t nondet_tsc_hz(void)
 }
 
 #else
+
+void nondet_begin(void)
+{
+}
 
 uint64_t nondet_host_tsc(void)
 {

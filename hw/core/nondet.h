@@ -10,6 +10,9 @@
 
 #include "util/compiler.h"
 
+/* At the program's start: a measurement of the TSC's frequency that may be needed later
+ * runs from here, so that nobody waits for it. Optional. */
+void nondet_begin(void);
 int64_t nondet_host_ns(void);       /* monotonic host time */
 int64_t nondet_wall_ns(void);       /* wall clock, ns since 1970 UTC */
 void nondet_random(void *to, size_t n);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include "util/alloc.h"
 #include "util/error.h"
+#include "util/lazylib.h"
 #include "util/log.h"
 #include "util/loop.h"
 #include "util/property.h"
@@ -221,6 +222,31 @@ static void loop_watches_descriptors_and_runs_calls(void **state)
     loop_destroy(l);
 }
 
+#define MATH_FNS(F) F(abs) F(labs)
+static struct {
+    MATH_FNS(LAZY_FIELD)
+} math;
+
+static void a_lazy_library_answers_or_says_what_is_missing(void **state)
+{
+    static const char *const names[] = { MATH_FNS(LAZY_NAME) NULL };
+    static const char *const wrong[] = { "abs", "dyad_nonsense", NULL };
+    void *fns[2];
+    LazyLib good = { "libc.so.6", names, (void **)&math, false };
+    LazyLib no_file = { "libdyad-none.so.0", names, fns, false };
+    LazyLib no_symbol = { "libc.so.6", wrong, fns, false };
+    Error err = ERROR_INIT;
+    assert_true(lazylib_load(&good, &err));
+    assert_true(lazylib_load(&good, &err));
+    assert_int_equal(math.labs(-7), 7);
+    assert_false(lazylib_load(&no_file, &err));
+    assert_non_null(strstr(err.msg, "libdyad-none.so.0"));
+    error_free(&err);
+    assert_false(lazylib_load(&no_symbol, &err));
+    assert_string_equal(err.msg, "libc.so.6 has no dyad_nonsense");
+    error_free(&err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +258,7 @@ int main(void)
         cmocka_unit_test(nearest_match_wants_a_resemblance),
         cmocka_unit_test(error_prefix_and_replacement),
         cmocka_unit_test(log_items_and_filter),
+        cmocka_unit_test(a_lazy_library_answers_or_says_what_is_missing),
         cmocka_unit_test(loop_watches_descriptors_and_runs_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

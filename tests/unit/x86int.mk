@@ -12,5 +12,5 @@ tests_unit_test_decode_SOURCES = tests/unit/test_decode.c \
 	tests/unit/test_decode_cases.h tests/unit/insn_gen.c \
 	tests/unit/insn_gen.h
 tests_unit_test_decode_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)
-tests_unit_test_decode_LDADD = $(ROOMS) $(ROOMS) $(CMOCKA_LIBS) $(DEPS_LIBS) -lm
+tests_unit_test_decode_LDADD = $(ROOMS) $(ROOMS) $(CMOCKA_LIBS) $(DEPS_LIBS) $(CAPSTONE_LIBS) -lm
 tests_unit_test_decode_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
