@@ -33,6 +33,7 @@
 #include "util/alloc.h"
 #include "util/log.h"
 #include "util/loop.h"
+#include "util/symbols.h"
 
 typedef struct Dyad {
     Options o;
@@ -285,6 +286,12 @@ static bool start(Dyad *d, Error *err)
         error_prefix(err, "-D: ");
         return false;
     }
+    for (size_t i = 0; i < d->o.symbols.n; i++) {
+        if (!symbols_load(d->o.symbols.v[i].text, err)) {
+            error_prefix(err, "-symbols: ");
+            return false;
+        }
+    }
     if (!catch_signals(d, err) || !make_machine(d, err)) {
         return false;
     }
@@ -332,6 +339,7 @@ static void finish(Dyad *d)
         loop_del_fd(d->signal_watch);
     }
     machine_destroy(d->m);
+    symbols_free();
     if (d->pidfile_made) {
         unlink(d->o.pidfile);
     }

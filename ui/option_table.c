@@ -596,6 +596,9 @@ static const OptionRow log_rows[] = {
       .help = "log items: in_asm, out_asm, int, ..." },
     { "D", NULL, "FILE", .set = set_text, AT(log_file),
       .help = "where the log goes; else stderr." },
+    { "symbols", NULL, "FILE", MANY, .set = add_text, AT(symbols),
+      .help = "names of guest addresses for reports: a System.map, or an ELF file that is "
+              "not stripped." },
     { "dfilter", NULL, "RANGE[,RANGE]", .set = set_log_filter,
       .help = "log only code at these guest addresses: 0x1000..0x1fff, 0x1000+0x200." },
     { NULL }

@@ -36,7 +36,7 @@ void options_free(Options *o)
     OptionList *lists[] = {
         &o->accels,   &o->drives,    &o->blockdevs,     &o->devices,
         &o->netdevs,  &o->nics,      &o->chardevs,      &o->serials,
-        &o->monitors, &o->debugcons, &o->firmware_dirs,
+        &o->monitors, &o->debugcons, &o->firmware_dirs, &o->symbols,
     };
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
         free(lists[i]->v);

@@ -35,6 +35,7 @@ typedef struct Options {
     const char *display;    /* NULL: the default */
     const char *vga;        /* NULL: the default */
     const char *log_items, *log_file, *log_filter, *pidfile;
+    OptionList symbols;     /* files with names of guest addresses */
     bool nographic, snapshot;
     bool no_network;        /* -net none, -nic none */
     struct OptionText *owned; /* texts that the parser made */
