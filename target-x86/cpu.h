@@ -150,6 +150,8 @@ typedef struct X86Cpu {
                                   * instruction; the engine raises #DB after it */
     uint8_t fpu_live;            /* guest FPU/vector state is in the host registers
                                   * (native back end); x86_fpu_sync() brings it back */
+    uint8_t one_unit;            /* twin runs: leave generated code after each block */
+    uint8_t tapped;              /* twin runs: time and chance go through nondet_tap */
     void *jmp[5];                /* __builtin_setjmp buffer of the engine's loop */
     const struct X86Model *model;
     uint32_t feat[X86F_NWORDS];  /* features this vCPU shows (CPUID bits) */

@@ -110,7 +110,7 @@ static void check_code_breakpoints(X86Cpu *cpu)
 }
 
 /* Executes the instruction at RIP with everything that single steps need. */
-static void step_once(X86Cpu *cpu)
+static const X86Row *step_once(X86Cpu *cpu)
 {
     X86Insn in;
     bool tf = cpu->st.rflags & FL_TF, dbg = cpu->hflags & HF_DBG;
@@ -137,10 +137,11 @@ static void step_once(X86Cpu *cpu)
     cpu->db_pending = 0;
     if (dr6 && !(shadow && !tf)) {
         if (cpu->st.int_shadow && tf) {
-            return; /* MOV SS, POP SS hold the trap back, 6.8.3 */
+            return in.row; /* MOV SS, POP SS hold the trap back, 6.8.3 */
         }
         cpu->st.event = (X86Event){ .valid = 1, .vector = EXC_DB, .dr6 = dr6 };
     }
+    return in.row;
 }
 
 /* ---- requests ---- */
@@ -184,6 +185,44 @@ static void start_ap(X86Cpu *cpu)
     x86_update_hflags(cpu);
 }
 
+/* Acts on request bits once. */
+static void take_bits(X86Cpu *cpu, uint32_t req)
+{
+    if (req & CPU_REQ_FLUSH) {
+        clear_request(cpu, CPU_REQ_FLUSH);
+        softmmu_flush_all(cpu);
+    }
+    if (req & CPU_REQ_INIT) {
+        clear_request(cpu, CPU_REQ_INIT);
+        x86_fpu_sync(cpu);
+        x86_cpu_reset(cpu, true);
+        softmmu_flush_all(cpu);
+    }
+    if (req & CPU_REQ_SIPI) {
+        clear_request(cpu, CPU_REQ_SIPI);
+        if (cpu->st.wait_sipi) {
+            start_ap(cpu);
+        }
+    }
+    if (cpu->st.wait_sipi) {
+        return;
+    }
+    if (req & CPU_REQ_NMI && !cpu->st.nmi_masked && !cpu->st.int_shadow) {
+        clear_request(cpu, CPU_REQ_NMI);
+        cpu->st.halted = 0;
+        x86_deliver_interrupt(cpu, EXC_NMI);
+    } else if (req & CPU_REQ_HARD && can_take_irq(cpu)) {
+        int64_t v = (int64_t)x86_heavy(cpu, irq_ack, NULL);
+        if (v >= 0) {
+            cpu->st.halted = 0;
+            if (unlikely(log_mask & X86_LOG_INT)) {
+                x86_heavy(cpu, x86_log_interrupt, &v);
+            }
+            x86_deliver_interrupt(cpu, v);
+        }
+    }
+}
+
 /* Takes what is pending at an instruction boundary. False: the loop must return. */
 static bool take_requests(X86Cpu *cpu)
 {
@@ -196,40 +235,9 @@ static bool take_requests(X86Cpu *cpu)
         if (cpu_must_leave(c)) {
             return false;
         }
-        if (req & CPU_REQ_FLUSH) {
-            clear_request(cpu, CPU_REQ_FLUSH);
-            softmmu_flush_all(cpu);
-        }
-        if (req & CPU_REQ_INIT) {
-            clear_request(cpu, CPU_REQ_INIT);
-            x86_fpu_sync(cpu);
-            x86_cpu_reset(cpu, true);
-            softmmu_flush_all(cpu);
-        }
-        if (req & CPU_REQ_SIPI) {
-            clear_request(cpu, CPU_REQ_SIPI);
-            if (cpu->st.wait_sipi) {
-                start_ap(cpu);
-            }
-        }
-        if (!cpu->st.wait_sipi) {
-            if (req & CPU_REQ_NMI && !cpu->st.nmi_masked && !cpu->st.int_shadow) {
-                clear_request(cpu, CPU_REQ_NMI);
-                cpu->st.halted = 0;
-                x86_deliver_interrupt(cpu, EXC_NMI);
-            } else if (req & CPU_REQ_HARD && can_take_irq(cpu)) {
-                int64_t v = (int64_t)x86_heavy(cpu, irq_ack, NULL);
-                if (v >= 0) {
-                    cpu->st.halted = 0;
-                    if (unlikely(log_mask & X86_LOG_INT)) {
-                        x86_heavy(cpu, x86_log_interrupt, &v);
-                    }
-                    x86_deliver_interrupt(cpu, v);
-                }
-            }
-            if (!cpu->st.halted) {
-                return true;
-            }
+        take_bits(cpu, req);
+        if (!cpu->st.wait_sipi && !cpu->st.halted) {
+            return true;
         }
         c->halts++;
         x86_fpu_sync(cpu);
@@ -243,7 +251,7 @@ bool x86_engine_attention(X86Cpu *cpu)
     Cpu *c = &cpu->cpu;
     uint32_t req = atomic_load_explicit(&c->request, memory_order_acquire);
 
-    if (unlikely(cpu->st.halted | cpu->st.wait_sipi | cpu->st.event.valid)) {
+    if (unlikely(cpu->st.halted | cpu->st.wait_sipi | cpu->st.event.valid | cpu->one_unit)) {
         return true;
     }
     if (likely(!req)) {
@@ -346,6 +354,44 @@ static NOINLINE void loop(X86Cpu *cpu)
             tb->execs++;
             interpret(cpu, tb);
         }
+    }
+}
+
+NOINLINE const X86Row *x86_engine_unit(X86Cpu *cpu)
+{
+    if (__builtin_setjmp(cpu->jmp)) {
+        x86_native_recover(cpu);
+        cpu->db_pending = 0;
+        return NULL;
+    }
+    if (cpu->st.event.valid) {
+        x86_deliver_event(cpu);
+        return NULL;
+    }
+    Tb *tb = NULL;
+    if (!(cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow)) {
+        tb = x86_engine_find(cpu, true);
+    }
+    if (!tb) {
+        return step_once(cpu);
+    }
+    if (!tb->code_end) {
+        const X86Row *row = tb->ninsns == 1 ? tb->insns[0].row : NULL;
+        interpret(cpu, tb);
+        return row;
+    }
+    x86_native_run(cpu, tb);
+    if (x86_env(cpu)->punt) {
+        x86_env(cpu)->punt = 0;
+        step_once(cpu);
+    }
+    return NULL;
+}
+
+NOINLINE void x86_engine_take(X86Cpu *cpu, uint32_t req)
+{
+    if (!__builtin_setjmp(cpu->jmp)) {
+        take_bits(cpu, req);
     }
 }
 

@@ -43,6 +43,7 @@ typedef struct X86Engine {
     bool native;        /* template translator on */
     bool exact_flags;   /* keep even dead flags exact at faults (twin runs) */
     bool no_groups;     /* each access checked by itself (template_group.c) */
+    bool tapped;        /* X86Cpu.tapped is set: no inline RDTSC */
     unsigned max_insns; /* per block */
     uint64_t row_calls[4096]; /* reference calls from host code, by row (hashed; racy) */
     /* blocks whose groups fail often, a bit by key hash */
@@ -67,6 +68,13 @@ void x86_engine_run(Cpu *cpu);
  * event has been delivered). For single steps, twin runs and KVM rescue. Returns false if
  * the vCPU is halted or waits for SIPI. */
 bool x86_engine_step(X86Cpu *cpu);
+
+/* For twin runs (accel/twin). One unit of work: the delivery of the event that waits, or a
+ * block (with one_unit; one instruction where blocks cannot be). Faults end it with st.event
+ * set. Returns the row if it was one instruction and nothing else, or NULL. */
+const struct X86Row *x86_engine_unit(X86Cpu *cpu);
+/* Acts on the CPU_REQ_* bits in req; an interrupt is taken if it can be. */
+void x86_engine_take(X86Cpu *cpu, uint32_t req);
 
 /* Heavy: builds the block at the current RIP. bytes/ram_addr as softmmu_fetch says. NULL
  * if the cache is full or the instruction crosses into the next page. */

@@ -5,6 +5,7 @@
  * all checks have passed, so that a faulting access changes no entry. Leaf.
  */
 #include "target-x86/mmu.h"
+#include "tcg/env.h"
 
 #define PTE_P 0x1u
 #define PTE_W 0x2u
@@ -132,12 +133,17 @@ static int walk_tables(Walk *k)
 /* ORs bits into entry i. False if another CPU changed it since it was read. */
 static bool entry_or(Walk *k, unsigned i, uint64_t bits)
 {
+    const TcgEnv *env = k->cpu->engine;
+
     uint64_t old = k->e[i].val, new_value = old | bits;
 
     if (old == new_value || !k->e[i].host) {
         return true; /* page tables in ROM or nowhere: nothing to set */
     }
     k->e[i].val = new_value;
+    if (env && env->page_log) {
+        tcg_page_log(env->page_log, (uint64_t)(k->e[i].host - env->page_log->ram_base) >> 12);
+    }
     if (k->wide) {
         return __atomic_compare_exchange_n((uint64_t *)k->e[i].host, &old, new_value, false,
                                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);

@@ -300,6 +300,16 @@ void softmmu_protect(X86Cpu *cpu, const uint8_t *host_page)
     drop_host_page(set->kern_wr, (uint64_t)host_page);
 }
 
+void softmmu_drop_stores(X86Cpu *cpu)
+{
+    TlbSet *set = x86_env(cpu)->tlb_set;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        table_clear(set->slot[i].wr[0]);
+        table_clear(set->slot[i].wr[1]);
+    }
+    table_clear(set->kern_wr);
+}
+
 /* ---- filling ---- */
 
 static const FlatRange *phys_range(X86Cpu *cpu, uint64_t gpa)
@@ -430,6 +440,9 @@ void softmmu_stored(X86Cpu *cpu, uint64_t ram_addr, unsigned len)
     for (uint64_t n = ram_addr >> 12; n <= last; n++) {
         if (m->ram_log[n] & ~m->dirty[n]) {
             __atomic_fetch_or((uint8_t *)&m->dirty[n], m->ram_log[n], __ATOMIC_RELAXED);
+            if (env->page_log) {
+                tcg_page_log(env->page_log, n);
+            }
         }
     }
     env->slow_watch++;

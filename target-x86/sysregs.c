@@ -4,6 +4,7 @@
 #include "hw/core/nondet.h"
 #include "target-x86/access.h"
 #include "target-x86/cpuid.h"
+#include "target-x86/leaf.h"
 #include "target-x86/mmu.h"
 
 static void changed(X86Cpu *cpu)
@@ -167,9 +168,14 @@ void x86_set_pkru(X86Cpu *cpu, uint32_t v)
     }
 }
 
+static uint64_t tapped_tsc(X86Cpu *cpu, void *arg) { return nondet_host_tsc(); }
+
 /* nondet_host_tsc reads a register and touches no vector state: called directly. */
 uint64_t x86_tsc(X86Cpu *cpu)
 {
+    if (unlikely(cpu->tapped)) {
+        return x86_heavy(cpu, tapped_tsc, NULL) + cpu->st.tsc_offset;
+    }
     return nondet_host_tsc() + cpu->st.tsc_offset;
 }
 

@@ -153,7 +153,7 @@ static bool is_rdtsc(const X86Insn *in, uint32_t mode)
 {
     bool plain = in->opcode == 0x31, p = in->opcode == 0x01 && in->modrm == 0xf9;
     return in->row->enc == ENC_LEGACY && in->row->map == MAP_0F && !in->lock &&
-           (plain || (p && x86_host_has(X86F_RDTSCP))) &&
+           !x86_engine.tapped && (plain || (p && x86_host_has(X86F_RDTSCP))) &&
            (mode & X86_KEY_CPL0 || !(mode & X86_KEY_TSD));
 }
 

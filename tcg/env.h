@@ -71,6 +71,26 @@ typedef struct JmpTable {
 
 enum { TCG_NMMU = 3 };   /* privilege classes of data accesses */
 
+/* Twin runs: the RAM pages stored to since the log was emptied. While a page is not `seen`
+ * no vCPU holds a store translation of it (softmmu_drop_stores). */
+typedef struct TcgPageLog {
+    uint8_t *ram_base;
+    uint8_t *seen;      /* by page */
+    uint32_t *page;     /* numbers, n of them */
+    uint32_t n, max;    /* n > max: some are missing, look at seen */
+} TcgPageLog;
+
+static inline void tcg_page_log(TcgPageLog *l, uint64_t page)
+{
+    if (!l->seen[page]) {
+        l->seen[page] = 1;
+        if (l->n < l->max) {
+            l->page[l->n] = page;
+        }
+        l->n += l->n <= l->max;
+    }
+}
+
 struct TlbSet;
 typedef struct TcgEnv TcgEnv;
 struct TcgEnv {
@@ -99,6 +119,7 @@ struct TcgEnv {
     /* Guest stored to a page with TCG_PAGE_CODE: drop blocks that overlap. Leaf. */
     void (*code_written)(struct TcgEnv *env, uint64_t ram_addr, uint64_t len);
 
+    TcgPageLog *page_log;       /* NULL: none */
     struct TlbSet *tlb_set;     /* softmmu's own */
     void *jmp_miss;             /* host address an empty hash entry leads to */
     uint64_t fills, flushes, page_flushes, slow_mmio, slow_cross, slow_watch, heavy,

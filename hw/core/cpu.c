@@ -302,6 +302,10 @@ bool cpu_start_thread(Cpu *cpu, Error *err)
 void cpu_triple_fault(Cpu *cpu)
 {
     Machine *m = cpu->machine;
+    if (cpu->exec && cpu->exec->triple_fault) {
+        cpu->exec->triple_fault(cpu);
+        return;
+    }
     bool locked = machine_locked(m);
     if (!locked) {
         machine_lock(m);

@@ -84,6 +84,11 @@ typedef struct CpuExecOps {
      * (also when nothing ran). */
     void (*starting)(struct Machine *m);
     void (*stopped)(struct Machine *m);
+    /* Optional: a triple fault of a vCPU struct that is not the machine's own. */
+    void (*triple_fault)(Cpu *cpu);
+    /* Optional, machine lock: a device has mapped this RAM and may write it at any time
+     * (on), or has let go of it. */
+    void (*dma_mapped)(struct Machine *m, uint64_t ram_addr, uint64_t len, bool on);
     /* Optional: the board is complete; false if the engine cannot run it. */
     bool (*ready)(struct Machine *m, Error *err);
 } CpuExecOps;

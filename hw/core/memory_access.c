@@ -250,6 +250,9 @@ void *dma_map(Machine *m, uint64_t gpa, uint64_t *len, bool write)
     if (r->last - gpa < *len - 1) {
         *len = r->last - gpa + 1;
     }
+    if (write && m->exec && m->exec->dma_mapped) {
+        m->exec->dma_mapped(m, r->ram_addr + (gpa - r->start), *len, true);
+    }
     return r->host + (gpa - r->start);
 }
 
@@ -257,6 +260,9 @@ void dma_unmap(Machine *m, void *host, uint64_t written)
 {
     if (written) {
         ram_touched(m, (uint64_t)((uint8_t *)host - m->ram_base), written);
+    }
+    if (m->exec && m->exec->dma_mapped) {
+        m->exec->dma_mapped(m, (uint64_t)((uint8_t *)host - m->ram_base), written, false);
     }
 }
 

@@ -13,6 +13,8 @@
 #include <x86intrin.h>
 #endif
 
+_Thread_local NondetTap *nondet_tap;
+
 static int64_t read_clock(clockid_t id)
 {
     struct timespec ts;
@@ -27,12 +29,15 @@ int64_t nondet_host_ns(void)
 
 int64_t nondet_wall_ns(void)
 {
-    return read_clock(CLOCK_REALTIME);
+    int64_t ns = read_clock(CLOCK_REALTIME);
+    nondet_pass(&ns, sizeof(ns));
+    return ns;
 }
 
 void nondet_random(void *to, size_t n)
 {
     uint8_t *p = to;
+    size_t all = n;
     while (n) {
         ssize_t got = getrandom(p, MIN(n, 256), 0);
         if (got <= 0) {
@@ -42,13 +47,16 @@ void nondet_random(void *to, size_t n)
         p += got;
         n -= (size_t)got;
     }
+    nondet_pass(to, all);
 }
 
 #ifdef __x86_64__
 
 uint64_t nondet_host_tsc(void)
 {
-    return __rdtsc();
+    uint64_t tsc = __rdtsc();
+    nondet_pass(&tsc, sizeof(tsc));
+    return tsc;
 }
 
 /* What the CPU says: SDM vol. 2, CPUID leaf 15H (crystal ratio); a hypervisor's timing

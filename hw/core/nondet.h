@@ -19,6 +19,17 @@ void nondet_random(void *to, size_t n);
 uint64_t nondet_host_tsc(void);     /* host time-stamp counter (or ns where none) */
 uint64_t nondet_tsc_hz(void);       /* its frequency, measured or read once */
 
+/* Twin runs: on this thread what a CPU learns of time and chance (TSC, wall clock, random
+ * bytes, virtual time) passes through here and may be replaced. NULL: as it is. */
+typedef void NondetTap(void *value, size_t n);
+extern _Thread_local NondetTap *nondet_tap;
+static inline void nondet_pass(void *value, size_t n)
+{
+    if (unlikely(nondet_tap)) {
+        nondet_tap(value, n);
+    }
+}
+
 /* A host event that reaches a device: fn runs on the main loop's thread with the machine
  * lock held. `kind` names the source ("key", "net", "char", "block"). */
 void nondet_inject(const char *kind, void (*fn)(void *dev, const void *data, size_t n),

@@ -8,6 +8,8 @@
 
 static int64_t fake_ns;
 
+_Thread_local NondetTap *nondet_tap;
+
 int64_t nondet_host_ns(void)
 {
     return fake_ns;
