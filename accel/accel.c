@@ -11,6 +11,7 @@
 
 #include "hw/core/machine.h"
 #include "util/alloc.h"
+#include "util/log.h"
 
 typedef struct Wish {
     const AccelClass *cls;
@@ -196,6 +197,11 @@ void accel_destroy(Accel *a)
 {
     if (!a->cls) {
         return;
+    }
+    if (log_on(LOG_STATS) && a->cls->info) {
+        FILE *f = log_lock();
+        a->cls->info(a->machine, "stats", f);
+        log_unlock(f);
     }
     while (a->nmade) { /* newest first: the oldest made the vCPUs' memory */
         const AccelClass *cls = a->made[--a->nmade].cls;

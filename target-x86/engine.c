@@ -128,6 +128,9 @@ static const X86Row *step_once(X86Cpu *cpu)
     }
     x86_exec_insn(cpu, &in);
     cpu->st.rip = cpu->next_rip & rip_mask(cpu);
+    if (x86_env(cpu)) {
+        x86_env(cpu)->steps++;
+    }
     /* RF lasts for one instruction, unless that instruction loaded it (IRET, POPF clear
      * or set it themselves) or is a REP that goes on */
     if (rf && !(in.row->flags & RF_BRANCH && in.row->flags & RF_END)) {
@@ -352,6 +355,7 @@ static NOINLINE void loop(X86Cpu *cpu)
             }
         } else {
             tb->execs++;
+            x86_env(cpu)->interpreted++;
             interpret(cpu, tb);
         }
     }

@@ -38,6 +38,8 @@ static inline uint32_t x86_block_mode(const X86Cpu *cpu)
            (cpu->st.cr4 & CR4_TSD ? X86_KEY_TSD : 0);
 }
 
+enum { X86_ROW_SLOTS = 65536 };
+
 typedef struct X86Engine {
     TbCache *cache;
     bool native;        /* template translator on */
@@ -45,7 +47,7 @@ typedef struct X86Engine {
     bool no_groups;     /* each access checked by itself (template_group.c) */
     bool tapped;        /* X86Cpu.tapped is set: no inline RDTSC */
     unsigned max_insns; /* per block */
-    uint64_t row_calls[4096]; /* reference calls from host code, by row (hashed; racy) */
+    uint64_t row_calls[X86_ROW_SLOTS]; /* reference calls from host code, by row (racy) */
     /* blocks whose groups fail often, a bit by key hash */
     uint8_t group_failed[8192];
 } X86Engine;
@@ -53,8 +55,15 @@ typedef struct X86Engine {
 /* One per machine; set before vCPUs start. */
 extern X86Engine x86_engine;
 
-static inline unsigned x86_row_hash(const void *row) { return (uint64_t)row / 8 % 4093; }
-static inline unsigned x86_group_hash(uint64_t key) { return (key >> 1 ^ key >> 15) & 0xffff; }
+/* All row tables lie within half a megabyte: no two rows share a slot. */
+static inline unsigned x86_row_hash(const void *row)
+{
+    return (uint64_t)row / 8 % X86_ROW_SLOTS;
+}
+static inline unsigned x86_group_hash(uint64_t key)
+{
+    return (key >> 1 ^ key >> 15) & 0xffff;
+}
 static inline bool x86_group_failed(uint64_t key)
 {
     unsigned h = x86_group_hash(key);

@@ -148,6 +148,7 @@ static uint64_t go_on(X86Cpu *cpu)
     softmmu_set_mode(cpu);
     JmpEntry *e = &env->jmp->e[jmp_index(cpu->st.rip)];
     if (e->pc == cpu->st.rip && env->jmp->mode == x86_block_mode(cpu)) {
+        env->hash_hits++;
         flags_to_env(cpu);
         fpu_load(cpu);
         env->scratch[1] = (uint64_t)e;
@@ -167,6 +168,7 @@ static uint64_t native_dispatch(X86Cpu *cpu)
 {
     JmpEntry *e = &x86_env(cpu)->jmp->e[jmp_index(cpu->st.rip)];
 
+    x86_env(cpu)->hash_misses++;
     if (e->pc == cpu->st.rip) { /* it led to a dropped block */
         e->pc = JMP_EMPTY;
         e->host = (uint64_t)x86_env(cpu)->jmp_miss;
@@ -206,6 +208,8 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
         }
         tb_chain_unlock(c);
         env->chains++;
+    } else {
+        env->chain_refusals++;
     }
     return enter_block(cpu, tb);
 }
@@ -298,12 +302,14 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
 
     env->site = ret;
     env->ret = 0;
+    env->slow_mem++;
     if (kind & MEM_GROUP) {
         uint8_t *host = group_range(cpu, lin, size, write, ret);
         if (host) {
             env->site = 0;
             return (uint64_t)host;
         }
+        env->slow_group++;
     } else if ((uint64_t)((int64_t)(lin << 16) >> 16) == lin) {
         if (in_page >= size) {
             softmmu_translate(cpu, lin, write ? X86_WRITE : X86_READ, cpu->mmu_idx, &ref);
@@ -322,6 +328,8 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
                 env->site = 0;
                 return (uint64_t)b;
             }
+        } else {
+            env->slow_cross_store++;
         }
     }
     Tb *tb = tb_by_code(x86_engine.cache, site_body(cpu, ret));

@@ -75,6 +75,7 @@ static void table_drop_large(TlbTable *t, uint64_t lin)
 
 void softmmu_jmp_clear(TcgEnv *env, JmpTable *j)
 {
+    env->hash_clears++;
     if (j->nfilled <= TLB_FILLED_MAX) {
         for (unsigned i = 0; i < j->nfilled; i++) {
             j->e[j->filled[i]].pc = JMP_EMPTY;
@@ -376,7 +377,7 @@ void softmmu_translate(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
         ref->gpa = ref->ram_addr = 0;
         return;
     }
-    env->fills++;
+    env->fill[mmu][access == X86_WRITE]++;
     X86WalkResult w = x86_walk(cpu, lin, access, mmu, true);
     if (!w.ok) {
         x86_raise_pf(cpu, lin, w.error);
@@ -451,6 +452,7 @@ void softmmu_stored(X86Cpu *cpu, uint64_t ram_addr, unsigned len)
         return;
     }
     if (tb_may_hit(x86_engine.cache, ram_addr, len)) {
+        env->smc++;
         StoredArg a = { ram_addr, len };
         x86_heavy(cpu, stored_heavy, &a);
         cpu->end_block = 1; /* the running block may be one of them */
@@ -509,6 +511,7 @@ void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode,
         softmmu_jmp_clear(env, j);
         j->mode = mode;
     }
+    env->hash_fills++;
     j->e[i].pc = lin;
     j->e[i].host = host;
     j->pages[h / 64] |= 1ull << (h % 64);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* x86 as a guest of the TCG accelerator: the table that main.c hands over. */
 #include "target-x86/tcg_ops.h"
+#include <string.h>
 #include "target-x86/decode.h"
 #include "target-x86/engine.h"
 #include "target-x86/native.h"
@@ -59,57 +60,46 @@ static bool ops_signal(void *cpu, int sig, void *info, void *uc)
     return x86_native_signal(cpu, sig, info, uc);
 }
 
-/* The rows most often left to their reference functions. */
-static void row_stats(FILE *f)
+enum { NAMES_SHOWN = 24 };
+
+/* The mnemonics most often left to their reference functions; rows of one name (forms of
+ * an instruction) are one. */
+static void ops_stats(FILE *f)
 {
-    fprintf(f, "  reference calls by instruction:");
-    uint64_t below = ~0ull;
-    for (unsigned k = 0; k < 16; k++) {
-        const char *name = NULL;
-        uint64_t best = 0;
-        for (const X86RowTable *t = x86_row_tables; t->name; t++) {
-            for (unsigned i = 0; i < t->count; i++) {
-                uint64_t n = x86_engine.row_calls[x86_row_hash(&t->rows[i])];
-                if (n > best && n < below) {
-                    best = n;
-                    name = t->rows[i].name;
-                }
+    struct {
+        const char *name;
+        uint64_t n;
+    } top[NAMES_SHOWN] = { 0 };
+
+    for (const X86RowTable *t = x86_row_tables; t->name; t++) {
+        for (unsigned i = 0; i < t->count; i++) {
+            const char *name = t->rows[i].name;
+            uint64_t n = x86_engine.row_calls[x86_row_hash(&t->rows[i])];
+            unsigned at = 0;
+            while (at < NAMES_SHOWN && top[at].name && strcmp(top[at].name, name) != 0) {
+                at++;
+            }
+            if (at < NAMES_SHOWN && top[at].name) {
+                n += top[at].n;
+                memmove(&top[at], &top[at + 1], (NAMES_SHOWN - 1 - at) * sizeof(top[0]));
+                top[NAMES_SHOWN - 1].name = NULL;
+                top[NAMES_SHOWN - 1].n = 0;
+            }
+            at = NAMES_SHOWN;
+            while (at > 0 && top[at - 1].n < n) {
+                at--;
+            }
+            if (at < NAMES_SHOWN) {
+                memmove(&top[at + 1], &top[at], (NAMES_SHOWN - 1 - at) * sizeof(top[0]));
+                top[at].name = name;
+                top[at].n = n;
             }
         }
-        if (name) {
-            fprintf(f, " %s %llu", name, (unsigned long long)best);
-            below = best;
-        }
     }
-    fputc('\n', f);
-}
-
-static void ops_stats(void *cpu, FILE *f)
-{
-    const TcgEnv *e = x86_env(cpu);
-    static const struct {
-        const char *name;
-        size_t off;
-    } rows[] = {
-        { "TLB fills", offsetof(TcgEnv, fills) },
-        { "TLB flushes", offsetof(TcgEnv, flushes) },
-        { "TLB page flushes", offsetof(TcgEnv, page_flushes) },
-        { "MMIO accesses", offsetof(TcgEnv, slow_mmio) },
-        { "page-crossing loads", offsetof(TcgEnv, slow_cross) },
-        { "stores to watched pages", offsetof(TcgEnv, slow_watch) },
-        { "reference calls", offsetof(TcgEnv, execs) },
-        { "punted instructions", offsetof(TcgEnv, punts) },
-        { "vector state saves", offsetof(TcgEnv, heavy) },
-        { "dispatches", offsetof(TcgEnv, dispatches) },
-        { "chained jumps", offsetof(TcgEnv, chains) },
-        { "kicks in generated code", offsetof(TcgEnv, kicks) },
-        { "returns to the loop", offsetof(TcgEnv, leaves) },
-    };
-    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
-        fprintf(f, "  %-26s %llu\n", rows[i].name,
-                (unsigned long long)*(const uint64_t *)((const char *)e + rows[i].off));
+    fprintf(f, "reference calls by instruction:\n");
+    for (unsigned i = 0; i < NAMES_SHOWN && top[i].n; i++) {
+        fprintf(f, "  %-22s %14llu\n", top[i].name, (unsigned long long)top[i].n);
     }
-    row_stats(f);
 }
 
 const TcgGuestOps x86_tcg_ops = {

@@ -122,8 +122,12 @@ struct TcgEnv {
     TcgPageLog *page_log;       /* NULL: none */
     struct TlbSet *tlb_set;     /* softmmu's own */
     void *jmp_miss;             /* host address an empty hash entry leads to */
-    uint64_t fills, flushes, page_flushes, slow_mmio, slow_cross, slow_watch, heavy,
-        punts, execs, dispatches, chains, kicks, leaves;
+    /* counters: rows of tcg/counters.c say what each means */
+    uint64_t fill[TCG_NMMU][2]; /* [.][1]: for a store */
+    uint64_t flushes, page_flushes, slow_mem, slow_mmio, slow_cross, slow_cross_store,
+        slow_watch, slow_group, heavy, punts, execs, steps, interpreted, dispatches,
+        chains, chain_refusals, hash_hits, hash_misses, hash_fills, hash_clears, kicks,
+        leaves, smc;
 };
 
 enum {

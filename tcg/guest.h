@@ -33,7 +33,8 @@ typedef struct TcgGuestOps {
     void (*forget_code)(void *cpu);
     /* Host signal on the vCPU's thread; true if it was the guest's. */
     bool (*host_signal)(void *cpu, int sig, void *info, void *ucontext);
-    void (*stats)(void *cpu, FILE *f);
+    /* What counters.h cannot list: instructions by name. */
+    void (*stats)(FILE *f);
 } TcgGuestOps;
 
 #endif

@@ -14,6 +14,7 @@
 #include "accel/area.h"
 #include "hw/core/machine.h"
 #include "tcg/codebuf.h"
+#include "tcg/counters.h"
 #include "util/alloc.h"
 
 typedef struct TcgMachine {
@@ -292,24 +293,29 @@ static void tcg_info(Machine *m, const char *what, FILE *f)
 {
     TcgMachine *t = m->accel;
     const TbCache *c = t->cache;
+    const void *envs[MACHINE_MAX_CPUS];
+    unsigned n = 0;
 
-    fprintf(f, "back end         %s\n", backends[t->opts->backend]);
-    fprintf(f, "blocks built     %llu (dropped %llu, flushes %llu)\n",
-            (unsigned long long)c->built, (unsigned long long)c->dropped,
-            (unsigned long long)c->flushes);
-    fprintf(f, "guest code       %llu bytes\n", (unsigned long long)c->guest_bytes);
+    fprintf(f, "back end: %s\n", backends[t->opts->backend]);
     if (t->code) {
-        fprintf(f, "host code        %zu of %zu bytes, %llu instructions", t->code->used,
-                t->code->size, (unsigned long long)c->native_insns);
+        fprintf(f, "host code: %zu of %zu bytes", t->code->used, t->code->size);
         if (c->native_insns) {
-            fprintf(f, ", %llu ns each", (unsigned long long)(c->build_ns / c->native_insns));
+            fprintf(f, ", %llu ns and %.1f bytes for each guest instruction",
+                    (unsigned long long)(c->build_ns / c->native_insns),
+                    (double)c->native_bytes / c->native_insns);
         }
         fputc('\n', f);
     }
+    fprintf(f, "blocks:\n");
+    counters_print(f, tb_cache_counters, (const void *const[]){ c }, 1);
     for (unsigned i = 0; i < m->ncpus; i++) {
-        fprintf(f, "CPU %u:\n", i);
-        guest->stats(t->area[i], f);
+        if (t->area[i]) {
+            envs[n++] = (char *)t->area[i] + guest->env_offset;
+        }
     }
+    fprintf(f, n > 1 ? "vCPUs (in brackets: each one's):\n" : "vCPU:\n");
+    counters_print(f, tcg_env_counters, envs, n);
+    guest->stats(f);
 }
 
 static void tcg_info_exec(Machine *m, const char *what, void *f)

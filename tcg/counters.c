@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of the translator's counters (counters.h). */
+#include "tcg/counters.h"
+#include <inttypes.h>
+#include "tcg/env.h"
+#include "tcg/tb.h"
+
+#define ENV(name, field, help)              \
+    {                                       \
+        name, offsetof(TcgEnv, field), help \
+    }
+
+const Counter tcg_env_counters[] = {
+    ENV("fills user read", fill[0][0], "page walks for loads at CPL 3"),
+    ENV("fills user write", fill[0][1], "page walks for stores at CPL 3"),
+    ENV("fills kernel read", fill[1][0], "page walks for loads at CPL 0-2"),
+    ENV("fills kernel write", fill[1][1], "page walks for stores at CPL 0-2"),
+    ENV("fills AC read", fill[2][0], "page walks for loads with SMAP lifted"),
+    ENV("fills AC write", fill[2][1], "page walks for stores with SMAP lifted"),
+    ENV("flushes", flushes, "address spaces dropped from the TLB"),
+    ENV("page flushes", page_flushes, "single pages dropped from the TLB (INVLPG)"),
+    ENV("slow accesses", slow_mem, "accesses whose TLB check failed in host code"),
+    ENV("slow: crossing loads", slow_cross, "loads over a page's end"),
+    ENV("slow: crossing stores", slow_cross_store, "other accesses over a page's end"),
+    ENV("slow: watched stores", slow_watch, "stores to pages with code or a dirty log"),
+    ENV("slow: MMIO", slow_mmio, "accesses to devices by memory"),
+    ENV("slow: groups", slow_group, "shared checks that did not hold for all accesses"),
+    ENV("punts", punts, "instructions that fell to their reference function"),
+    ENV("reference calls", execs, "instructions without host code, called by it"),
+    ENV("single steps", steps, "instructions executed outside any block"),
+    ENV("interpreted blocks", interpreted, "blocks run without host code"),
+    ENV("vector saves", heavy, "times heavy C code pushed guest vectors out of the host"),
+    ENV("chained", chains, "direct jumps patched to their target"),
+    ENV("not chained", chain_refusals, "direct jumps whose target cannot be patched in"),
+    ENV("hash misses", hash_misses, "indirect jumps not found by host code"),
+    ENV("hash fills", hash_fills, "entries written to the hash of indirect jumps"),
+    ENV("hash clears", hash_clears, "times a hash of indirect jumps was emptied"),
+    ENV("dispatches", dispatches, "blocks looked up by C code for host code"),
+    ENV("dispatch hash hits", hash_hits, "of these, found in the hash"),
+    ENV("returns to the loop", leaves, "times host code was left"),
+    ENV("kicks", kicks, "signals that found the thread in host code"),
+    ENV("SMC stores", smc, "stores that dropped blocks"),
+    { NULL }
+};
+_Static_assert(TCG_NMMU == 3, "rows of the fills");
+
+#define CACHE(name, field, help)             \
+    {                                        \
+        name, offsetof(TbCache, field), help \
+    }
+
+const Counter tb_cache_counters[] = {
+    CACHE("blocks built", built, "translations"),
+    CACHE("blocks dropped", dropped, "by stores to their code"),
+    CACHE("cache flushes", flushes,
+          "all blocks evicted: the cache was full, or an engine left"),
+    CACHE("guest bytes", guest_bytes, "of guest code translated"),
+    CACHE("host bytes", native_bytes, "of host code made, stubs included"),
+    CACHE("guest instructions", native_insns, "translated to host code"),
+    CACHE("translation ns", build_ns, "spent writing host code, decoding not included"),
+    { NULL }
+};
+
+static uint64_t value(const Counter *c, const void *of)
+{
+    return *(const volatile uint64_t *)((const char *)of + c->off);
+}
+
+void counters_print(FILE *f, const Counter *rows, const void *const *of, unsigned n)
+{
+    for (const Counter *c = rows; c->name; c++) {
+        uint64_t sum = 0;
+        for (unsigned i = 0; i < n; i++) {
+            sum += value(c, of[i]);
+        }
+        fprintf(f, "  %-22s %14" PRIu64 "  %s", c->name, sum, c->help);
+        for (unsigned i = 0; n > 1 && i < n; i++) {
+            fprintf(f, "%s%" PRIu64, i ? " " : " [", value(c, of[i]));
+        }
+        fprintf(f, "%s\n", n > 1 ? "]" : "");
+    }
+}
