@@ -18,7 +18,8 @@
 
 static void flags_from_env(X86Cpu *cpu)
 {
-    uint64_t cc = x86_env(cpu)->cc;
+    /* as wide as generated code stores it */
+    uint64_t cc = *(const volatile uint16_t *)&x86_env(cpu)->cc;
     cpu->st.rflags = (cpu->st.rflags & ~(uint64_t)FL_STATUS) | FL_ONE |
                      (cc >> 8 & (FL_STATUS & 0xff)) | (cc & 1) << 11;
 }
@@ -200,8 +201,8 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
         uint32_t to = x->flags_in_env ? tb->entry_e : tb->entry_h;
         tb_chain_lock(c);
         if (!x->to && tb->valid) {
-            __atomic_store_n((uint32_t *)(c->code->rw + x->jmp_off), to - (x->jmp_off + 4),
-                             __ATOMIC_RELEASE);
+            __atomic_store_n((uint32_t *)(c->code->rw + x->jmp_off),
+                             to - (x->jmp_off + 4), __ATOMIC_RELEASE);
             x->to = tb;
             x->next_in = tb->incoming;
             tb->incoming = x;
@@ -232,7 +233,10 @@ static uint64_t native_exec(X86Cpu *cpu, const ExecSite *site)
     cpu->end_block = 0;
     x86_exec_insn(cpu, in);
     cpu->st.rip = cpu->next_rip;
-    if (cpu->next_rip != next || cpu->end_block || row_flags & (RF_BRANCH | RF_END | RF_IO) ||
+    /* a string instruction is a branch only while it repeats */
+    bool branch = row_flags & (RF_END | RF_IO) ||
+                  (row_flags & (RF_BRANCH | RF_REP)) == RF_BRANCH;
+    if (cpu->next_rip != next || cpu->end_block || branch ||
         generation != x86_engine.cache->generation || hflags != cpu->hflags) {
         if (!(cpu->hflags & HF_CS64)) {
             cpu->st.rip = (uint32_t)cpu->st.rip;
@@ -271,13 +275,15 @@ static uint64_t drop_heavy(X86Cpu *cpu, void *arg)
 
 /* A group's range: mapped in one piece if that is possible without a fault or a dirty
  * bit set too early; else the instruction is executed by itself. */
-static uint8_t *group_range(X86Cpu *cpu, uint64_t lin, unsigned size, bool write, uint64_t ret)
+static uint8_t *group_range(X86Cpu *cpu, uint64_t lin, unsigned size, bool write,
+                            uint64_t ret)
 {
     SoftmmuRef ref;
 
     if (TLB_PAGE - (lin & (TLB_PAGE - 1)) >= size &&
         (uint64_t)((int64_t)(lin << 16) >> 16) == lin) {
-        X86WalkResult w = x86_walk(cpu, lin, write ? X86_WRITE : X86_READ, cpu->mmu_idx, false);
+        X86WalkResult w = x86_walk(cpu, lin, write ? X86_WRITE : X86_READ, cpu->mmu_idx,
+                                   false);
         if (w.ok && (!write || w.dirty)) {
             softmmu_translate(cpu, lin, write ? X86_WRITE : X86_READ, cpu->mmu_idx, &ref);
             if (ref.host && !(write && (ref.watched || ref.readonly))) {
@@ -348,7 +354,7 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
 void x86_native_run(X86Cpu *cpu, Tb *tb)
 {
     void (*enter)(void *, void *) = (void (*)(void *, void *))(codebuf_rx(cpu) +
-                                                              x86_thunks.enter);
+                                                               x86_thunks.enter);
     x86_env(cpu)->site = 0;
     uint64_t host = enter_block(cpu, tb);
     softmmu_jmp_check_mode(cpu, x86_block_mode(cpu));

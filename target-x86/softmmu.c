@@ -139,7 +139,8 @@ void softmmu_set_mode(X86Cpu *cpu)
     TcgEnv *env = x86_env(cpu);
     env->rd = env->tlb_rd[cpu->mmu_idx];
     env->wr = env->tlb_wr[cpu->mmu_idx];
-    env->jmp = cpu->mmu_idx == X86_MMU_USER ? env->tlb_set->cur->jmp : env->tlb_set->kern_jmp;
+    env->jmp = cpu->mmu_idx == X86_MMU_USER ? env->tlb_set->cur->jmp
+                                            : env->tlb_set->kern_jmp;
 }
 
 void softmmu_use_slot(X86Cpu *cpu, Slot *s)
@@ -215,12 +216,55 @@ void softmmu_flush_all(X86Cpu *cpu)
         }
     }
     kernel_clear(cpu);
+    set->n_code_large = 0;
+    set->jmp_low = false;
     set->last = NULL;
 }
 
 static uint64_t page_hash(uint64_t page)
 {
     return (page >> 12 ^ page >> 25) & 8191;
+}
+
+/* Has code been fetched from a large page in lin's 1 GiB region? */
+static bool large_code(const TlbSet *set, uint64_t lin)
+{
+    if (set->n_code_large > CODE_LARGE) {
+        return true;
+    }
+    for (unsigned i = 0; i < set->n_code_large; i++) {
+        if (set->code_large[i] == lin >> 30) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Forgets what lies in the page, or crosses into it. */
+static void jmp_drop(TcgEnv *env, JmpTable *j, uint64_t page)
+{
+    enum { TAIL = 15 };
+    for (unsigned i = 0; i < JMP_SIZE; i++) {
+        if (j->e[i].pc - (page - TAIL) < TLB_PAGE + TAIL) {
+            j->e[i].pc = JMP_EMPTY;
+            j->e[i].host = (uint64_t)env->jmp_miss;
+        }
+    }
+}
+
+/* Drops the fetch translation of lin's page. True: it may be part of a large page, whose
+ * 4 KiB pieces are entries of their own. */
+static bool code_drop(TlbSet *set, uint64_t lin)
+{
+    uint64_t page = lin & ~(uint64_t)(TLB_PAGE - 1);
+
+    for (unsigned k = 0; k < 2; k++) {
+        CodeEntry *c = &set->code[k][(page >> 12) % CODE_TLB];
+        if (c->page == page) {
+            c->page = ~0ull;
+        }
+    }
+    return large_code(set, lin);
 }
 
 void x86_tlb_flush_page(X86Cpu *cpu, uint64_t lin)
@@ -242,25 +286,23 @@ void x86_tlb_flush_page(X86Cpu *cpu, uint64_t lin)
             table_drop_large(s->wr[k], lin);
         }
         if (s->used && s->jmp->pages[h / 64] >> (h % 64) & 1) {
-            softmmu_jmp_clear(env, s->jmp);
+            jmp_drop(env, s->jmp, page);
         }
     }
     table_drop(set->kern_rd, page);
     table_drop(set->kern_wr, page);
     table_drop_large(set->kern_rd, lin);
     table_drop_large(set->kern_wr, lin);
-    if (set->kern_jmp->pages[h / 64] >> (h % 64) & 1) {
-        softmmu_jmp_clear(env, set->kern_jmp);
+    /* kernels do not run code of user addresses: a cheap look at 8192 entries less */
+    if (((int64_t)lin < 0 || set->jmp_low) &&
+        set->kern_jmp->pages[h / 64] >> (h % 64) & 1) {
+        jmp_drop(env, set->kern_jmp, page);
     }
-    for (unsigned k = 0; k < 2; k++) {
-        CodeEntry *c = &set->code[k][(page >> 12) % CODE_TLB];
-        if (c->large) { /* its other 4 KiB pieces are entries of their own */
-            set->global_gen = ++set->next_gen;
-            set->cur->gen = ++set->next_gen;
-            softmmu_jmp_clear(env, set->kern_jmp);
-            softmmu_jmp_clear(env, set->cur->jmp);
-        }
-        c->page = ~0ull;
+    if (code_drop(set, lin)) {
+        set->global_gen = ++set->next_gen;
+        set->cur->gen = ++set->next_gen;
+        softmmu_jmp_clear(env, set->kern_jmp);
+        softmmu_jmp_clear(env, set->cur->jmp);
     }
 }
 
@@ -359,7 +401,8 @@ static bool page_watched(X86Cpu *cpu, uint64_t ram_addr)
     uint64_t n = ram_addr >> 12;
 
     if (!(env->page_flags[n] & TCG_PAGE_STORED)) {
-        __atomic_fetch_or((uint8_t *)&env->page_flags[n], TCG_PAGE_STORED, __ATOMIC_SEQ_CST);
+        __atomic_fetch_or((uint8_t *)&env->page_flags[n], TCG_PAGE_STORED,
+                          __ATOMIC_SEQ_CST);
     }
     return env->page_flags[n] & TCG_PAGE_CODE || (m->ram_log[n] & ~m->dirty[n]);
 }
@@ -368,7 +411,8 @@ void softmmu_translate(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
                        SoftmmuRef *ref)
 {
     TcgEnv *env = x86_env(cpu);
-    TlbEntry *e = tlb_entry(access == X86_WRITE ? env->tlb_wr[mmu] : env->tlb_rd[mmu], lin);
+    TlbEntry *e = tlb_entry(access == X86_WRITE ? env->tlb_wr[mmu] : env->tlb_rd[mmu],
+                            lin);
     uint64_t t = lin + e->tag, page = lin & ~(uint64_t)(TLB_PAGE - 1);
 
     ref->watched = ref->readonly = ref->large = false;
@@ -471,7 +515,8 @@ const uint8_t *softmmu_fetch(X86Cpu *cpu, uint64_t lin, uint64_t *ram_addr, bool
     uint64_t page = lin & ~(uint64_t)(TLB_PAGE - 1), off = lin & (TLB_PAGE - 1);
     CodeEntry *c = &set->code[user][(lin >> 12) % CODE_TLB];
 
-    if (likely(c->page == page && (c->gen == set->cur->gen || c->gen == set->global_gen))) {
+    if (likely(c->page == page &&
+               (c->gen == set->cur->gen || c->gen == set->global_gen))) {
         *ram_addr = c->ram_addr + off;
         *large = c->large;
         set->jmp_nonglobal |= !user && c->gen != set->global_gen;
@@ -488,9 +533,16 @@ const uint8_t *softmmu_fetch(X86Cpu *cpu, uint64_t lin, uint64_t *ram_addr, bool
     c->host = r->host + (w.gpa - off - r->start);
     c->ram_addr = r->ram_addr + (w.gpa - off - r->start);
     c->large = w.page_size > TLB_PAGE && w.page_size - 1 <= r->last - r->start &&
-               (w.gpa & ~(2 * MiB - 1)) >= r->start && (w.gpa | (2 * MiB - 1)) <= r->last &&
+               (w.gpa & ~(2 * MiB - 1)) >= r->start &&
+               (w.gpa | (2 * MiB - 1)) <= r->last &&
                ((r->ram_addr - r->start) & (2 * MiB - 1)) == 0;
     c->page = page;
+    if (w.page_size > TLB_PAGE && !large_code(set, lin)) {
+        set->n_code_large += set->n_code_large <= CODE_LARGE;
+        if (set->n_code_large <= CODE_LARGE) {
+            set->code_large[set->n_code_large - 1] = lin >> 30;
+        }
+    }
     c->gen = w.global && !user ? set->global_gen : set->cur->gen;
     if (!user && !w.global) {
         set->jmp_nonglobal = true;
@@ -500,10 +552,12 @@ const uint8_t *softmmu_fetch(X86Cpu *cpu, uint64_t lin, uint64_t *ram_addr, bool
     return c->host + off;
 }
 
-void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode, bool crossing)
+void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode,
+                        bool crossing)
 {
     TcgEnv *env = x86_env(cpu);
-    JmpTable *j = cpu->mmu_idx == X86_MMU_USER ? env->tlb_set->cur->jmp : env->tlb_set->kern_jmp;
+    JmpTable *j = cpu->mmu_idx == X86_MMU_USER ? env->tlb_set->cur->jmp
+                                               : env->tlb_set->kern_jmp;
     unsigned i = jmp_index(lin);
     uint64_t h = page_hash(lin & ~(uint64_t)(TLB_PAGE - 1));
 
@@ -514,6 +568,7 @@ void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode,
     env->hash_fills++;
     j->e[i].pc = lin;
     j->e[i].host = host;
+    env->tlb_set->jmp_low |= j == env->tlb_set->kern_jmp && (int64_t)lin >= 0;
     j->pages[h / 64] |= 1ull << (h % 64);
     if (crossing) {
         h = page_hash((lin + TLB_PAGE) & ~(uint64_t)(TLB_PAGE - 1));

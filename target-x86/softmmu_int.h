@@ -6,7 +6,7 @@
 #include "hw/core/memory.h"
 #include "target-x86/softmmu.h"
 
-enum { SLOTS = 8, NG_MAX = 128, CODE_TLB = 512 };
+enum { SLOTS = 8, NG_MAX = 128, CODE_TLB = 512, CODE_LARGE = 8 };
 
 typedef struct CodeEntry {
     uint64_t page, gen, ram_addr;
@@ -31,6 +31,11 @@ struct TlbSet {
     uint64_t nonglobal[NG_MAX];  /* kernel-table pages that are not global */
     unsigned n_nonglobal;
     bool jmp_nonglobal;          /* kern_jmp has entries of pages not global */
+    bool jmp_low;                /* kern_jmp had entries in the lower half of addresses */
+    /* 1 GiB regions in which code was fetched from large pages since everything was last
+     * dropped; more than CODE_LARGE: perhaps any */
+    unsigned n_code_large;
+    uint64_t code_large[8];
     CodeEntry code[2][CODE_TLB]; /* kernel, user */
     const FlatRange *last;       /* range of the last physical lookup */
     const FlatView *last_view;

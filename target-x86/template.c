@@ -57,11 +57,18 @@ void tmpl_emit_save(Enc *e)
     enc_mov_rr(e, H_RAX, S2);
 }
 
-/* mov r10,rax; mov eax,[cc]; add al,127; sahf; mov rax,r10 */
+void tmpl_load_cc(Enc *e, int h)
+{
+    static const Op movzx16 = { .map = 1, .opcode = 0xb7 };
+    enc_op(e, &movzx16, h, rm_env(ENV_F(cc)));
+}
+
+/* mov r10,rax; movzx eax,word [cc]; add al,127; sahf; mov rax,r10
+ * (two bytes as they were stored: a wider load would wait for the store to retire) */
 static void emit_restore(Enc *e)
 {
     enc_mov_rr(e, S2, H_RAX);
-    enc_load32(e, H_RAX, rm_env(ENV_F(cc)));
+    tmpl_load_cc(e, H_RAX);
     enc_u8(e, 0x04);
     enc_u8(e, 0x7f);
     enc_u8(e, 0x9e);
@@ -106,9 +113,9 @@ static bool flow_row(const X86Insn *in)
         return (op & 0xf0) == 0x80 || (op >= 0x18 && op <= 0x1f);
     }
     return in->row->map == MAP_1 &&
-           ((op >= 0x50 && op <= 0x5f) || (op & 0xf0) == 0x70 || op == 0x68 || op == 0x6a ||
-            op == 0x8d || op == 0x90 || op == 0xc2 || op == 0xc3 || op == 0xc9 ||
-            op == 0xe8 || op == 0xe9 || op == 0xeb);
+           ((op >= 0x50 && op <= 0x5f) || (op & 0xf0) == 0x70 || op == 0x68 ||
+            op == 0x6a || op == 0x8d || op == 0x90 || op == 0xc2 || op == 0xc3 ||
+            op == 0xc9 || op == 0xe8 || op == 0xe9 || op == 0xeb);
 }
 
 static void liveness(Tmpl *t)
@@ -156,8 +163,8 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
 /* ---- plain rows ---- */
 
 typedef struct Sub {
-    unsigned g;      /* guest register */
-    int h;           /* scratch that stands for it */
+    unsigned g; /* guest register */
+    int h;      /* scratch that stands for it */
     bool load, store;
 } Sub;
 
@@ -284,7 +291,8 @@ static bool plain(Tmpl *t, const X86Insn *in)
         case OPND_MMX:
             if (method == OM_V || method == OM_P) {
                 reg = o->reg;
-            } else if (method == OM_W || method == OM_U || method == OM_Q || method == OM_N) {
+            } else if (method == OM_W || method == OM_U || method == OM_Q ||
+                       method == OM_N) {
                 rm.base = o->reg;
             } else if (method == OM_H) {
                 vvvv = o->reg;
@@ -294,13 +302,12 @@ static bool plain(Tmpl *t, const X86Insn *in)
         case OPND_CR:
         case OPND_DR:
         case OPND_FAR:
-        case OPND_REL:
-            return false;
-        default:
-            break; /* immediates, ST */
+        case OPND_REL: return false;
+        default: break; /* immediates, ST */
         }
     }
-    if (row->enc == ENC_EVEX || (high && (low8 || in->is_mem || reg > 7 || rm.base > 7))) {
+    if (row->enc == ENC_EVEX ||
+        (high && (low8 || in->is_mem || reg > 7 || rm.base > 7))) {
         return false;
     }
     if (in->is_mem && !mem_size) {
@@ -337,8 +344,14 @@ static bool plain(Tmpl *t, const X86Insn *in)
         }
     }
     Op op = {
-        .map = row->map, .opcode = in->opcode, .w = in->rex >> 3 & 1, .force_rex = low8,
-        .imm_len = in->imm_len, .vex = row->enc == ENC_VEX, .vvvv = vvvv, .l = in->vl == 32,
+        .map = row->map,
+        .opcode = in->opcode,
+        .w = in->rex >> 3 & 1,
+        .force_rex = low8,
+        .imm_len = in->imm_len,
+        .vex = row->enc == ENC_VEX,
+        .vvvv = vvvv,
+        .l = in->vl == 32,
     };
     if (op.vex) {
         static const uint8_t pps[] = { 0, 0, 0x66, 0xf3, 0xf2 };
@@ -413,8 +426,8 @@ bool tmpl_is_plain(const Tmpl *t, const X86Insn *in)
     bool wide_cas = row->enc == ENC_LEGACY && row->map == MAP_0F && in->opcode == 0xc7 &&
                     in->is_mem && (in->modrm >> 3 & 7) == 1;
     return (row->flags & RF_PLAIN || wide_cas) &&
-           !(row->flags & (RF_CPL0 | RF_IO | RF_END)) &&
-           mode_allows(t->tb->mode, row) && host_can(in);
+           !(row->flags & (RF_CPL0 | RF_IO | RF_END)) && mode_allows(t->tb->mode, row) &&
+           host_can(in);
 }
 
 static bool one(Tmpl *t, const X86Insn *in)
@@ -458,7 +471,8 @@ static void entries(Tmpl *t)
     if (dead) {
         enc_nop(e, 5);
         t->in_env = false;
-    } else if (t->insns[0].row->fl_use && t->insns[0].row->flags & (RF_PLAIN | RF_BRANCH)) {
+    } else if (t->insns[0].row->fl_use &&
+               t->insns[0].row->flags & (RF_PLAIN | RF_BRANCH)) {
         emit_restore(e);
         t->in_env = false;
     } else {
@@ -511,11 +525,12 @@ static void log_host(const Tmpl *t)
 {
     const Tb *tb = t->tb;
     FILE *f = log_lock();
-    fprintf(f, "OUT: %u bytes for %u guest bytes at RAM %#llx\n", tb->code_end - tb->code_off,
-            tb->size, (unsigned long long)tb->key);
+    fprintf(f, "OUT: %u bytes for %u guest bytes at RAM %#llx\n",
+            tb->code_end - tb->code_off, tb->size, (unsigned long long)tb->key);
     for (unsigned i = 0; i < tb->ninsns; i++) {
         uint32_t from = tb->code_off + tb->map[i].host;
-        uint32_t to = i + 1 < tb->ninsns ? tb->code_off + tb->map[i + 1].host : tb->code_end;
+        uint32_t to = i + 1 < tb->ninsns ? tb->code_off + tb->map[i + 1].host
+                                         : tb->code_end;
         fprintf(f, "  -- %s (+%#x)\n", t->insns[i].row->name, tb->map[i].guest);
         disas(f, t->e.rw + from, to - from, from, 64);
     }
@@ -535,7 +550,9 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->nexits = 0;
     t->nslow = 0;
     t->ended = t->shadow_next = false;
-    t->e = (Enc){ .rw = code->rw, .off = ALIGN_UP(code->used, 16), .end = code->size,
+    t->e = (Enc){ .rw = code->rw,
+                  .off = ALIGN_UP(code->used, 16),
+                  .end = code->size,
                   .env_base = -(int64_t)CODE_ENV_SIZE };
     t->cpu = cpu;
     t->cache = c;

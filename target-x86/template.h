@@ -103,6 +103,7 @@ void tmpl_get(Tmpl *t, int h, unsigned g);
 void tmpl_put(Tmpl *t, unsigned g, int h);
 /* flags */
 void tmpl_emit_save(Enc *e);        /* EFLAGS to env->cc; clobbers S2 */
+void tmpl_load_cc(Enc *e, int h);   /* h = env->cc */
 void tmpl_save_flags(Tmpl *t);     /* to env, if they are in EFLAGS */
 void tmpl_restore_flags(Tmpl *t);  /* to EFLAGS, if they are in env */
 /* linear address of the memory operand into S1 (segment base added); false: too odd */

@@ -28,7 +28,7 @@ static void pushf(Tmpl *t)
     Enc *e = &t->e;
 
     tmpl_save_flags(t);
-    enc_load32(e, S2, rm_env(ENV_F(cc)));
+    tmpl_load_cc(e, S2);
     enc_mov_rr32(e, S1, S2);
     enc_shift_ri(e, 5, S1, 8, false);
     enc_alu_ri(e, ALU_AND, S1, FL_STATUS & 0xff, false);
@@ -49,7 +49,9 @@ static void pushf(Tmpl *t)
 /* If nothing but status flags and IF change, and no request waits if IF is set: here. */
 static void popf(Tmpl *t, const X86Insn *in)
 {
-    static const Op test = { .opcode = 0xf7, .imm_len = 4 }, xor = { .opcode = 0x31 };
+    static const Op test = { .opcode = 0xf7, .imm_len = 4 }, xor = {
+        .opcode = 0x31
+    };
     static const Op or_m = { .opcode = 0x09 };
     Enc *e = &t->e;
     uint32_t slow[2];
@@ -169,16 +171,134 @@ static void swapgs(Tmpl *t)
     enc_store(e, kernel, S1);
 }
 
+/* ---- stack instructions with operands that template_flow.c leaves ---- */
+
+/* The operand is read before the stack is looked at; env keeps it meanwhile. */
+static bool push_mem(Tmpl *t, const X86Insn *in)
+{
+    Enc *e = &t->e;
+
+    tmpl_before_check(t, in);
+    if (!tmpl_addr(t, in, true)) {
+        return false;
+    }
+    tmpl_check(t, 8);
+    enc_load(e, S1, rm_mem(S1, 0));
+    enc_store(e, rm_env(ENV_F(scratch)), S1);
+    enc_lea(e, S1, rm_mem(GSP, -8), true);
+    tmpl_check(t, 8 | MEM_WRITE);
+    enc_load(e, S2, rm_env(ENV_F(scratch)));
+    enc_store(e, rm_mem(S1, 0), S2);
+    enc_lea(e, GSP, rm_mem(GSP, -8), true);
+    return true;
+}
+
+static void push_sp(Tmpl *t, const X86Insn *in)
+{
+    tmpl_before_check(t, in);
+    enc_lea(&t->e, S1, rm_mem(GSP, -8), true);
+    tmpl_check(t, 8 | MEM_WRITE);
+    enc_store(&t->e, rm_mem(S1, 0), GSP);
+    enc_lea(&t->e, GSP, rm_mem(GSP, -8), true);
+}
+
+static void pop_sp(Tmpl *t, const X86Insn *in)
+{
+    tmpl_before_check(t, in);
+    enc_mov_rr(&t->e, S1, GSP);
+    tmpl_check(t, 8);
+    enc_load(&t->e, GSP, rm_mem(S1, 0));
+}
+
+/* Fences order the host's accesses, which are the guest's. */
+static bool is_fence(const X86Insn *in)
+{
+    return in->row->map == MAP_0F && in->opcode == 0xae && in->modrm >= 0xe8 &&
+           !in->rep && !in->opsize_prefix && x86_host_has(X86F_SSE2);
+}
+
+static void fence(Tmpl *t, const X86Insn *in)
+{
+    enc_u8(&t->e, 0x0f);
+    enc_u8(&t->e, 0xae);
+    enc_u8(&t->e, in->modrm);
+}
+
+static bool is_string(const X86Insn *in)
+{
+    return in->row->map == MAP_1 && (in->opcode & ~0xfu) == 0xa0 &&
+           in->row->flags & RF_REP;
+}
+
+static bool mov_from_cr(Tmpl *t, const X86Insn *in)
+{
+    static const uint16_t at[8] = {
+        [0] = offsetof(X86State, cr0),
+        [2] = offsetof(X86State, cr2),
+        [3] = offsetof(X86State, cr3),
+        [4] = offsetof(X86State, cr4),
+    };
+    unsigned cr = in->op[1].reg;
+
+    if (cr >= ARRAY_SIZE(at) || !at[cr]) {
+        return false;
+    }
+    enc_load(&t->e, S1, rm_env(at[cr]));
+    tmpl_put(t, in->op[0].reg, S1);
+    return true;
+}
+
+/* What needs no privilege and no mode. */
+static bool user_sys(Tmpl *t, const X86Insn *in)
+{
+    uint8_t op = in->opcode;
+
+    if (in->row->enc != ENC_LEGACY || in->lock) {
+        return false;
+    }
+    if (is_string(in)) {
+        tmpl_call_exec(t, in, false);
+        return true;
+    }
+    if (is_fence(in)) {
+        fence(t, in);
+        return true;
+    }
+    if (in->row->map != MAP_1) {
+        return false;
+    }
+    if (op == 0xff && (in->modrm >> 3 & 7) == 6 && in->is_mem && in->opsize == 8) {
+        return push_mem(t, in);
+    }
+    if ((op & 0xf8) == 0x50 && in->op[0].reg == R_SP && in->opsize == 8) {
+        push_sp(t, in);
+        return true;
+    }
+    if ((op & 0xf8) == 0x58 && in->op[0].reg == R_SP && in->opsize == 8) {
+        pop_sp(t, in);
+        return true;
+    }
+    if (op == 0xfc) { /* CLD; DF is no part of the mode */
+        tmpl_before_check(t, in);
+        enc_alu_mi32(&t->e, ALU_AND, rm_env(ENV_ST(rflags)), ~FL_DF);
+        enc_alu_mi32(&t->e, ALU_AND, rm_env(offsetof(X86Cpu, hflags)), ~(int32_t)HF_DF);
+        return true;
+    }
+    return false;
+}
+
 bool tmpl_sys_continues(const X86Insn *in, uint32_t mode)
 {
-    if (is_rdtsc(in, mode)) {
+    if (is_rdtsc(in, mode) ||
+        (in->row->enc == ENC_LEGACY && !in->lock && is_string(in))) {
         return true;
     }
     if (!(mode & X86_KEY_CPL0) || in->row->enc != ENC_LEGACY || in->lock) {
         return false;
     }
     if (in->row->map == MAP_1) {
-        return in->opcode == 0xfa || in->opcode == 0xfb || (in->opcode == 0x9c && in->opsize == 8);
+        return in->opcode == 0xfa || in->opcode == 0xfb ||
+               (in->opcode == 0x9c && in->opsize == 8);
     }
     if (in->row->map == MAP_0F && in->opcode == 0x01) {
         return in->modrm == 0xf8 ||
@@ -189,6 +309,20 @@ bool tmpl_sys_continues(const X86Insn *in, uint32_t mode)
 
 bool tmpl_sys(Tmpl *t, const X86Insn *in)
 {
+    bool cpl0 = t->tb->mode & X86_KEY_CPL0;
+
+    if (user_sys(t, in)) {
+        return true;
+    }
+    if (in->row->enc == ENC_LEGACY && in->row->map == MAP_0F && !in->lock && cpl0) {
+        if (in->opcode == 0x20) {
+            return mov_from_cr(t, in);
+        }
+        if (in->opcode == 0x01 && in->modrm == 0xe8) { /* SERIALIZE: fetch again */
+            tmpl_exit_to(t, (int64_t)t->off + in->len);
+            return true;
+        }
+    }
     if (in->row->enc == ENC_LEGACY && in->row->map == MAP_1 && in->opcode == 0x9d &&
         in->opsize == 8 && t->tb->mode & X86_KEY_CPL0) {
         popf(t, in);
