@@ -121,7 +121,7 @@ void x86_cpu_reset(X86Cpu *cpu, bool init)
     st->cpl = st->int_shadow = st->nmi_masked = st->halted = 0;
     st->event.valid = 0;
     st->wait_sipi = cpu->cpu.index != 0;
-    cpu->delivering = cpu->db_pending = 0;
+    cpu->delivering = cpu->db_pending = cpu->db_delayed = 0;
     if (!init) {
         reset_fpu(&st->xsave);
         reset_msrs(cpu);

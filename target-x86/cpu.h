@@ -97,7 +97,7 @@ typedef struct X86State {
     uint64_t pdpte[4];     /* PAE paging: loaded at MOV CR3, SDM 4.4.1 */
     uint32_t pkru;
     uint8_t cpl;
-    uint8_t int_shadow;    /* 1 = no interrupt before the next instruction ends */
+    uint8_t int_shadow;    /* X86_SHADOW_*: no interrupt before the next instruction ends */
     uint8_t nmi_masked;    /* until IRET */
     uint8_t halted;        /* HLT or MWAIT */
     uint8_t wait_sipi;     /* AP waiting for start-up */
@@ -106,6 +106,9 @@ typedef struct X86State {
     int64_t tsc_offset;    /* guest TSC = host TSC + tsc_offset (ticks) */
     X86Xsave xsave __attribute__((aligned(64)));
 } X86State;
+
+/* What holds interrupts back for one instruction; MOV SS holds debug traps too, 6.8.3. */
+enum { X86_SHADOW_NONE, X86_SHADOW_STI, X86_SHADOW_SS };
 
 /* hflags: the mode bits that decide how an instruction is decoded and executed; part
  * of the block key. Kept current by x86_update_hflags(). */
@@ -148,6 +151,8 @@ typedef struct X86Cpu {
                                   * leave its block (mode, mapping or event changed) */
     uint8_t db_pending;          /* DR6 B0-B3 of data breakpoints hit by the current
                                   * instruction; the engine raises #DB after it */
+    uint8_t db_delayed;          /* the same, held back by MOV SS, POP SS (6.8.3) */
+    uint8_t tf_done;             /* the instruction took its single step by itself */
     uint8_t fpu_live;            /* guest FPU/vector state is in the host registers
                                   * (native back end); x86_fpu_sync() brings it back */
     uint8_t one_unit;            /* twin runs: leave generated code after each block */

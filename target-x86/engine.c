@@ -115,13 +115,14 @@ static const X86Row *step_once(X86Cpu *cpu)
     X86Insn in;
     bool tf = cpu->st.rflags & FL_TF, dbg = cpu->hflags & HF_DBG;
     uint64_t rf = cpu->st.rflags & FL_RF;
+    unsigned shadow = cpu->st.int_shadow;
 
-    if (dbg) {
+    if (dbg && shadow != X86_SHADOW_SS) {
         check_code_breakpoints(cpu);
     }
     x86_engine_decode(cpu, &in);
     cpu->db_pending = 0;
-    bool shadow = cpu->st.int_shadow;
+    cpu->tf_done = 0;
     if (shadow) {
         cpu->st.int_shadow = 0;
         cpu->hflags &= ~(uint32_t)HF_SHADOW;
@@ -136,12 +137,14 @@ static const X86Row *step_once(X86Cpu *cpu)
     if (rf && !(in.row->flags & RF_BRANCH && in.row->flags & RF_END)) {
         cpu->st.rflags &= ~(uint64_t)FL_RF;
     }
-    uint64_t dr6 = cpu->db_pending | (tf ? DR6_BS : 0);
-    cpu->db_pending = 0;
-    if (dr6 && !(shadow && !tf)) {
-        if (cpu->st.int_shadow && tf) {
-            return in.row; /* MOV SS, POP SS hold the trap back, 6.8.3 */
-        }
+    uint64_t dr6 = cpu->db_pending | cpu->db_delayed;
+    cpu->db_pending = cpu->db_delayed = 0;
+    if (cpu->st.int_shadow == X86_SHADOW_SS) { /* MOV SS, POP SS hold traps back, 6.8.3 */
+        cpu->db_delayed = dr6;
+        return in.row;
+    }
+    dr6 |= tf && !cpu->tf_done ? DR6_BS : 0;
+    if (dr6) {
         cpu->st.event = (X86Event){ .valid = 1, .vector = EXC_DB, .dr6 = dr6 };
     }
     return in.row;

@@ -324,6 +324,7 @@ void x86_deliver_event(X86Cpu *cpu)
     unsigned first = cpu->delivering;
 
     st->event.valid = 0;
+    st->halted = 0; /* a single step behind HLT ends it */
     cpu->delivering = CLASS_NONE;
     if (cpu->soft_rip) { /* the delivery of an INT n faulted: at its own address */
         st->rip = cpu->soft_rip - 1;
@@ -342,6 +343,9 @@ void x86_deliver_event(X86Cpu *cpu)
         st->rip = cpu->next_rip;
         deliver(cpu, ev.vector, KIND_SOFT, false, 0);
         cpu->soft_rip = 0;
+        if (cpu->db_delayed) { /* MOV SS from a watched word, then INT n: at the handler */
+            st->event = (X86Event){ .valid = 1, .vector = EXC_DB, .dr6 = cpu->db_delayed };
+        }
     } else {
         if (ev.vector == EXC_DB) {
             debug_event(cpu, &ev);
@@ -350,6 +354,7 @@ void x86_deliver_event(X86Cpu *cpu)
         deliver(cpu, ev.vector, KIND_EXC, has_error_code(ev.vector) && st->cr0 & CR0_PE,
                 ev.error);
     }
+    cpu->db_delayed = 0;
     cpu->delivering = CLASS_NONE;
 }
 

@@ -111,7 +111,7 @@ static void native_abort(X86Cpu *cpu, uint64_t ret)
     uint32_t off = site_body(cpu, ret);
     set_state_at(cpu, off);
     if (site_insn(tb_by_code(x86_engine.cache, off), off)->flags_in_env & TBI_SHADOW) {
-        cpu->st.int_shadow = 1;
+        cpu->st.int_shadow = X86_SHADOW_STI;
     }
 }
 

@@ -90,6 +90,17 @@ static X86Seg fixed_stack(uint16_t selector, unsigned dpl)
                              dpl << SEG_DPL_SHIFT };
 }
 
+/* SYSCALL and SYSRET: the single step is taken behind them if they leave TF set,
+ * vol. 3, 17.3.1.4; not if they only had it set. */
+static void step_by_new_flags(X86Cpu *cpu)
+{
+    cpu->tf_done = 1;
+    if (cpu->st.rflags & FL_TF) {
+        cpu->st.rip = cpu->next_rip;
+        x86_raise_db(cpu, DR6_BS);
+    }
+}
+
 /* Intel takes SYSCALL in 64-bit mode only; in compatibility mode it is AMD's, to CSTAR. */
 static void exec_SYSCALL(X86Cpu *cpu, const X86Insn *in)
 {
@@ -120,6 +131,7 @@ static void exec_SYSCALL(X86Cpu *cpu, const X86Insn *in)
     }
     st->seg[R_SS] = fixed_stack(cs + 8, 0);
     x86_set_cpl(cpu, 0);
+    step_by_new_flags(cpu);
 }
 
 static void exec_SYSRET(X86Cpu *cpu, const X86Insn *in)
@@ -152,6 +164,7 @@ static void exec_SYSRET(X86Cpu *cpu, const X86Insn *in)
         st->rflags |= FL_IF;
     }
     x86_set_cpl(cpu, 3);
+    step_by_new_flags(cpu);
 }
 
 static void exec_SYSENTER(X86Cpu *cpu, const X86Insn *in)

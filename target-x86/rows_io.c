@@ -9,7 +9,21 @@
 
 enum { REP_BURST = 256 }; /* iterations before requests are looked at */
 
-static void check_port(X86Cpu *cpu, unsigned port, unsigned size)
+/* I/O breakpoints, 17.2.4: with CR4.DE, a trap behind the instruction. */
+static void port_breakpoints(X86Cpu *cpu, unsigned port, unsigned size)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t dr7 = cpu->st.dr7;
+        unsigned len = dr7 >> (18 + 4 * i) & 3, n = len == 2 ? 8 : len + 1;
+        uint64_t at = cpu->st.dr[i] & ~(uint64_t)(n - 1);
+        if (dr7 >> (2 * i) & 3 && (dr7 >> (16 + 4 * i) & 3) == 2 && port < at + n &&
+            at < port + size) {
+            cpu->db_pending |= 1u << i;
+        }
+    }
+}
+
+static void check_permission(X86Cpu *cpu, unsigned port, unsigned size)
 {
     const X86Seg *tr = &cpu->st.tr;
     unsigned iopl = cpu->st.rflags >> 12 & 3;
@@ -28,6 +42,14 @@ static void check_port(X86Cpu *cpu, unsigned port, unsigned size)
         }
     }
     x86_raise_err(cpu, EXC_GP, 0);
+}
+
+static void check_port(X86Cpu *cpu, unsigned port, unsigned size)
+{
+    check_permission(cpu, port, size);
+    if (unlikely(cpu->hflags & HF_DBG && cpu->st.cr4 & CR4_DE)) {
+        port_breakpoints(cpu, port, size);
+    }
 }
 
 static uint64_t port_in(X86Cpu *cpu, unsigned port, unsigned size)

@@ -12,7 +12,7 @@ static void load_sreg(X86Cpu *cpu, unsigned seg, uint16_t sel)
 {
     x86_load_sreg(cpu, seg, sel);
     if (seg == R_SS) {
-        x86_set_shadow(cpu); /* 6.8.3 */
+        x86_set_shadow(cpu, X86_SHADOW_SS);
     }
 }
 

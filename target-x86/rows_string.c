@@ -58,7 +58,7 @@ static ALWAYS_INLINE uint64_t str_left(const X86Cpu *cpu, const Str *s)
 /* How many iterations this call may do the slow way. */
 static ALWAYS_INLINE uint64_t str_limit(const X86Cpu *cpu, uint64_t left)
 {
-    unsigned max = cpu->hflags & HF_TF ? 1 : MAX_SLOW;
+    unsigned max = cpu->hflags & (HF_TF | HF_DBG) ? 1 : MAX_SLOW;
     return left < max ? left : max;
 }
 
@@ -80,7 +80,7 @@ static ALWAYS_INLINE unsigned str_room(const Str *s, uint64_t off, uint64_t want
 
 static ALWAYS_INLINE bool str_fast(const X86Cpu *cpu, const Str *s)
 {
-    return s->rep && s->step > 0 && !(cpu->hflags & HF_TF);
+    return s->rep && s->step > 0 && !(cpu->hflags & (HF_TF | HF_DBG));
 }
 
 /* Copies n elements upwards one by one: overlapping areas repeat, as REP MOVS does. */

@@ -375,7 +375,7 @@ static void exec_STI(X86Cpu *cpu, const X86Insn *in)
     case IF_REAL:
         if (!(cpu->st.rflags & FL_IF)) {
             cpu->st.rflags |= FL_IF;
-            x86_set_shadow(cpu);
+            x86_set_shadow(cpu, X86_SHADOW_STI);
         }
         break;
     case IF_VIRTUAL:

@@ -95,13 +95,18 @@ void x86_set_cpl(X86Cpu *cpu, unsigned cpl)
 void x86_write_flags(X86Cpu *cpu, uint64_t value, uint64_t mask)
 {
     cpu->st.rflags = (cpu->st.rflags & ~mask) | (value & mask) | FL_ONE;
+    if (!(cpu->st.dr7 & DR7_ENABLE_MASK)) {
+        /* RF lasts for one instruction; without a breakpoint that it could hold back,
+         * it is gone now: no need to step */
+        cpu->st.rflags &= ~(uint64_t)FL_RF;
+    }
     cpu->end_block = 1;
     x86_update_hflags(cpu);
 }
 
-void x86_set_shadow(X86Cpu *cpu)
+void x86_set_shadow(X86Cpu *cpu, unsigned kind)
 {
-    cpu->st.int_shadow = 1;
+    cpu->st.int_shadow = kind;
     cpu->hflags |= HF_SHADOW;
     cpu->end_block = 1;
 }

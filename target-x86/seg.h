@@ -97,7 +97,7 @@ void x86_set_cpl(X86Cpu *cpu, unsigned cpl);
 /* Writes RFLAGS bits in mask; keeps the mode word current. */
 void x86_write_flags(X86Cpu *cpu, uint64_t value, uint64_t mask);
 /* Blocks interrupts for the next instruction. */
-void x86_set_shadow(X86Cpu *cpu);
+void x86_set_shadow(X86Cpu *cpu, unsigned kind);
 
 /* ---- a stack: current or to come ---- */
 typedef struct X86Stack {

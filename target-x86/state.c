@@ -61,7 +61,7 @@ static const StateField st_fields[] = {
     STATE_U64(X86State, cr3), STATE_U64(X86State, cr4), STATE_U64(X86State, efer),
     STATE_U64(X86State, xcr0), STATE_U64_ARRAY(X86State, dr), STATE_U64(X86State, dr6),
     STATE_U64(X86State, dr7), STATE_U64_ARRAY(X86State, pdpte), STATE_U32(X86State, pkru),
-    STATE_U8_MAX(X86State, cpl, 3), STATE_U8_MAX(X86State, int_shadow, 1),
+    STATE_U8_MAX(X86State, cpl, 3), STATE_U8_MAX(X86State, int_shadow, X86_SHADOW_SS),
     STATE_U8_MAX(X86State, nmi_masked, 1), STATE_U8_MAX(X86State, halted, 1),
     STATE_U8_MAX(X86State, wait_sipi, 1), STATE_SUB(X86State, event, event_desc),
     STATE_SUB(X86State, msr, msr_desc), STATE_I64(X86State, tsc_offset),
@@ -116,7 +116,7 @@ static bool post_load(void *owner, Error *err)
     st->xsave.mxcsr &= 0xffff;
     st->xsave.mxcsr_mask = 0xffff;
     st->xsave.xcomp_bv = 0;
-    cpu->delivering = cpu->db_pending = 0;
+    cpu->delivering = cpu->db_pending = cpu->db_delayed = 0;
     move_tsc(cpu);
     x86_update_hflags(cpu);
     x86_tlb_flush(cpu, true);

@@ -357,7 +357,9 @@ static void events_get(KvmVcpu *v)
     } else if (e.interrupt.injected) {
         st->event = (X86Event){ .valid = 1, .vector = e.interrupt.nr, .soft = e.interrupt.soft };
     }
-    st->int_shadow = e.interrupt.shadow != 0;
+    st->int_shadow = e.interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS ? X86_SHADOW_SS
+                     : e.interrupt.shadow                           ? X86_SHADOW_STI
+                                                                    : X86_SHADOW_NONE;
     st->nmi_masked = e.nmi.masked != 0;
     if (e.nmi.pending || e.nmi.injected) {
         cpu_request(v->cpu, CPU_REQ_NMI);
@@ -379,7 +381,9 @@ static void events_put(KvmVcpu *v)
         e.interrupt.nr = ev->vector;
         e.interrupt.soft = ev->soft;
     }
-    e.interrupt.shadow = st->int_shadow ? KVM_X86_SHADOW_INT_STI : 0;
+    e.interrupt.shadow = st->int_shadow == X86_SHADOW_SS    ? KVM_X86_SHADOW_INT_MOV_SS
+                         : st->int_shadow == X86_SHADOW_STI ? KVM_X86_SHADOW_INT_STI
+                                                            : 0;
     e.nmi.masked = st->nmi_masked;
     e.nmi.pending = (v->cpu->request & CPU_REQ_NMI) != 0;
     e.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;

@@ -98,7 +98,7 @@ static void ss_must_match_cpl_and_be_writable(void **state)
     FAULTS("\x8e\xd0", EXC_SS, S_ABSENT);
     ST.gpr[R_AX] = S_DATA;
     assert_int_equal(EXEC("\x8e\xd0"), FLAT_OK);
-    assert_int_equal(ST.int_shadow, 1);
+    assert_int_equal(ST.int_shadow, X86_SHADOW_SS);
 }
 
 static void null_ss_is_for_64_bit_mode_below_ring_3(void **state)

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* GROUP(name) for each group of 64-bit cases. */
+GROUP(privilege)
+GROUP(page_rights)
+GROUP(page_random)
+GROUP(page_rules)
+GROUP(page_pcid)
+GROUP(idt_gates)
+GROUP(idt_frames)
+GROUP(double_faults)
+GROUP(nmi)
+GROUP(shadows)
+GROUP(single_step)
+GROUP(single_step2)
+GROUP(hlt_step)
+GROUP(data_breakpoints)
+GROUP(code_breakpoints)
+GROUP(step_user)
