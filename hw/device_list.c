@@ -4,6 +4,7 @@
  * by -device and is not seen by the state tests.
  */
 #include "hw/block/fdc.h"
+#include "hw/block/pflash.h"
 #include "hw/char/debugcon.h"
 #include "hw/char/uart16550.h"
 #include "hw/display/display_devices.h"
@@ -26,6 +27,7 @@ const DeviceClass *const device_classes[] = {
     /* block */
     &i8237_class,
     &isa_fdc_class,
+    &pflash_class,
     /* char */
     &isa_debugcon_class,
     &isa_serial_class,
@@ -52,9 +54,11 @@ const DeviceClass *const device_classes[] = {
     /* pci */
     &i440fx_host_class,
     &i440fx_class,
+    &ich9_lpc_class,
     &pci_testdev_class,
     &piix3_class,
     &piix4_pm_class,
+    &q35_mch_class,
     /* timer */
     &acpi_pm_class,
     &hpet_class,

@@ -26,11 +26,12 @@ static bool prefix_option(Error *err, const OptionUse *u)
 static bool interface_ok(const BlockBackend *b, Error *err)
 {
     if (b->interface == DRIVE_NONE || b->interface == DRIVE_VIRTIO ||
-        b->interface == DRIVE_IDE || b->interface == DRIVE_FLOPPY) {
+        b->interface == DRIVE_IDE || b->interface == DRIVE_FLOPPY ||
+        b->interface == DRIVE_PFLASH) {
         return true;
     }
     return error_set(err, "this machine has no such controller: expected a -drive with "
-                          "if=virtio, if=ide or if=none");
+                          "if=virtio, if=ide, if=floppy, if=pflash or if=none");
 }
 
 bool setup_backends(Machine *m, const Options *o, Error *err)

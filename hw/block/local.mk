@@ -1,2 +1,2 @@
 # floppy
-libhw_a_SOURCES += hw/block/fdc.c hw/block/fdc.h hw/block/i8237.c
+libhw_a_SOURCES += hw/block/fdc.c hw/block/fdc.h hw/block/i8237.c hw/block/pflash.c hw/block/pflash.h

@@ -111,13 +111,19 @@ static bool needs_lock(const FlatRange *r)
     return !r->mr->ops || !r->mr->ops->lockless;
 }
 
+/* Is it the region's handler that answers? (A write to flash is a command.) */
+static bool calls(const FlatRange *r, bool write)
+{
+    return !r->host || (write && r->readonly && r->mr->ops);
+}
+
 /* Finds the range of an access and takes the machine lock if it is needed, in which case
  * *locked tells to release it. The view may change while we wait: so look again. */
-static const FlatRange *enter(AddressSpace *as, uint64_t addr, unsigned size, bool *locked)
+static const FlatRange *enter(AddressSpace *as, uint64_t addr, bool write, bool *locked)
 {
     const FlatRange *r = address_space_find(as, addr);
     *locked = false;
-    if (r && !r->host && needs_lock(r) && !machine_locked(as->machine)) {
+    if (r && calls(r, write) && needs_lock(r) && !machine_locked(as->machine)) {
         machine_lock(as->machine);
         *locked = true;
         r = address_space_find(as, addr);
@@ -140,7 +146,7 @@ static void leave(AddressSpace *as, bool locked)
 uint64_t memory_io_read(AddressSpace *as, uint64_t addr, unsigned size)
 {
     bool locked;
-    const FlatRange *r = enter(as, addr, size, &locked);
+    const FlatRange *r = enter(as, addr, false, &locked);
     uint64_t v;
     if (r && size - 1 > r->last - addr) { /* crosses into another range */
         leave(as, locked);
@@ -158,7 +164,7 @@ uint64_t memory_io_read(AddressSpace *as, uint64_t addr, unsigned size)
 void memory_io_write(AddressSpace *as, uint64_t addr, unsigned size, uint64_t val)
 {
     bool locked;
-    const FlatRange *r = enter(as, addr, size, &locked);
+    const FlatRange *r = enter(as, addr, true, &locked);
     if (r && size - 1 > r->last - addr) {
         leave(as, locked);
         for (unsigned i = 0; i < size; i++) {

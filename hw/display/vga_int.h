@@ -162,6 +162,9 @@ void vga_gfx_line(Vga *d, const VgaScan *v, uint32_t ma, unsigned row_scan, uint
 void vga_planar_line(const Vga *d, const uint8_t *planes, uint32_t *out); /* 8 dots */
 bool vga_text_read(void *vga, TextScreen *t);
 
+/* --- vga_post.c --- */
+void vga_post_text(Device *dev, Vga *d);
+
 /* --- edid.c --- */
 /* Block 0 (VESA E-EDID 1.4, 3) with width x height as the preferred mode. */
 void edid_make(uint8_t out[128], unsigned width, unsigned height);

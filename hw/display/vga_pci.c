@@ -166,3 +166,11 @@ const DeviceClass vga_pci_class = {
                .fields = vga_pci_fields, .post_load = vga_pci_post_load },
     .realize = vga_pci_realize, .unrealize = vga_pci_unrealize, .reset = vga_pci_reset,
 };
+
+void vga_pci_post_text(Device *dev)
+{
+    VgaPci *d = DEVICE_AS(dev, VgaPci, vga_pci_class);
+    uint32_t cmd = pci_config_read(&d->pci, PCI_COMMAND, 2);
+    pci_config_write(&d->pci, PCI_COMMAND, cmd | PCI_CMD_IO | PCI_CMD_MEM, 2);
+    vga_post_text(dev, &d->vga);
+}

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "hw/core/machine.h"
+#include "util/alloc.h"
 #include "util/log.h"
 
 enum { PORTS = 6, SLOTS = 32, ABAR_SIZE = 0x1000, PORT_BASE = 0x100, PORT_SIZE = 0x80 };
@@ -680,3 +681,11 @@ const DeviceClass ich9_ahci_class = {
                .post_load = ahci_post_load },
     .realize = ahci_realize, .reset = ahci_reset, .reset_lines = ahci_reset_lines,
 };
+
+Device *ich9_ahci_create(PciBus *bus, unsigned devfn, Error *err)
+{
+    Device *dev = device_create(bus->bus.machine, &ich9_ahci_class);
+    dev->addr = devfn;
+    dev->id = xstrdup("ide"); /* names the ports */
+    return device_realize(dev, &bus->bus, err) ? dev : NULL;
+}

@@ -13,8 +13,11 @@
  * at the legacy ports; irq[] are ISA interrupts 14 and 15. NULL with err set on failure. */
 Device *piix3_ide_create(PciBus *bus, unsigned devfn, const IrqLine irq[2], Error *err);
 
+/* AHCI controller 8086:2922 at `devfn` (usually 1f.2) with ports "ide.0" to "ide.5". */
+Device *ich9_ahci_create(PciBus *bus, unsigned devfn, Error *err);
+
 /* Makes ide-hd and ide-cd devices of the machine's -drive if=ide, index n on bus n / 2,
- * unit n % 2; drives without index= take the first free place. The board calls it when
+ * unit n % 2, or on port n of the board's AHCI controller; drives without index= take the first free place. The board calls it when
  * all -device devices are there. */
 bool ide_attach_drives(struct Machine *m, Error *err);
 

@@ -264,28 +264,42 @@ const DeviceClass ide_cd_class = {
 
 /* --- -drive if=ide --- */
 
+/* Place n: two a bus on parallel buses, one a port on SATA. */
+static IdeBus *ide_place(Machine *m, unsigned index, unsigned *unit)
+{
+    Bus *first = bus_find(m, BUS_IDE, "ide.0");
+    unsigned units = first && first->cls == &ide_bus_class ? ((IdeBus *)first)->max_units : 2;
+    char name[16];
+    snprintf(name, sizeof(name), "ide.%u", index / units);
+    Bus *b = bus_find(m, BUS_IDE, name);
+    *unit = index % units;
+    return b && b->cls == &ide_bus_class ? (IdeBus *)b : NULL;
+}
+
 static IdeDrive *ide_at(Machine *m, unsigned index)
 {
-    char name[16];
-    snprintf(name, sizeof(name), "ide.%u", index / 2);
-    Bus *b = bus_find(m, BUS_IDE, name);
-    IdeBus *bus = b && b->cls == &ide_bus_class ? (IdeBus *)b : NULL;
-    return bus && index % 2 < bus->max_units ? bus->unit[index % 2] : NULL;
+    unsigned unit;
+    IdeBus *bus = ide_place(m, index, &unit);
+    return bus ? bus->unit[unit] : NULL;
 }
 
 static bool attach(Machine *m, BlockBackend *b, unsigned index, Error *err)
 {
-    char name[16];
-    snprintf(name, sizeof(name), "ide.%u", index / 2);
-    Bus *bus = bus_find(m, BUS_IDE, name);
+    unsigned unit, places = 0;
+    IdeBus *bus = ide_place(m, index, &unit);
     if (!bus) {
-        return error_set(err, "index: %u has no place: this machine has two IDE buses with "
-                         "two drives each", index);
+        for (unsigned u; ide_place(m, places, &u);) {
+            places++;
+        }
+        return places ? error_set(err, "index: %u has no place: this machine's controller "
+                                  "takes %u drives", index, places)
+                      : error_set(err, "if=ide: this machine has no such controller: "
+                                  "if=virtio, or -machine pc");
     }
     Device *dev = device_create(m, b->cdrom ? &ide_cd_class : &ide_hd_class);
     ((IdeDrive *)dev)->drive = b;
-    ((IdeDrive *)dev)->unit = index % 2;
-    return device_realize(dev, bus, err);
+    ((IdeDrive *)dev)->unit = unit;
+    return device_realize(dev, &bus->bus, err);
 }
 
 static bool attach_all(Machine *m, bool placed, Error *err)
@@ -296,7 +310,7 @@ static bool attach_all(Machine *m, bool placed, Error *err)
             continue;
         }
         unsigned index = placed ? (unsigned)b->unit_index : 0;
-        while (!placed && index < 4 && ide_at(m, index)) {
+        while (!placed && index < 6 && ide_at(m, index)) {
             index++;
         }
         if (!attach(m, b, index, err)) {

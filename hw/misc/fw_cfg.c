@@ -37,6 +37,8 @@ struct FwCfg {
     char name[FW_CFG_FILE_SLOTS][FW_CFG_NAME_SIZE];
     unsigned nfiles;
     MemoryRegion io, dma_io;
+    void (*on_select)(void *opaque, uint16_t key);
+    void *on_select_opaque;
 };
 
 static void put_be16(uint8_t *p, uint16_t v)
@@ -138,6 +140,22 @@ bool fw_cfg_add_file(FwCfg *f, const char *name, const void *data, size_t len)
     return true;
 }
 
+void fw_cfg_on_select(FwCfg *f, void (*fn)(void *opaque, uint16_t key), void *opaque)
+{
+    f->on_select = fn;
+    f->on_select_opaque = opaque;
+}
+
+uint16_t fw_cfg_file_key(const FwCfg *f, const char *name)
+{
+    for (unsigned i = 0; i < f->nfiles; i++) {
+        if (strcmp(f->name[i], name) == 0) {
+            return FW_CFG_FILE_FIRST + i;
+        }
+    }
+    return 0;
+}
+
 const void *fw_cfg_get(const FwCfg *f, uint16_t key, size_t *len)
 {
     const FwItem *item = fw_item(f, key);
@@ -149,6 +167,9 @@ static void fw_cfg_select(FwCfg *f, uint16_t key)
 {
     f->s.key = key & ~KEY_WRITE;
     f->s.offset = 0;
+    if (f->on_select) {
+        f->on_select(f->on_select_opaque, f->s.key);
+    }
 }
 
 /* Bytes of the item from the current offset, at most want. */

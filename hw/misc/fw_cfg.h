@@ -57,6 +57,11 @@ void fw_cfg_add_u32(FwCfg *f, uint16_t key, uint32_t v);
 void fw_cfg_add_u64(FwCfg *f, uint16_t key, uint64_t v);
 /* Sets or replaces a file. false: too many files or the name is too long. */
 bool fw_cfg_add_file(FwCfg *f, const char *name, const void *data, size_t len);
+/* fn runs before the guest reads from a newly selected item: it may replace items, with
+ * the same lengths. */
+void fw_cfg_on_select(FwCfg *f, void (*fn)(void *opaque, uint16_t key), void *opaque);
+/* Key of a file, 0: there is none. */
+uint16_t fw_cfg_file_key(const FwCfg *f, const char *name);
 /* Content of an item, or NULL; *len its length. For tests and for -fw_cfg listings. */
 const void *fw_cfg_get(const FwCfg *f, uint16_t key, size_t *len);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RSDP, RSDT, XSDT, FADT, FACS, DSDT, SSDT, MADT, HPET, WAET of machine pc. ACPI
- * specification 6.5, sections named at each table.
+ * RSDP, RSDT, XSDT, FADT, FACS, DSDT, SSDT, MADT, MCFG, HPET, WAET. ACPI specification
+ * 6.5, sections named at each table.
  */
 #include "hw/pc/acpi_tables.h"
 
@@ -10,6 +10,7 @@
 #include <string.h>
 #include "hw/intc/apic.h"
 #include "hw/pc/dsdt.hex"
+#include "hw/pc/dsdt_q35.hex"
 #include "hw/timer/acpi_pm.h"
 #include "hw/timer/hpet.h"
 
@@ -40,18 +41,24 @@ static uint32_t build_facs(AcpiBlob *a)
     return at;
 }
 
-static uint32_t build_dsdt(AcpiBlob *a)
+static uint32_t build_dsdt(AcpiBlob *a, const AcpiConfig *cfg)
 {
     AcpiBuf *b = &a->tables;
     uint32_t at = acpi_table_begin(a, "DSDT", 2);
-    acpi_put(b, dsdt_aml_code + 36, sizeof(dsdt_aml_code) - 36);
+    if (cfg->q35) {
+        acpi_put(b, dsdt_q35_aml_code + 36, sizeof(dsdt_q35_aml_code) - 36);
+    } else {
+        acpi_put(b, dsdt_aml_code + 36, sizeof(dsdt_aml_code) - 36);
+    }
     acpi_table_end(a, at);
     return at;
 }
 
 /* FADT revision 6.5, 5.2.9. */
-static uint32_t build_fadt(AcpiBlob *a, uint32_t facs, uint32_t dsdt)
+static uint32_t build_fadt(AcpiBlob *a, const AcpiConfig *cfg, uint32_t facs,
+                           uint32_t dsdt)
 {
+    uint32_t pm = cfg->pm_base, gpe = pm + (cfg->q35 ? ACPI_ICH9_GPE0 : ACPI_GPE0);
     enum { WBINVD = 1 << 0, PROC_C1 = 1 << 2, SLP_BUTTON = 1 << 5, RESET_REG = 1 << 10 };
     AcpiBuf *b = &a->tables;
     uint32_t at = acpi_table_begin(a, "FACP", 6);
@@ -64,12 +71,12 @@ static uint32_t build_fadt(AcpiBlob *a, uint32_t facs, uint32_t dsdt)
     acpi_put_int(b, ACPI_ENABLE, 1);
     acpi_put_int(b, ACPI_DISABLE, 1);
     acpi_zero(b, 2);                    /* S4BIOS_REQ, PSTATE_CNT */
-    acpi_put_int(b, PC_PM_BASE + ACPI_PM1_EVT, 4);
+    acpi_put_int(b, pm + ACPI_PM1_EVT, 4);
     acpi_zero(b, 4);                    /* PM1b_EVT */
-    acpi_put_int(b, PC_PM_BASE + ACPI_PM1_CNT, 4);
+    acpi_put_int(b, pm + ACPI_PM1_CNT, 4);
     acpi_zero(b, 8);                    /* PM1b_CNT, PM2_CNT */
-    acpi_put_int(b, PC_PM_BASE + ACPI_PM_TMR, 4);
-    acpi_put_int(b, PC_PM_BASE + ACPI_GPE0, 4);
+    acpi_put_int(b, pm + ACPI_PM_TMR, 4);
+    acpi_put_int(b, gpe, 4);
     acpi_zero(b, 4);                    /* GPE1 */
     acpi_put_int(b, ACPI_PM1_EVT_LEN, 1);
     acpi_put_int(b, ACPI_PM1_CNT_LEN, 1);
@@ -91,12 +98,12 @@ static uint32_t build_fadt(AcpiBlob *a, uint32_t facs, uint32_t dsdt)
     acpi_put_int(b, 5, 1);              /* minor version */
     acpi_zero(b, 8);                    /* X_FIRMWARE_CTRL: the 32-bit field is in use */
     acpi_put_pointer(a, dsdt, 8);
-    put_gas(b, 1, 32, 2, PC_PM_BASE + ACPI_PM1_EVT);
+    put_gas(b, 1, 32, 2, pm + ACPI_PM1_EVT);
     acpi_zero(b, 12);
-    put_gas(b, 1, 16, 2, PC_PM_BASE + ACPI_PM1_CNT);
+    put_gas(b, 1, 16, 2, pm + ACPI_PM1_CNT);
     acpi_zero(b, 24);
-    put_gas(b, 1, 32, 3, PC_PM_BASE + ACPI_PM_TMR);
-    put_gas(b, 1, 32, 1, PC_PM_BASE + ACPI_GPE0);
+    put_gas(b, 1, 32, 3, pm + ACPI_PM_TMR);
+    put_gas(b, 1, 32, 1, gpe);
     acpi_zero(b, 12);
     acpi_zero(b, 24);                   /* sleep registers: hardware-reduced only */
     acpi_put(b, "DYAD\0\0\0", 8);       /* hypervisor identity */
@@ -152,6 +159,21 @@ static uint32_t build_madt(AcpiBlob *a, const AcpiConfig *cfg)
     acpi_put_int(b, 0xff, 1);
     acpi_put_int(b, 0, 2);
     acpi_put_int(b, 1, 1);
+    acpi_table_end(a, at);
+    return at;
+}
+
+/* MCFG: PCI firmware specification 3.2, 4.1.2. */
+static uint32_t build_mcfg(AcpiBlob *a, const AcpiConfig *cfg)
+{
+    AcpiBuf *b = &a->tables;
+    uint32_t at = acpi_table_begin(a, "MCFG", 1);
+    acpi_zero(b, 8);
+    acpi_put_int(b, cfg->ecam, 8);
+    acpi_put_int(b, 0, 2);              /* segment */
+    acpi_put_int(b, 0, 1);              /* buses 0 to 255 */
+    acpi_put_int(b, 255, 1);
+    acpi_zero(b, 4);
     acpi_table_end(a, at);
     return at;
 }
@@ -212,7 +234,14 @@ static void put_bridge_resources(AcpiBuf *b, const AcpiConfig *cfg)
     put_window(&r, 2, 1, IO_ENTIRE, 0, CONFIG - 1);
     put_window(&r, 2, 1, IO_ENTIRE, 0xd00, 0xffff);
     put_window(&r, 4, 0, MEM_RW | MEM_CACHED, 0xa0000, 0xbffff);
-    put_window(&r, 4, 0, MEM_RW, cfg->pci_hole_start, IOAPIC_END - 1);
+    uint64_t hole = cfg->pci_hole_start;
+    if (cfg->q35) { /* two windows, always: the table's length must not depend on ecam */
+        bool inside = cfg->ecam > hole && cfg->ecam + ACPI_ECAM_SIZE < IOAPIC_END;
+        uint64_t split = inside ? cfg->ecam : 0xe0000000ull;
+        put_window(&r, 4, 0, MEM_RW, hole, split - 1);
+        hole = inside ? split + ACPI_ECAM_SIZE : split;
+    }
+    put_window(&r, 4, 0, MEM_RW, hole, IOAPIC_END - 1);
     if (cfg->pci64_size) {
         put_window(&r, 8, 0, MEM_RW | MEM_CACHED, cfg->pci64_start,
                    cfg->pci64_start + cfg->pci64_size - 1);
@@ -243,6 +272,63 @@ static void put_routing(AcpiBuf *b)
     aml_end(b, all);
 }
 
+/* q35: the DSDT's _PRT chooses between links (8259s) and I/O APIC pins 16-23. Slots 0-24
+ * rotate over PIRQ E-H, 25-31 use A-D (hw/pci/q35.c). */
+static void put_routing_q35(AcpiBuf *b, bool gsi)
+{
+    aml_name(b, gsi ? "PRTA" : "PRTP");
+    size_t all = aml_begin_package(b, 128);
+    for (unsigned slot = 0; slot < 32; slot++) {
+        for (unsigned pin = 0; pin < 4; pin++) {
+            unsigned pirq = slot < 25 ? 4 + ((pin + slot) & 3) : pin;
+            char link[16];
+            snprintf(link, sizeof(link), "\\_SB_.LNK%c", 'A' + pirq);
+            size_t one = aml_begin_package(b, 4);
+            aml_int(b, slot << 16 | 0xffff);
+            aml_int(b, pin);
+            if (gsi) {
+                aml_int(b, 0);
+                aml_int(b, 16 + pirq);
+            } else {
+                aml_path(b, link);
+                aml_int(b, 0);
+            }
+            aml_end(b, one);
+        }
+    }
+    aml_end(b, all);
+}
+
+/* Fixed-size descriptors of what no other device claims: the power management block and
+ * the configuration window (MCFG must be reserved: PCI firmware specification 3.2, 4.1.2). */
+static void put_board_resources(AcpiBuf *b, const AcpiConfig *cfg)
+{
+    AcpiBuf r = { 0 };
+    size_t dev = aml_begin_device(b, "MRES");
+    aml_name(b, "_HID");
+    aml_string(b, "PNP0C02");
+    aml_name(b, "_UID");
+    aml_int(b, 0x10);
+    acpi_put_int(&r, 0x47, 1);          /* I/O port descriptor (6.4.2.5) */
+    acpi_put_int(&r, 1, 1);
+    acpi_put_int(&r, cfg->pm_base, 2);
+    acpi_put_int(&r, cfg->pm_base, 2);
+    acpi_put_int(&r, 1, 1);
+    acpi_put_int(&r, cfg->q35 ? ACPI_PM_ICH9_BLOCK_SIZE : ACPI_PM_BLOCK_SIZE, 1);
+    if (cfg->q35) {
+        acpi_put_int(&r, 0x86, 1);      /* fixed 32-bit memory range (6.4.3.4) */
+        acpi_put_int(&r, 9, 2);
+        acpi_put_int(&r, 1, 1);
+        acpi_put_int(&r, cfg->ecam, 4);
+        acpi_put_int(&r, ACPI_ECAM_SIZE, 4);
+    }
+    acpi_put_int(&r, 0x79, 2);
+    aml_name(b, "_CRS");
+    aml_buffer(b, &r);
+    free(r.data);
+    aml_end(b, dev);
+}
+
 static uint32_t build_ssdt(AcpiBlob *a, const AcpiConfig *cfg)
 {
     AcpiBuf *b = &a->tables;
@@ -263,7 +349,13 @@ static uint32_t build_ssdt(AcpiBlob *a, const AcpiConfig *cfg)
     aml_end(b, sb);
     size_t pci = aml_begin_scope(b, "\\_SB_.PCI0");
     put_bridge_resources(b, cfg);
-    put_routing(b);
+    put_board_resources(b, cfg);
+    if (cfg->q35) {
+        put_routing_q35(b, false);
+        put_routing_q35(b, true);
+    } else {
+        put_routing(b);
+    }
     aml_end(b, pci);
     acpi_table_end(a, at);
     return at;
@@ -287,12 +379,15 @@ void acpi_tables_build(AcpiBlob *a, const AcpiConfig *cfg)
     *a = (AcpiBlob){ 0 };
     uint32_t t[8];
     unsigned n = 0;
-    uint32_t facs = build_facs(a), dsdt = build_dsdt(a);
-    t[n++] = build_fadt(a, facs, dsdt);
+    uint32_t facs = build_facs(a), dsdt = build_dsdt(a, cfg);
+    t[n++] = build_fadt(a, cfg, facs, dsdt);
     t[n++] = build_ssdt(a, cfg);
     t[n++] = build_madt(a, cfg);
     if (cfg->hpet) {
         t[n++] = build_hpet(a, cfg);
+    }
+    if (cfg->q35) {
+        t[n++] = build_mcfg(a, cfg);
     }
     t[n++] = build_waet(a);
     a->rsdt = build_root(a, "RSDT", 4, t, n);

@@ -14,7 +14,15 @@ typedef struct AcpiConfig {
     uint32_t hpet_block_id;
     uint64_t pci_hole_start;        /* up to the I/O APIC: window for 32-bit BARs */
     uint64_t pci64_start, pci64_size; /* size 0: none */
+    uint16_t pm_base;               /* of the power management block */
+    bool q35;                       /* ICH9: its links, block layout and MCFG */
+    uint64_t ecam;                  /* q35: configuration window of 256 MiB */
+    bool microvm;                   /* no PCI, no 8042, virtio-mmio devices */
+    unsigned mmio_devices;
+    uint64_t mmio_base;             /* of the first one, MICROVM_MMIO_STEP bytes each */
 } AcpiConfig;
+
+enum { ACPI_ECAM_SIZE = 256 * MiB, MICROVM_MMIO_STEP = 512 };
 
 /* Not relocated yet. */
 void acpi_tables_build(AcpiBlob *a, const AcpiConfig *cfg);

@@ -60,7 +60,6 @@ DefinitionBlock ("", "DSDT", 2, "DYAD", "DYADPC", 1)
                     Name (_HID, EisaId ("PNP0C02"))
                     Name (_CRS, ResourceTemplate ()
                     {
-                        IO (Decode16, 0x0600, 0x0600, 0x01, 0x40)
                         IO (Decode16, 0x00B2, 0x00B2, 0x01, 0x02)
                         IO (Decode16, 0x04D0, 0x04D0, 0x01, 0x02)
                         Memory32Fixed (ReadWrite, 0xFEC00000, 0x00001000)

@@ -13,6 +13,14 @@ RamLayout ram_layout(uint64_t size)
     return (RamLayout){ 0xc0000000ull, size - 0xc0000000ull };
 }
 
+RamLayout ram_layout_q35(uint64_t size)
+{
+    if (size < 0xb0000000ull) {
+        return (RamLayout){ size, 0 };
+    }
+    return (RamLayout){ 2 * GiB, size - 2 * GiB };
+}
+
 static void add(E820Map *map, uint64_t start, uint64_t end, uint32_t type)
 {
     if (start < end && map->n < E820_MAX) {

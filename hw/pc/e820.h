@@ -25,6 +25,8 @@ typedef struct RamLayout {
 
 /* 3.5 GiB below 4 GiB if that is all, else 3 GiB and the rest above. */
 RamLayout ram_layout(uint64_t size);
+/* q35: firmware puts the configuration window at 0xb0000000, or expects 2 GiB. */
+RamLayout ram_layout_q35(uint64_t size);
 
 /* Map of a machine started without firmware: EBDA and 0xe0000-0xfffff reserved. */
 void e820_direct(E820Map *map, const RamLayout *ram);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "hw/block/pflash.h"
 #include "hw/ide/ide.h"
 #include "hw/pc/pc_int.h"
 #include "hw/timer/mc146818.h"
@@ -55,8 +56,23 @@ static bool map_bios(PcMachine *pc, const void *image, size_t n, Error *err)
     return true;
 }
 
+static bool map_flash(PcMachine *pc, Error *err)
+{
+    MemoryRegion *rom;
+    if (!pflash_attach_drives(&pc->m, &rom, err)) {
+        return false;
+    }
+    uint64_t low = MIN(rom->size, (uint64_t)BIOS_LOW_MAX);
+    memory_init_alias(&pc->bios_low, &pc->m, "bios-low", rom, rom->size - low, low);
+    memory_add(&pc->pci->mem, &pc->bios_low, MiB - low, 0);
+    return true;
+}
+
 bool pc_load_firmware(PcMachine *pc, Error *err)
 {
+    if (pc->flash) {
+        return map_flash(pc, err);
+    }
     const char *name = pc->m.cfg.bios ? pc->m.cfg.bios : "bios-256k.bin";
     char *path = find_file(name);
     if (!path) {
@@ -129,6 +145,7 @@ enum { CMD_SIZE = 128, NAME_SIZE = FW_CFG_NAME_SIZE };
 enum { CMD_ALLOCATE = 1, CMD_ADD_POINTER = 2, CMD_ADD_CHECKSUM = 3 };
 enum { ZONE_HIGH = 1, ZONE_FSEG = 2 };
 static const char tables_file[] = "etc/acpi/tables", rsdp_file[] = "etc/acpi/rsdp";
+static const char loader_file[] = "etc/table-loader";
 
 static void put_name(AcpiBuf *b, const char *name)
 {
@@ -199,13 +216,27 @@ static bool add_tables(PcMachine *pc)
     bool ok = fw_cfg_add_file(pc->fw_cfg, tables_file, pc->acpi.tables.data,
                               pc->acpi.tables.len) &&
               fw_cfg_add_file(pc->fw_cfg, rsdp_file, pc->acpi.rsdp, ACPI_RSDP_SIZE) &&
-              fw_cfg_add_file(pc->fw_cfg, "etc/table-loader", loader.data, loader.len) &&
+              fw_cfg_add_file(pc->fw_cfg, loader_file, loader.data, loader.len) &&
               fw_cfg_add_file(pc->fw_cfg, "etc/smbios/smbios-tables", pc->smbios.data,
                               pc->smbios.len) &&
               fw_cfg_add_file(pc->fw_cfg, "etc/smbios/smbios-anchor", anchor,
                               sizeof(anchor));
     free(loader.data);
     return ok;
+}
+
+/* Firmware reads the tables when it has placed PMBASE and PCIEXBAR: only then can they be
+ * right. Their lengths stay what the directory said. */
+static void tables_selected(void *opaque, uint16_t key)
+{
+    PcMachine *pc = opaque;
+    static const char *const files[] = { tables_file, rsdp_file, loader_file };
+    for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
+        if (key == fw_cfg_file_key(pc->fw_cfg, files[i]) && pc_refresh_tables(pc)) {
+            add_tables(pc);
+            return;
+        }
+    }
 }
 
 static bool add_e820(PcMachine *pc)
@@ -223,16 +254,6 @@ static bool add_e820(PcMachine *pc)
     return ok;
 }
 
-static bool has_vga(const PcMachine *pc)
-{
-    for (unsigned fn = 0; fn < PCI_DEVFNS; fn++) {
-        if (pc->pci->fn[fn] && pc->pci->fn[fn]->info->class_code >> 8 == 0x0300) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool pc_fill_fw_cfg(PcMachine *pc, Error *err)
 {
     FwCfg *f = pc->fw_cfg;
@@ -245,12 +266,52 @@ bool pc_fill_fw_cfg(PcMachine *pc, Error *err)
     char *menu = cfg->boot ? property_get_text(cfg->boot, "menu") : NULL;
     fw_cfg_add_u16(f, FW_CFG_BOOT_MENU, menu && !strcmp(menu, "on"));
     free(menu);
-    if (pc->has_serial && !has_vga(pc)) { /* SeaBIOS's screen and keyboard on COM1 */
+    if (pc->has_serial && !pc_find_vga(pc)) { /* SeaBIOS's screen and keyboard on COM1 */
         static const uint8_t port[] = { 0xf8, 0x03 };
         fw_cfg_add_file(f, "etc/sercon-port", port, sizeof(port));
     }
     if (!add_e820(pc) || !add_tables(pc)) {
         return error_set(err, "fw_cfg: no room for the firmware's tables");
+    }
+    fw_cfg_on_select(f, tables_selected, pc);
+    return true;
+}
+
+static void offer(PcMachine *pc, uint16_t size_key, uint16_t data_key, const void *data,
+                  size_t n)
+{
+    fw_cfg_add_u32(pc->fw_cfg, size_key, (uint32_t)n);
+    fw_cfg_add_bytes(pc->fw_cfg, data_key, data, n);
+}
+
+bool pc_offer_kernel(PcMachine *pc, Error *err)
+{
+    enum { SETUP_SECTS = 0x1f1 }; /* boot.rst, "The Real-Mode Kernel Header" */
+    const MachineConfig *cfg = &pc->m.cfg;
+    const char *append = cfg->append ? cfg->append : "";
+    if (!cfg->kernel) {
+        return true;
+    }
+    if (!(pc->kernel = pc_map_file(cfg->kernel, &pc->kernel_len, err))) {
+        error_prefix(err, "-kernel: ");
+        return false;
+    }
+    const uint8_t *p = pc->kernel;
+    size_t setup = pc->kernel_len > SETUP_SECTS ? (p[SETUP_SECTS] ? p[SETUP_SECTS] : 4) : 0;
+    setup = (setup + 1) * 512;
+    if (setup > pc->kernel_len || memcmp(p + 0x202, "HdrS", 4) != 0) {
+        return error_set(err, "-kernel: '%s': with UEFI firmware only a Linux bzImage can be "
+                         "started", cfg->kernel);
+    }
+    offer(pc, FW_CFG_SETUP_SIZE, FW_CFG_SETUP_DATA, p, setup);
+    offer(pc, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA, p + setup, pc->kernel_len - setup);
+    offer(pc, FW_CFG_CMDLINE_SIZE, FW_CFG_CMDLINE_DATA, append, strlen(append) + 1);
+    if (cfg->initrd) {
+        if (!(pc->initrd = pc_map_file(cfg->initrd, &pc->initrd_len, err))) {
+            error_prefix(err, "-initrd: ");
+            return false;
+        }
+        offer(pc, FW_CFG_INITRD_SIZE, FW_CFG_INITRD_DATA, pc->initrd, pc->initrd_len);
     }
     return true;
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The PC board: memory map, chips and their interrupt wiring. ISA interrupt n reaches the
- * 8259s and the I/O APIC at once (n = 0 is its pin 2). Machine lock held.
+ * The PC boards: memory map, chips and their interrupt wiring. ISA interrupt n reaches the
+ * 8259s and the I/O APIC at once (n = 0 is its pin 2). pc and q35 differ in the host bridge,
+ * the ISA bridge with its power management, and the disk controller. Machine lock held.
  */
 #include "hw/pc/pc.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
 #include "hw/block/fdc.h"
+#include "hw/block/pflash.h"
 #include "hw/char/uart16550.h"
+#include "hw/display/display_devices.h"
 #include "hw/ide/ide.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/i8259.h"
@@ -21,7 +24,8 @@
 #include "target-x86/cpu.h"
 #include "util/log.h"
 
-enum { DEVFN_PIIX3 = 1 << 3, DEVFN_IDE = (1 << 3) | 1, DEVFN_PM = (1 << 3) | 3 };
+enum { DEVFN_PIIX3 = 1 << 3, DEVFN_IDE = (1 << 3) | 1, DEVFN_PM = (1 << 3) | 3,
+       DEVFN_LPC = 0x1f << 3, DEVFN_AHCI = (0x1f << 3) | 2 };
 /* Level-triggered lines when no firmware says so: SCI and the PCI links. */
 enum { DIRECT_ELCR = 1 << 9 | 1 << 10 | 1 << 11 };
 static const uint8_t direct_routes[4] = { 10, 11, 10, 11 };
@@ -86,7 +90,7 @@ static void pc_powerdown(Machine *m)
 static bool init_memory(PcMachine *pc, Error *err)
 {
     Machine *m = &pc->m;
-    pc->layout = ram_layout(m->cfg.ram_size);
+    pc->layout = pc->q35 ? ram_layout_q35(m->cfg.ram_size) : ram_layout(m->cfg.ram_size);
     if (m->cfg.ram_size < MiB) {
         return error_set(err, "-m: the machine needs 1 MiB of memory at least");
     }
@@ -157,7 +161,9 @@ static bool init_timers(PcMachine *pc, Error *err)
     Machine *m = &pc->m;
     pc->pit = i8254_create(m, gsi(pc, SRC_CHIP, 0), err);
     pc->rtc = pc->pit ? rtc_create(m, m->cfg.rtc_base, gsi(pc, SRC_CHIP, 8), err) : NULL;
-    pc->pm = pc->rtc ? acpi_pm_create(m, gsi(pc, SRC_CHIP, ACPI_SCI_IRQ), err) : NULL;
+    IrqLine sci = gsi(pc, SRC_CHIP, ACPI_SCI_IRQ);
+    pc->pm = !pc->rtc ? NULL : pc->q35 ? acpi_pm_create_ich9(m, sci, err)
+                                       : acpi_pm_create(m, sci, err);
     if (!pc->pm) {
         return false;
     }
@@ -177,24 +183,40 @@ static bool init_timers(PcMachine *pc, Error *err)
     return pc->hpet_dev != NULL;
 }
 
+static bool init_ich9(PcMachine *pc, const PciHostConfig *cfg, Error *err)
+{
+    Ich9Wiring w = { .regs = acpi_pm_region(pc->pm), .pm_base = pc->direct ? PC_PM_BASE : 0 };
+    for (unsigned i = 0; i < 16; i++) {
+        w.isa[i] = gsi(pc, SRC_ROUTER, i);
+    }
+    for (unsigned i = 0; i < PCI_PIRQS; i++) {
+        w.gsi[i] = gsi(pc, SRC_ROUTER, 16 + i);
+    }
+    return (pc->pci = pci_q35_create(&pc->m, cfg, err)) &&
+           (pc->bridge = ich9_lpc_create(pc->pci, DEVFN_LPC, &w, err));
+}
+
 static bool init_pci(PcMachine *pc, Error *err)
 {
     const PciHostConfig cfg = {
         .ram = &pc->ram, .msi = msi_send_opaque, .msi_opaque = &pc->apic,
         .pam_ram_at_reset = pc->direct,
     };
+    if (pc->q35) {
+        return init_ich9(pc, &cfg, err);
+    }
     IrqLine isa[16];
     for (unsigned i = 0; i < 16; i++) {
-        isa[i] = gsi(pc, SRC_PIIX3, i);
+        isa[i] = gsi(pc, SRC_ROUTER, i);
     }
     if (!(pc->pci = pci_i440fx_create(&pc->m, &cfg, err)) ||
-        !(pc->piix3 = piix3_create(pc->pci, DEVFN_PIIX3, isa, err)) ||
+        !(pc->bridge = piix3_create(pc->pci, DEVFN_PIIX3, isa, err)) ||
         !(pc->pm_pci = piix4_pm_create(pc->pci, DEVFN_PM, acpi_pm_region(pc->pm),
                                        pc->direct ? PC_PM_BASE : 0, err))) {
         return false;
     }
     if (pc->direct) {
-        piix3_set_routes(pc->piix3, direct_routes);
+        piix3_set_routes(pc->bridge, direct_routes);
     }
     return true;
 }
@@ -202,7 +224,7 @@ static bool init_pci(PcMachine *pc, Error *err)
 static bool init_isa(PcMachine *pc, Error *err)
 {
     Machine *m = &pc->m;
-    pc->isa = isa_bus_create(m, pc->piix3, "isa.0");
+    pc->isa = isa_bus_create(m, pc->bridge, "isa.0");
     for (unsigned i = 0; i < ISA_IRQS; i++) {
         pc->isa->irq[i] = gsi(pc, SRC_ISA, i);
     }
@@ -216,15 +238,27 @@ static bool init_isa(PcMachine *pc, Error *err)
     const IrqLine ide_irq[2] = { gsi(pc, SRC_CHIP, 14), gsi(pc, SRC_CHIP, 15) };
     return (pc->i8042 = i8042_create(m, &w, err)) && (pc->fw_cfg = fw_cfg_create(m, err)) &&
            i8237_create(m, pc->isa, err) &&
-           piix3_ide_create(pc->pci, DEVFN_IDE, ide_irq, err);
+           (pc->q35 ? ich9_ahci_create(pc->pci, DEVFN_AHCI, err)
+                    : piix3_ide_create(pc->pci, DEVFN_IDE, ide_irq, err));
 }
 
 static bool pc_init(Machine *m, Error *err)
 {
     PcMachine *pc = pc_machine(m);
-    pc->direct = m->cfg.kernel && !m->cfg.bios && pc->kernel_protocol != KERNEL_16;
+    pc->flash = pflash_wanted(m);
+    if (pc->flash && m->cfg.bios) {
+        return error_set(err, "-bios: a -drive with if=pflash holds the firmware already");
+    }
+    pc->direct = m->cfg.kernel && !m->cfg.bios && !pc->flash &&
+                 pc->kernel_protocol != KERNEL_16;
     return init_memory(pc, err) && init_intc(pc, err) && init_timers(pc, err) &&
            init_pci(pc, err) && init_isa(pc, err);
+}
+
+static bool q35_init(Machine *m, Error *err)
+{
+    pc_machine(m)->q35 = true;
+    return pc_init(m, err);
 }
 
 bool pc_set_serial(Machine *m, unsigned n, CharBackend *chr, Error *err)
@@ -243,8 +277,13 @@ static bool pc_ready(Machine *m, Error *err)
     if (pc->direct) {
         return pc_plan_kernel(pc, err);
     }
-    return pc_load_firmware(pc, err) && pc_fill_fw_cfg(pc, err) &&
-           (!m->cfg.kernel || (pc_plan_kernel(pc, err) && pc_add_boot_rom(pc, err)));
+    if (!pc_load_firmware(pc, err) || !pc_fill_fw_cfg(pc, err)) {
+        return false;
+    }
+    if (pc->flash) {
+        return pc_offer_kernel(pc, err);
+    }
+    return !m->cfg.kernel || (pc_plan_kernel(pc, err) && pc_add_boot_rom(pc, err));
 }
 
 static void pc_destroy(Machine *m)
@@ -272,9 +311,17 @@ static void pc_reset(Machine *m)
     }
     /* DEVACTB, APMC_EN (82371AB, 7.1.20): tells SeaBIOS that system management mode is set
      * up. There is none, and it would wait for its handler. */
-    pci_config_write((PciDevice *)pc->pm_pci, 0x5b, 0x02, 1);
+    if (!pc->q35) {
+        pci_config_write((PciDevice *)pc->pm_pci, 0x5b, 0x02, 1);
+    }
     if (pc->direct) {
+        if (pc->q35) { /* PCIEXBAR: 256 MiB, on */
+            pci_config_write(pc->pci->fn[0], 0x60, (uint32_t)Q35_ECAM | 1, 4);
+        }
         pc_assign_pci(pc);
+        if (pc_find_vga(pc)) {
+            vga_pci_post_text(pc_find_vga(pc));
+        }
         lapic_set_virtual_wire(pc->lapic[0]);
         pc_start_kernel(pc);
     }
@@ -293,5 +340,14 @@ const MachineClass pc_machine_class = {
     .name = "pc", .aliases = pc_aliases, .desc = "standard PC (i440FX, PIIX3)",
     .props = pc_props, .size = sizeof(PcMachine), .default_ram = 128 * MiB,
     .max_cpus = APIC_MAX_CPUS, .init = pc_init, .ready = pc_ready, .reset = pc_reset,
+    .destroy = pc_destroy,
+};
+
+static const char *const q35_aliases[] = { "pc-q35", NULL };
+
+const MachineClass q35_machine_class = {
+    .name = "q35", .aliases = q35_aliases, .desc = "PC with PCI Express (Q35, ICH9)",
+    .props = pc_props, .size = sizeof(PcMachine), .default_ram = 128 * MiB,
+    .max_cpus = APIC_MAX_CPUS, .init = q35_init, .ready = pc_ready, .reset = pc_reset,
     .destroy = pc_destroy,
 };

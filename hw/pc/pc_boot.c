@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "hw/core/nondet.h"
+#include "hw/display/display_devices.h"
 #include "hw/pc/pc_int.h"
 #include "hw/timer/hpet.h"
 #include "target-x86/cpu.h"
@@ -45,20 +46,42 @@ void *pc_map_file(const char *path, size_t *len, Error *err)
     return NULL;
 }
 
-void pc_build_tables(PcMachine *pc)
+static void build_acpi(PcMachine *pc)
 {
     uint32_t ids[APIC_MAX_CPUS];
     for (unsigned i = 0; i < pc->m.ncpus; i++) {
         ids[i] = X86_CPU(pc->m.cpus[i])->apic_id;
     }
     uint64_t top = 4 * GiB + pc->layout.high;
+    uint64_t ecam = pc->q35 ? pci_q35_ecam(pc->pci) : 0;
+    uint16_t pm = pc->q35 ? ich9_lpc_pm_base(pc->bridge) : piix4_pm_base(pc->pm_pci);
+    pc->acpi_ecam = ecam ? ecam : Q35_ECAM;
+    pc->acpi_pm_base = pm ? pm : PC_PM_BASE;
     const AcpiConfig cfg = {
+        .q35 = pc->q35, .ecam = pc->acpi_ecam, .pm_base = pc->acpi_pm_base,
         .cpus = pc->m.ncpus, .apic_ids = ids, .hpet = pc->hpet,
         .hpet_block_id = pc->hpet ? hpet_block_id(pc->hpet_dev) : 0,
         .pci_hole_start = MAX(pc->layout.low, 0xc0000000ull),
         .pci64_start = ALIGN_UP(top, 32 * GiB), .pci64_size = 32 * GiB,
     };
+    acpi_free(&pc->acpi);
     acpi_tables_build(&pc->acpi, &cfg);
+}
+
+bool pc_refresh_tables(PcMachine *pc)
+{
+    uint64_t ecam = pc->q35 ? pci_q35_ecam(pc->pci) : 0;
+    uint16_t pm = pc->q35 ? ich9_lpc_pm_base(pc->bridge) : piix4_pm_base(pc->pm_pci);
+    if ((!ecam || ecam == pc->acpi_ecam) && (!pm || pm == pc->acpi_pm_base)) {
+        return false;
+    }
+    build_acpi(pc);
+    return true;
+}
+
+void pc_build_tables(PcMachine *pc)
+{
+    build_acpi(pc);
     unsigned count;
     smbios_build(&pc->smbios, &pc->m.cfg, &pc->layout, &count);
 }
@@ -80,6 +103,8 @@ bool pc_plan_kernel(PcMachine *pc, Error *err)
         .low_ram = pc->layout.low, .cmdline = cfg->append ? cfg->append : "",
         .protocol = pc->kernel_protocol, .rsdp = RSDP_AT, .initrd_name = cfg->initrd,
     };
+    Device *vga = pc_find_vga(pc);
+    env.vga_text = vga && vga_rom_font(vga);
     e820_direct(&env.map, &pc->layout);
     if (!pc->direct) { /* the BIOS keeps its tables at the end of low memory */
         env.protocol = KERNEL_16;

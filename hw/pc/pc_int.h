@@ -12,8 +12,9 @@
 #include "hw/pci/host.h"
 
 enum { PC_GSIS = 24 };
+#define Q35_ECAM 0xb0000000ull /* where we put it without firmware, as SeaBIOS does */
 /* Who drives an interrupt input: they are ORed. */
-enum PcIrqSource { SRC_ISA, SRC_PIIX3, SRC_CHIP, SRC_HPET, SRC_COUNT };
+enum PcIrqSource { SRC_ISA, SRC_ROUTER /* PCI's */, SRC_CHIP, SRC_HPET, SRC_COUNT };
 
 typedef struct PcMachine PcMachine;
 
@@ -28,15 +29,18 @@ struct PcMachine {
     int kernel_protocol;        /* enum KernelProtocol */
     bool hpet;
 
+    bool q35;                   /* the class: ICH9 instead of PIIX3 */
+    bool flash;                 /* firmware is in flash memory */
     RamLayout layout;
     MemoryRegion ram, ram_low, ram_high;
     MemoryRegion bios, bios_low;
+    MemoryRegion *flash_rom;    /* unit 0 */
     ApicBus apic;
     PciBus *pci;
     IsaBus *isa;
     FwCfg *fw_cfg;
     Device *lapic[APIC_MAX_CPUS];
-    Device *pic, *ioapic, *pit, *rtc, *hpet_dev, *pm, *pm_pci, *piix3, *port92, *i8042;
+    Device *pic, *ioapic, *pit, *rtc, *hpet_dev, *pm, *pm_pci, *bridge, *port92, *i8042;
     IrqLine pic_in[16], ioapic_in[PC_GSIS];
     PcIrqPort irq_port[SRC_COUNT];
     uint8_t gsi_sources[PC_GSIS]; /* bit n: source n drives it high */
@@ -46,6 +50,8 @@ struct PcMachine {
     uint8_t floppy[2];          /* CMOS types of drives A and B, 0 = none */
     bool has_serial;            /* COM1 is there */
     AcpiBlob acpi;
+    uint64_t acpi_ecam;         /* what the tables say now */
+    uint16_t acpi_pm_base;
     AcpiBuf smbios;             /* structures; the entry point is apart */
     BootPlan plan;
     void *kernel, *initrd;      /* file contents, mmapped */
@@ -64,17 +70,23 @@ bool pc_fill_fw_cfg(PcMachine *pc, Error *err);
 
 /* pc_boot.c */
 void pc_build_tables(PcMachine *pc);
+/* Builds the tables again if firmware moved what they name. Whether it did. */
+bool pc_refresh_tables(PcMachine *pc);
 bool pc_plan_kernel(PcMachine *pc, Error *err);
 /* Writes tables and the plan's pieces, sets the boot CPU up. After each reset. */
 void pc_start_kernel(PcMachine *pc);
 void pc_load_pieces(PcMachine *pc);     /* the plan's, without tables and registers */
 void *pc_map_file(const char *path, size_t *len, Error *err); /* read only */
 
+/* firmware.c: hands the kernel's files to firmware that loads them itself (OVMF). */
+bool pc_offer_kernel(PcMachine *pc, Error *err);
+
 /* boot_rom.c: the plan (real mode) is started by the BIOS. */
 bool pc_add_boot_rom(PcMachine *pc, Error *err);
 
 /* pc_pci.c: what firmware would do: addresses and interrupt lines for all functions. */
 void pc_assign_pci(PcMachine *pc);
+Device *pc_find_vga(const PcMachine *pc); /* NULL: none */
 
 /* smbios.c: the structure table; *count of structures, *largest in bytes. */
 void smbios_build(AcpiBuf *b, const MachineConfig *cfg, const RamLayout *ram,

@@ -3,6 +3,7 @@
  * Addresses for PCI functions on a machine without firmware: BARs by falling size into the
  * windows that the host bridge's _CRS names, interrupt line registers, decoding on.
  */
+#include "hw/display/display_devices.h"
 #include "hw/pc/pc_int.h"
 
 /* I/O BARs; below are the legacy ports, above the PM block's 0x600 nothing fixed. */
@@ -46,7 +47,6 @@ void pc_assign_pci(PcMachine *pc)
     Machine *m = &pc->m;
     Window io = { IO_START, IO_END };
     Window mem = { MAX(pc->layout.low, 0xe0000000ull), MEM_END };
-    static const uint8_t route[4] = { 10, 11, 10, 11 };
     memory_begin(m);
     for (int bit = 63; bit >= 0; bit--) { /* largest first: no holes */
         for (unsigned fn = 0; fn < PCI_DEVFNS; fn++) {
@@ -62,8 +62,20 @@ void pc_assign_pci(PcMachine *pc)
         PciDevice *d = pc->pci->fn[fn];
         unsigned pin = d ? pci_config_read(d, PCI_IRQ_PIN, 1) : 0;
         if (pin >= 1 && pin <= 4) {
-            pci_config_write(d, PCI_IRQ_LINE, route[(pin - 1 + (fn >> 3) + 3) & 3], 1);
+            unsigned pirq = pci_pirq(pc->pci, fn >> 3, pin - 1);
+            pci_config_write(d, PCI_IRQ_LINE, pirq & 1 ? 11 : 10, 1);
         }
     }
     memory_commit(m);
+}
+
+Device *pc_find_vga(const PcMachine *pc)
+{
+    for (unsigned fn = 0; fn < PCI_DEVFNS; fn++) {
+        PciDevice *d = pc->pci->fn[fn];
+        if (d && d->dev.cls == &vga_pci_class) {
+            return &d->dev;
+        }
+    }
+    return NULL;
 }

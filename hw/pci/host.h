@@ -28,6 +28,9 @@ typedef struct PciHostConfig {
     bool pam_ram_at_reset; /* no ROM-based firmware: 0xc0000-0xfffff is RAM at reset */
 } PciHostConfig;
 
+/* Ports 0xcf8-0xcff and the bus "pci.0" without function 00.0: part of the boards' bridges. */
+PciBus *pci_host_create(struct Machine *m, const PciHostConfig *cfg, Error *err);
+
 /* Host bridge 8086:1237 at 00.0 with ports 0xcf8-0xcff (0xcf9 = reset control, too) and
  * the bus "pci.0". NULL with err set on failure. */
 PciBus *pci_i440fx_create(struct Machine *m, const PciHostConfig *cfg, Error *err);
@@ -46,6 +49,26 @@ void piix3_set_routes(Device *piix3, const uint8_t routes[4]);
 Device *piix4_pm_create(PciBus *bus, unsigned devfn, MemoryRegion *regs, uint16_t base,
                         Error *err);
 
+/* Memory controller hub 8086:29c0 at 00.0 (with the configuration window that PCIEXBAR
+ * places) instead of pci_i440fx_create, and the ISA bridge 8086:2918 at `devfn` (usually
+ * 1f.0) instead of piix3_create and piix4_pm_create. gsi[8] are I/O APIC pins 16-23, which
+ * PIRQ A-H reach always; `regs` is the PM block of 128 bytes. */
+PciBus *pci_q35_create(struct Machine *m, const PciHostConfig *cfg, Error *err);
+/* Base of the configuration window as PCIEXBAR says, 0: off. */
+uint64_t pci_q35_ecam(PciBus *bus);
+typedef struct Ich9Wiring {
+    IrqLine isa[16], gsi[8];
+    MemoryRegion *regs;
+    /* Without firmware: reset value of PMBASE, and PIRQs go to interrupts 10 and 11; 0: with
+     * firmware, all is off. */
+    uint16_t pm_base;
+} Ich9Wiring;
+Device *ich9_lpc_create(PciBus *bus, unsigned devfn, const Ich9Wiring *w, Error *err);
+/* Where the PM registers are now, 0: nowhere. */
+uint16_t ich9_lpc_pm_base(Device *lpc);
+uint16_t piix4_pm_base(Device *pm);
+
+extern const DeviceClass q35_mch_class, ich9_lpc_class;
 extern const DeviceClass i440fx_host_class, i440fx_class, piix3_class, piix4_pm_class;
 extern const DeviceClass pci_testdev_class; /* hw/pci/pci_testdev.c */
 

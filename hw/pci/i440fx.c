@@ -7,154 +7,27 @@
  */
 #include "hw/pci/host.h"
 
-#include <string.h>
 #include "hw/core/machine.h"
-#include "util/log.h"
+#include "hw/pci/pam.h"
 
 /* --- function 00.0 --- */
 
-enum { PAM0 = 0x59, PAM_SEGMENTS = 13, PAM_READ = 1, PAM_WRITE = 2 };
+enum { PAM0 = 0x59 };
 
 typedef struct {
     PciState pci;
 } I440fxState;
 
-typedef struct I440fx I440fx;
-
-typedef struct {
-    I440fx *d;
-    uint32_t start, size;
-    MemoryRegion ram;     /* alias of RAM: read/write or read-only */
-    MemoryRegion wo;      /* reads come from PCI, writes go to RAM */
-    uint8_t mode;         /* PAM_*; what is mapped now */
-} PamSegment;
-
-struct I440fx {
+typedef struct I440fx {
     PciDevice pci;
     I440fxState s;
     PciHostConfig cfg;
-    PamSegment pam[PAM_SEGMENTS];
-};
-
-/* Region that answers at addr below mr, by priority. Used only for the rare mode in
- * which reads and writes of one address go to different places. */
-static MemoryRegion *tree_find(MemoryRegion *mr, uint64_t addr, uint64_t *off, int depth)
-{
-    if (depth > 8) {
-        return NULL;
-    }
-    if (mr->kind == MR_ALIAS) {
-        return tree_find(mr->target, mr->target_off + addr, off, depth + 1);
-    }
-    if (mr->kind != MR_CONTAINER) {
-        *off = addr;
-        return mr;
-    }
-    MemoryRegion *best = NULL;
-    int best_prio = 0;
-    for (MemoryRegion *c = mr->children; c; c = c->next) {
-        if (!c->enabled || addr < c->addr || addr - c->addr >= c->size ||
-            (best && c->priority <= best_prio)) {
-            continue;
-        }
-        uint64_t o;
-        MemoryRegion *hit = tree_find(c, addr - c->addr, &o, depth + 1);
-        if (hit) {
-            best = hit;
-            best_prio = c->priority;
-            *off = o;
-        }
-    }
-    return best;
-}
-
-static uint64_t pam_wo_read(void *opaque, uint64_t addr, unsigned size)
-{
-    PamSegment *seg = opaque;
-    uint64_t off, v = ~0ull;
-    MemoryRegion *mr = tree_find(&seg->d->pci.bus->mem, seg->start + addr, &off, 0);
-    if (!mr) {
-        return v;
-    }
-    if (mr->kind == MR_IO) {
-        return mr->ops->read ? mr->ops->read(mr->opaque, off, size) : v;
-    }
-    if (off <= mr->size && size <= mr->size - off) {
-        v = 0;
-        memcpy(&v, memory_host(mr) + off, size);
-    }
-    return v;
-}
-
-static void pam_wo_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
-{
-    PamSegment *seg = opaque;
-    Machine *m = seg->d->pci.dev.machine;
-    const MemoryRegion *ram = seg->d->cfg.ram;
-    uint64_t off = seg->start + addr;
-    if (off > ram->size || size > ram->size - off) {
-        return;
-    }
-    memcpy(memory_host(ram) + off, &val, size);
-    memory_set_dirty(m, ram->ram_addr + off, size);
-    if (m->exec && m->exec->ram_written) {
-        m->exec->ram_written(m, ram->ram_addr + off, size);
-    }
-}
-
-static const MemoryOps pam_wo_ops = {
-    .read = pam_wo_read, .write = pam_wo_write, .min_size = 1, .max_size = 1,
-};
-
-/* Segment 0 is 0xf0000-0xfffff (PAM0 bits 5:4); 1 to 12 are the 16 KiB segments from
- * 0xc0000 up, two per register from PAM1 on (3.2.18). */
-static uint8_t pam_mode(const I440fx *d, unsigned seg)
-{
-    const uint8_t *cfg = d->s.pci.config;
-    if (seg == 0) {
-        return (cfg[PAM0] >> 4) & 3;
-    }
-    uint8_t reg = cfg[PAM0 + 1 + (seg - 1) / 2];
-    return (seg - 1) & 1 ? (reg >> 4) & 3 : reg & 3;
-}
+    PamUnit pam;
+} I440fx;
 
 static void pam_update(I440fx *d)
 {
-    if (!d->cfg.ram) {
-        return;
-    }
-    memory_begin(d->pci.dev.machine);
-    for (unsigned i = 0; i < PAM_SEGMENTS; i++) {
-        PamSegment *seg = &d->pam[i];
-        uint8_t mode = pam_mode(d, i);
-        if (mode == seg->mode) {
-            continue;
-        }
-        seg->mode = mode;
-        memory_set_enabled(&seg->wo, mode == PAM_WRITE);
-        memory_set_enabled(&seg->ram, mode & PAM_READ);
-        memory_set_readonly(&seg->ram, mode == PAM_READ);
-    }
-    memory_commit(d->pci.dev.machine);
-}
-
-static void pam_init(I440fx *d)
-{
-    Machine *m = d->pci.dev.machine;
-    memory_begin(m);
-    for (unsigned i = 0; i < PAM_SEGMENTS && d->cfg.ram; i++) {
-        PamSegment *seg = &d->pam[i];
-        seg->d = d;
-        seg->start = i ? 0xc0000 + (i - 1) * 0x4000 : 0xf0000;
-        seg->size = i ? 0x4000 : 0x10000;
-        memory_init_alias(&seg->ram, m, "pam-ram", d->cfg.ram, seg->start, seg->size);
-        device_map(&d->pci.dev, &m->mem_root, &seg->ram, seg->start, 2);
-        memory_set_enabled(&seg->ram, false);
-        memory_init_io(&seg->wo, m, "pam-write-only", seg->size, &pam_wo_ops, seg);
-        device_map(&d->pci.dev, &m->mem_root, &seg->wo, seg->start, 2);
-        memory_set_enabled(&seg->wo, false);
-    }
-    memory_commit(m);
+    pam_unit_update(&d->pam, d->s.pci.config + PAM0);
 }
 
 static void i440fx_config_written(PciDevice *pci, unsigned off, unsigned size)
@@ -184,7 +57,7 @@ static bool i440fx_realize(Device *dev, Error *err)
     }
     cfg[0x72] = 0x02;   /* SMRAM: reset value; SMRAM itself is not modelled */
     wm[0x72] = 0x7f;
-    pam_init(d);
+    pam_unit_init(&d->pam, &d->pci, d->cfg.ram);
     return true;
 }
 
@@ -319,7 +192,7 @@ const DeviceClass i440fx_host_class = {
     .realize = host_realize, .reset = host_reset,
 };
 
-PciBus *pci_i440fx_create(struct Machine *m, const PciHostConfig *cfg, Error *err)
+PciBus *pci_host_create(struct Machine *m, const PciHostConfig *cfg, Error *err)
 {
     Device *host = device_create(m, &i440fx_host_class);
     if (!device_realize(host, NULL, err)) {
@@ -328,6 +201,15 @@ PciBus *pci_i440fx_create(struct Machine *m, const PciHostConfig *cfg, Error *er
     PciBus *bus = ((Host *)host)->bus;
     bus->msi = cfg->msi;
     bus->msi_opaque = cfg->msi_opaque;
+    return bus;
+}
+
+PciBus *pci_i440fx_create(struct Machine *m, const PciHostConfig *cfg, Error *err)
+{
+    PciBus *bus = pci_host_create(m, cfg, err);
+    if (!bus) {
+        return NULL;
+    }
     Device *fn = device_create(m, &i440fx_class);
     ((I440fx *)fn)->cfg = *cfg;
     fn->addr = 0;

@@ -193,10 +193,9 @@ unsigned pci_add_cap(PciDevice *d, uint8_t id, unsigned size)
 
 /* --- INTx --- */
 
-static unsigned pirq_of(const PciDevice *d)
+unsigned pci_pirq(const PciBus *bus, unsigned slot, unsigned pin)
 {
-    unsigned pin = d->s->config[PCI_IRQ_PIN];
-    return (pin - 1 + (d->devfn >> 3) - 1) & 3;
+    return bus->pirq_of ? bus->pirq_of(slot, pin) & (PCI_PIRQS - 1) : (pin + slot - 1) & 3;
 }
 
 static bool pci_drives_pin(const PciDevice *d)
@@ -208,13 +207,13 @@ static bool pci_drives_pin(const PciDevice *d)
 /* A PIRQ is the wired OR of all pins on it. */
 static void pci_update_pirqs(PciBus *bus, bool drive)
 {
-    bool level[4] = { false };
+    bool level[PCI_PIRQS] = { false };
     for (unsigned i = 0; i < PCI_DEVFNS; i++) {
         if (bus->fn[i] && pci_drives_pin(bus->fn[i])) {
-            level[pirq_of(bus->fn[i])] = true;
+            level[pci_pirq(bus, i >> 3, bus->fn[i]->s->config[PCI_IRQ_PIN] - 1u)] = true;
         }
     }
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < PCI_PIRQS; i++) {
         if (level[i] != bus->pirq_level[i]) {
             bus->pirq_level[i] = level[i];
             if (drive) {

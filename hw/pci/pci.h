@@ -17,6 +17,7 @@ enum {
     PCI_CONFIG_SIZE = 256,
     PCI_DEVFNS = 256,
     PCI_BARS = 6,
+    PCI_PIRQS = 8,
     PCI_MSIX_MAX = 66,      /* vectors of one function */
     PCI_MSIX_BAR_SIZE = 4096, PCI_MSIX_PBA = 0x800,
 };
@@ -107,9 +108,11 @@ struct PciBus {
     Bus bus;                        /* first */
     PciDevice *fn[PCI_DEVFNS];
     MemoryRegion mem, io;           /* containers BARs are mapped in */
-    /* PIRQ 0..3 = A..D changed; the interrupt router sets it. */
-    IrqLine pirq[4];
-    bool pirq_level[4];             /* derived from the functions' intx */
+    /* PIRQ 0..7 = A..H changed; the interrupt router sets it. */
+    IrqLine pirq[PCI_PIRQS];
+    bool pirq_level[PCI_PIRQS];     /* derived from the functions' intx */
+    /* PIRQ of pin 0..3 of a slot; NULL: (pin + slot - 1) & 3 */
+    unsigned (*pirq_of)(unsigned slot, unsigned pin);
     void (*msi)(void *opaque, uint64_t addr, uint32_t data);
     void *msi_opaque;
 };
@@ -152,6 +155,8 @@ void pci_config_write(PciDevice *d, unsigned off, uint32_t val, unsigned size);
 /* Type 1 address (3.2.2.3.2) on this bus; absent functions read as ones. */
 uint32_t pci_bus_config_read(PciBus *bus, uint32_t addr, unsigned size);
 void pci_bus_config_write(PciBus *bus, uint32_t addr, uint32_t val, unsigned size);
+/* PIRQ that a function's pin is wired to. */
+unsigned pci_pirq(const PciBus *bus, unsigned slot, unsigned pin);
 static inline uint16_t pci_get16(const uint8_t *p)
 {
     return p[0] | p[1] << 8;

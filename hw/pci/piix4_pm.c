@@ -106,6 +106,12 @@ const DeviceClass piix4_pm_class = {
     .realize = piix4_pm_realize, .unrealize = piix4_pm_unrealize, .reset = piix4_pm_reset,
 };
 
+uint16_t piix4_pm_base(Device *dev)
+{
+    const uint8_t *cfg = DEVICE_AS(dev, Piix4Pm, piix4_pm_class)->s.pci.config;
+    return cfg[PMREGMISC] & PMIOSE ? pci_get16(cfg + PMBA) & 0xffc0 : 0;
+}
+
 Device *piix4_pm_create(PciBus *bus, unsigned devfn, MemoryRegion *regs, uint16_t base,
                         Error *err)
 {

@@ -44,6 +44,7 @@ typedef struct AcpiPm {
     Device dev;
     AcpiPmState s;
     bool acpi_mode; /* reset value of SCI_EN */
+    bool ich9;      /* layout of the block */
     IrqLine sci;
     Timer timer;
     MemoryRegion block, apm;
@@ -106,6 +107,15 @@ static void pm_sleep(AcpiPm *d, unsigned type)
     }
 }
 
+static unsigned gpe_at(const AcpiPm *d)
+{
+    return d->ich9 ? ACPI_ICH9_GPE0 : ACPI_GPE0;
+}
+
+/* SMIs of port B2H look enabled: SeaBIOS takes that for "SMM is set up already" and does
+ * not wait for a handler that would never run. */
+enum { SMI_EN = 0x30, APMC_EN = 0x20 };
+
 static uint16_t pm_read16(AcpiPm *d, unsigned reg)
 {
     switch (reg) {
@@ -114,10 +124,15 @@ static uint16_t pm_read16(AcpiPm *d, unsigned reg)
     case ACPI_PM1_CNT: return d->s.pm1_cnt;
     case ACPI_PM_TMR: return pm_ticks(d);
     case ACPI_PM_TMR + 2: return pm_ticks(d) >> 16 & 0xff;
-    case ACPI_GPE0: return d->s.gpe_sts;
-    case ACPI_GPE0 + 2: return d->s.gpe_en;
-    default: return 0;
+    default: break;
     }
+    if (reg == gpe_at(d)) {
+        return d->s.gpe_sts;
+    }
+    if (reg == gpe_at(d) + 2) {
+        return d->s.gpe_en;
+    }
+    return d->ich9 && reg == SMI_EN ? APMC_EN : 0;
 }
 
 /* mask: the bytes that the access covers. */
@@ -138,9 +153,13 @@ static void pm_write16(AcpiPm *d, unsigned reg, uint16_t v, uint16_t mask)
             pm_sleep(d, (v & CNT_SLP_TYP) >> 10);
         }
         break;
-    case ACPI_GPE0: d->s.gpe_sts &= ~v; break;
-    case ACPI_GPE0 + 2: d->s.gpe_en = (d->s.gpe_en & ~mask) | v; break;
-    default: break;
+    default:
+        if (reg == gpe_at(d)) {
+            d->s.gpe_sts &= ~v;
+        } else if (reg == gpe_at(d) + 2) {
+            d->s.gpe_en = (d->s.gpe_en & ~mask) | v;
+        }
+        break;
     }
     pm_changed(d);
 }
@@ -243,16 +262,28 @@ static bool pm_realize(Device *dev, Error *err)
 {
     AcpiPm *d = DEVICE_AS(dev, AcpiPm, acpi_pm_class);
     device_add_timer(dev, &d->timer, pm_timer_fire, d);
-    device_add_io(dev, &d->block, "acpi-pm", ACPI_PM_BLOCK_SIZE, &pm_ops, d);
+    device_add_io(dev, &d->block, "acpi-pm",
+                  d->ich9 ? ACPI_PM_ICH9_BLOCK_SIZE : ACPI_PM_BLOCK_SIZE, &pm_ops, d);
     device_add_ports(dev, &d->apm, "apm", ACPI_SMI_CMD, 2, &apm_ops, d);
     return true;
 }
 
-Device *acpi_pm_create(struct Machine *m, IrqLine sci, Error *err)
+static Device *pm_create(struct Machine *m, IrqLine sci, bool ich9, Error *err)
 {
     Device *dev = device_create(m, &acpi_pm_class);
     DEVICE_AS(dev, AcpiPm, acpi_pm_class)->sci = sci;
+    DEVICE_AS(dev, AcpiPm, acpi_pm_class)->ich9 = ich9;
     return device_realize(dev, NULL, err) ? dev : NULL;
+}
+
+Device *acpi_pm_create(struct Machine *m, IrqLine sci, Error *err)
+{
+    return pm_create(m, sci, false, err);
+}
+
+Device *acpi_pm_create_ich9(struct Machine *m, IrqLine sci, Error *err)
+{
+    return pm_create(m, sci, true, err);
 }
 
 static bool pm_post_load(void *owner, Error *err)

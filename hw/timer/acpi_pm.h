@@ -11,6 +11,7 @@
 
 enum { /* for the FADT: offsets in the block, lengths, values */
        ACPI_PM_BLOCK_SIZE = 64,
+       ACPI_PM_ICH9_BLOCK_SIZE = 128,
        ACPI_PM1_EVT = 0,
        ACPI_PM1_EVT_LEN = 4,
        ACPI_PM1_CNT = 4,
@@ -18,6 +19,7 @@ enum { /* for the FADT: offsets in the block, lengths, values */
        ACPI_PM_TMR = 8,
        ACPI_PM_TMR_LEN = 4, /* 24 bits: TMR_VAL_EXT = 0 */
        ACPI_GPE0 = 12,
+       ACPI_ICH9_GPE0 = 32,
        ACPI_GPE0_LEN = 4, /* 16 events: status, enable */
        ACPI_SMI_CMD = 0xb2,
        ACPI_ENABLE = 0xf1,
@@ -28,6 +30,9 @@ enum { /* for the FADT: offsets in the block, lengths, values */
 
 /* sci: ISA line / GSI 9, level, active high. */
 Device *acpi_pm_create(struct Machine *m, IrqLine sci, Error *err);
+/* The same with the block's layout of the ICH9 (316972, 13.8.3): 128 bytes, GPE0 at 20H,
+ * SMI_EN at 30H. */
+Device *acpi_pm_create_ich9(struct Machine *m, IrqLine sci, Error *err);
 MemoryRegion *acpi_pm_region(Device *pm);
 /* The power button is pressed. For Machine.powerdown. */
 void acpi_pm_power_button(Device *pm);

@@ -1,5 +1,6 @@
 # tests of disk controllers
-STORAGE_TESTS = tests/unit/test_ide tests/unit/test_ahci tests/unit/test_nvme tests/unit/test_fdc
+STORAGE_TESTS = tests/unit/test_ide tests/unit/test_ahci tests/unit/test_nvme tests/unit/test_fdc \
+	tests/unit/test_pflash
 check_PROGRAMS += $(STORAGE_TESTS)
 TESTS += $(STORAGE_TESTS)
 STORAGE_BOARD = tests/unit/disk_board.c tests/unit/disk_board.h tests/unit/pci_board.h
@@ -19,3 +20,7 @@ tests_unit_test_nvme_CPPFLAGS = $(PCI_TEST_FLAGS)
 tests_unit_test_fdc_SOURCES = tests/unit/test_fdc.c $(STORAGE_BOARD)
 tests_unit_test_fdc_LDADD = $(PCI_TEST_LIBS)
 tests_unit_test_fdc_CPPFLAGS = $(PCI_TEST_FLAGS)
+
+tests_unit_test_pflash_SOURCES = tests/unit/test_pflash.c $(STORAGE_BOARD)
+tests_unit_test_pflash_LDADD = $(PCI_TEST_LIBS)
+tests_unit_test_pflash_CPPFLAGS = $(PCI_TEST_FLAGS)

@@ -14,16 +14,28 @@
 enum { BASE = 0xe0040 };
 static AcpiBlob blob;
 
-static int setup(void **state)
+static int make(bool q35)
 {
     static const uint32_t ids[] = { 0, 1, 2, 300 };
     const AcpiConfig cfg = {
+        .q35 = q35, .ecam = q35 ? 0xe0000000 : 0,
         .cpus = 4, .apic_ids = ids, .hpet = true, .hpet_block_id = 0x8086a201,
         .pci_hole_start = 0xc0000000, .pci64_start = 32 * GiB, .pci64_size = 32 * GiB,
+        .pm_base = 0x600,
     };
     acpi_tables_build(&blob, &cfg);
     acpi_relocate(&blob, BASE);
     return 0;
+}
+
+static int setup(void **state)
+{
+    return make(false);
+}
+
+static int setup_q35(void **state)
+{
+    return make(true);
 }
 
 static int teardown(void **state)
@@ -169,6 +181,20 @@ static void iasl_reads_our_aml(void **state)
     assert_int_equal(ok, 0);
 }
 
+static void q35_names_its_window_and_its_pins(void **state)
+{
+    const uint8_t *m = find("MCFG"), *f = find("FACP");
+    assert_non_null(m);
+    assert_int_equal(num(m + 4, 4), 60);
+    assert_int_equal(num(m + 44, 8), 0xe0000000);
+    assert_int_equal(m[55], 255);
+    assert_int_equal(num(f + 80, 4), 0x620);
+    uint64_t len = blob.tables.len;
+    teardown(state);
+    assert_int_equal(make(true), 0);
+    assert_int_equal(blob.tables.len, len);
+}
+
 static void smbios_structures_form_a_chain(void **state)
 {
     AcpiBuf b = { 0 };
@@ -221,5 +247,11 @@ int main(void)
         cmocka_unit_test(iasl_reads_our_aml),
         cmocka_unit_test(smbios_structures_form_a_chain),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    const struct CMUnitTest q35[] = {
+        cmocka_unit_test(madt_lists_cpus_and_overrides),
+        cmocka_unit_test(iasl_reads_our_aml),
+        cmocka_unit_test(q35_names_its_window_and_its_pins),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown) +
+           cmocka_run_group_tests(q35, setup_q35, teardown);
 }

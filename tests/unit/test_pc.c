@@ -194,14 +194,14 @@ static void interrupt_sources_are_ored(void **state)
     PcMachine *pc = pc_machine(m);
     machine_lock(m);
     IrqLine isa = pc->isa->irq[5];
-    IrqLine chip = { isa.set, &pc->irq_port[SRC_PIIX3], 5 };
+    IrqLine chip = { isa.set, &pc->irq_port[SRC_ROUTER], 5 };
     memory_io_write(&m->io, 0x20, 1, 0x0a); /* OCW3: read IRR */
     assert_int_equal(port_read(m, 0x20, 1) & 0x20, 0);
     irq_set(&isa, true);
     irq_set(&chip, true);
     assert_int_equal(port_read(m, 0x20, 1) & 0x20, 0x20);
     irq_set(&isa, false);
-    assert_int_equal(pc->gsi_sources[5], 1 << SRC_PIIX3);
+    assert_int_equal(pc->gsi_sources[5], 1 << SRC_ROUTER);
     irq_set(&chip, false);
     assert_int_equal(pc->gsi_sources[5], 0);
     machine_unlock(m);

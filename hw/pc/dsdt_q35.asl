@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DSDT of machine q35: host bridge, LPC bridge with its interrupt links, legacy devices, HPET.
+ * What depends on the machine (windows and interrupt routing of the host bridge, the
+ * processors) is in the SSDT that acpi_tables.c writes. ACPI specification 6.5.
+ */
+DefinitionBlock ("", "DSDT", 2, "DYAD", "DYADQ35", 1)
+{
+    Name (PICM, Zero)
+    Method (_PIC, 1) { PICM = Arg0 }
+
+    Name (\_S5, Package () { Zero, Zero, Zero, Zero })
+
+    Scope (\_SB)
+    {
+        Device (PCI0)
+        {
+            Name (_HID, EisaId ("PNP0A08"))
+            Name (_CID, EisaId ("PNP0A03"))
+            Name (_UID, Zero)
+            Name (_BBN, Zero)
+            External (PRTA, PkgObj)
+            External (PRTP, PkgObj)
+            Method (_PRT)
+            {
+                If (PICM) { Return (PRTA) }
+                Return (PRTP)
+            }
+            /* PCI firmware specification 3.2, 4.5: hot plug, power events, AER and slot
+             * capabilities stay with firmware; there are none. */
+            Method (_OSC, 4)
+            {
+                CreateDWordField (Arg3, Zero, CDW1)
+                If (Arg0 == ToUUID ("33db4d5b-1ff7-401c-9657-7441c03dd766"))
+                {
+                    CreateDWordField (Arg3, 8, CDW3)
+                    CDW3 &= 0x10
+                }
+                Else
+                {
+                    CDW1 |= 4
+                }
+                Return (Arg3)
+            }
+
+            Device (ISA)
+            {
+                Name (_ADR, 0x001F0000)
+                OperationRegion (ROUT, PCI_Config, 0x60, 0x04)
+                Field (ROUT, ByteAcc, NoLock, Preserve)
+                {
+                    PRQA, 8, PRQB, 8, PRQC, 8, PRQD, 8
+                }
+                OperationRegion (ROU2, PCI_Config, 0x68, 0x04)
+                Field (ROU2, ByteAcc, NoLock, Preserve)
+                {
+                    PRQE, 8, PRQF, 8, PRQG, 8, PRQH, 8
+                }
+
+                Device (RTC)
+                {
+                    Name (_HID, EisaId ("PNP0B00"))
+                    Name (_CRS, ResourceTemplate ()
+                    {
+                        IO (Decode16, 0x0070, 0x0070, 0x01, 0x02)
+                        IRQNoFlags () { 8 }
+                    })
+                }
+
+                Device (KBD)
+                {
+                    Name (_HID, EisaId ("PNP0303"))
+                    Name (_CRS, ResourceTemplate ()
+                    {
+                        IO (Decode16, 0x0060, 0x0060, 0x01, 0x01)
+                        IO (Decode16, 0x0064, 0x0064, 0x01, 0x01)
+                        IRQNoFlags () { 1 }
+                    })
+                }
+
+                Device (MOU)
+                {
+                    Name (_HID, EisaId ("PNP0F13"))
+                    Name (_CRS, ResourceTemplate () { IRQNoFlags () { 12 } })
+                }
+
+                Device (MBRD)
+                {
+                    Name (_HID, EisaId ("PNP0C02"))
+                    Name (_CRS, ResourceTemplate ()
+                    {
+                        IO (Decode16, 0x00B2, 0x00B2, 0x01, 0x02)
+                        IO (Decode16, 0x04D0, 0x04D0, 0x01, 0x02)
+                        Memory32Fixed (ReadWrite, 0xFEC00000, 0x00001000)
+                        Memory32Fixed (ReadWrite, 0xFEE00000, 0x00100000)
+                    })
+                }
+            }
+        }
+
+        Device (HPET)
+        {
+            Name (_HID, EisaId ("PNP0103"))
+            Name (_UID, Zero)
+            Method (_STA) { Return (HPEN) }
+            Name (_CRS, ResourceTemplate ()
+            {
+                Memory32Fixed (ReadOnly, 0xFED00000, 0x00000400)
+            })
+        }
+
+        /* A PIRQ register: bit 7 off, bits 3..0 the ISA interrupt. */
+        Name (PRSL, ResourceTemplate ()
+        {
+            Interrupt (ResourceConsumer, Level, ActiveHigh, Shared) { 5, 10, 11 }
+        })
+        Name (CRSB, ResourceTemplate ()
+        {
+            Interrupt (ResourceConsumer, Level, ActiveHigh, Shared, , , IRQB) { 10 }
+        })
+        CreateDWordField (CRSB, IRQB._INT, IRQV)
+
+        Method (LSTA, 1) { If (Arg0 & 0x80) { Return (0x09) } Return (0x0B) }
+        Method (LCRS, 1, Serialized) { IRQV = Arg0 & 0x0F Return (CRSB) }
+        Method (LSRS, 1, Serialized)
+        {
+            CreateDWordField (Arg0, 5, IVAL)
+            Return (IVAL)
+        }
+
+        Device (LNKA)
+        {
+            Name (_HID, EisaId ("PNP0C0F"))
+            Name (_UID, 1)
+            Method (_STA) { Return (LSTA (\_SB.PCI0.ISA.PRQA)) }
+            Method (_PRS) { Return (PRSL) }
+            Method (_CRS) { Return (LCRS (\_SB.PCI0.ISA.PRQA)) }
+            Method (_DIS) { \_SB.PCI0.ISA.PRQA |= 0x80 }
+            Method (_SRS, 1) { \_SB.PCI0.ISA.PRQA = LSRS (Arg0) }
+        }
+        Device (LNKB)
+        {
+            Name (_HID, EisaId ("PNP0C0F"))
+            Name (_UID, 2)
+            Method (_STA) { Return (LSTA (\_SB.PCI0.ISA.PRQB)) }
+            Method (_PRS) { Return (PRSL) }
+            Method (_CRS) { Return (LCRS (\_SB.PCI0.ISA.PRQB)) }
+            Method (_DIS) { \_SB.PCI0.ISA.PRQB |= 0x80 }
+            Method (_SRS, 1) { \_SB.PCI0.ISA.PRQB = LSRS (Arg0) }
+        }
+        Device (LNKC)
+        {
+            Name (_HID, EisaId ("PNP0C0F"))
+            Name (_UID, 3)
+            Method (_STA) { Return (LSTA (\_SB.PCI0.ISA.PRQC)) }
+            Method (_PRS) { Return (PRSL) }
+            Method (_CRS) { Return (LCRS (\_SB.PCI0.ISA.PRQC)) }
+            Method (_DIS) { \_SB.PCI0.ISA.PRQC |= 0x80 }
+            Method (_SRS, 1) { \_SB.PCI0.ISA.PRQC = LSRS (Arg0) }
+        }
+        Device (LNKD)
+        {
+            Name (_HID, EisaId ("PNP0C0F"))
+            Name (_UID, 4)
+            Method (_STA) { Return (LSTA (\_SB.PCI0.ISA.PRQD)) }
+            Method (_PRS) { Return (PRSL) }
+            Method (_CRS) { Return (LCRS (\_SB.PCI0.ISA.PRQD)) }
+            Method (_DIS) { \_SB.PCI0.ISA.PRQD |= 0x80 }
+            Method (_SRS, 1) { \_SB.PCI0.ISA.PRQD = LSRS (Arg0) }
+        }
+        Device (LNKE)
+        {
+            Name (_HID, EisaId ("PNP0C0F"))
+            Name (_UID, 5)
+            Method (_STA) { Return (LSTA (\_SB.PCI0.ISA.PRQE)) }
+            Method (_PRS) { Return (PRSL) }
+            Method (_CRS) { Return (LCRS (\_SB.PCI0.ISA.PRQE)) }
+            Method (_DIS) { \_SB.PCI0.ISA.PRQE |= 0x80 }
+            Method (_SRS, 1) { \_SB.PCI0.ISA.PRQE = LSRS (Arg0) }
+        }
+        Device (LNKF)
+        {
+            Name (_HID, EisaId ("PNP0C0F"))
+            Name (_UID, 6)
+            Method (_STA) { Return (LSTA (\_SB.PCI0.ISA.PRQF)) }
+            Method (_PRS) { Return (PRSL) }
+            Method (_CRS) { Return (LCRS (\_SB.PCI0.ISA.PRQF)) }
+            Method (_DIS) { \_SB.PCI0.ISA.PRQF |= 0x80 }
+            Method (_SRS, 1) { \_SB.PCI0.ISA.PRQF = LSRS (Arg0) }
+        }
+        Device (LNKG)
+        {
+            Name (_HID, EisaId ("PNP0C0F"))
+            Name (_UID, 7)
+            Method (_STA) { Return (LSTA (\_SB.PCI0.ISA.PRQG)) }
+            Method (_PRS) { Return (PRSL) }
+            Method (_CRS) { Return (LCRS (\_SB.PCI0.ISA.PRQG)) }
+            Method (_DIS) { \_SB.PCI0.ISA.PRQG |= 0x80 }
+            Method (_SRS, 1) { \_SB.PCI0.ISA.PRQG = LSRS (Arg0) }
+        }
+        Device (LNKH)
+        {
+            Name (_HID, EisaId ("PNP0C0F"))
+            Name (_UID, 8)
+            Method (_STA) { Return (LSTA (\_SB.PCI0.ISA.PRQH)) }
+            Method (_PRS) { Return (PRSL) }
+            Method (_CRS) { Return (LCRS (\_SB.PCI0.ISA.PRQH)) }
+            Method (_DIS) { \_SB.PCI0.ISA.PRQH |= 0x80 }
+            Method (_SRS, 1) { \_SB.PCI0.ISA.PRQH = LSRS (Arg0) }
+        }
+        External (HPEN, IntObj)
+    }
+}
