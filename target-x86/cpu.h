@@ -157,6 +157,7 @@ typedef struct X86Cpu {
                                   * (native back end); x86_fpu_sync() brings it back */
     uint8_t one_unit;            /* twin runs: leave generated code after each block */
     uint8_t tapped;              /* twin runs: time and chance go through nondet_tap */
+    uint8_t win_on;              /* the current address space has windows (window.h) */
     void *jmp[5];                /* __builtin_setjmp buffer of the engine's loop */
     const struct X86Model *model;
     uint32_t feat[X86F_NWORDS];  /* features this vCPU shows (CPUID bits) */

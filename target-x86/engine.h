@@ -23,6 +23,7 @@
 #define X86_KEY_CPL0 BIT(30)   /* runs at CPL 0 */
 #define X86_KEY_SMAP BIT(29)   /* CR4.SMAP */
 #define X86_KEY_TSD BIT(28)    /* CR4.TSD */
+#define X86_KEY_WIN BIT(27)    /* memory through windows (window.h) */
 #define X86_STEP_MASK ((uint32_t)(HF_TF | HF_DBG | HF_SHADOW))
 
 /* Mode bits of the key for the vCPU as it is (X86_KEY_LARGE comes from the fetch). */
@@ -35,7 +36,8 @@ static inline uint32_t x86_block_mode(const X86Cpu *cpu)
                         : X86_KEY_MASK;
     return (cpu->hflags & mask) | (cpu->st.cpl ? 0 : X86_KEY_CPL0) |
            (cpu->st.cr4 & CR4_SMAP ? X86_KEY_SMAP : 0) |
-           (cpu->st.cr4 & CR4_TSD ? X86_KEY_TSD : 0);
+           (cpu->st.cr4 & CR4_TSD ? X86_KEY_TSD : 0) |
+           (cpu->win_on && cpu->st.cpl == 3 && cpu->hflags & HF_CS64 ? X86_KEY_WIN : 0);
 }
 
 enum { X86_ROW_SLOTS = 65536 };
@@ -48,9 +50,15 @@ typedef struct X86Engine {
     bool tapped;        /* X86Cpu.tapped is set: no inline RDTSC */
     unsigned max_insns; /* per block */
     uint64_t row_calls[X86_ROW_SLOTS]; /* reference calls from host code, by row (racy) */
+    unsigned windows;   /* WIN_* policy */
     /* blocks whose groups fail often, a bit by key hash */
     uint8_t group_failed[8192];
+    /* what is known of memory operands in window blocks, 2 bits (WIN_SITE_*) by hash of
+     * the instruction's RAM address; a collision costs speed only. Racy. */
+    uint8_t win_site[1 << 18];
 } X86Engine;
+
+enum { WIN_SITE_UNKNOWN, WIN_SITE_B, WIN_SITE_A, WIN_SITE_ANY };
 
 /* One per machine; set before vCPUs start. */
 extern X86Engine x86_engine;
@@ -68,6 +76,22 @@ static inline bool x86_group_failed(uint64_t key)
 {
     unsigned h = x86_group_hash(key);
     return x86_engine.group_failed[h / 8] >> (h % 8) & 1;
+}
+
+static inline unsigned x86_win_hash(uint64_t ram)
+{
+    return ram * 0x9e3779b97f4a7c15ull >> 44;
+}
+static inline unsigned x86_win_site(uint64_t ram)
+{
+    unsigned h = x86_win_hash(ram);
+    return x86_engine.win_site[h / 4] >> (h % 4 * 2) & 3;
+}
+static inline void x86_win_site_set(uint64_t ram, unsigned state)
+{
+    unsigned h = x86_win_hash(ram), shift = h % 4 * 2;
+    uint8_t *p = &x86_engine.win_site[h / 4];
+    *p = (*p & ~(3u << shift)) | state << shift;
 }
 
 /* The vCPU thread's body: runs until cpu_must_leave(). */

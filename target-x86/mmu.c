@@ -237,6 +237,10 @@ X86WalkResult x86_walk(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
             continue; /* changed under us: walk again */
         }
         r.dirty = k.e[k.n - 1].val & PTE_D;
+        r.accessed = true;
+        for (unsigned i = 0; i < k.n; i++) {
+            r.accessed &= (k.e[i].val & PTE_A) != 0;
+        }
         return r;
     }
 }

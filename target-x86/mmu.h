@@ -16,6 +16,7 @@ typedef struct X86WalkResult {
     bool user;          /* U/S set at every level */
     bool global;        /* survives MOV CR3 (CR4.PGE and the leaf's G) */
     bool dirty;         /* the leaf's D is set: stores need no more walk */
+    bool accessed;      /* A is set at every level */
     uint8_t pkey;
     uint32_t error;     /* #PF error code if !ok */
     uint64_t gpa;       /* of lin itself */

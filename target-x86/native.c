@@ -10,6 +10,7 @@
 #include "target-x86/leaf.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/template.h"
+#include "target-x86/window.h"
 #include "tcg/codebuf.h"
 
 #if defined(__x86_64__)
@@ -18,8 +19,7 @@
 
 static void flags_from_env(X86Cpu *cpu)
 {
-    /* as wide as generated code stores it */
-    uint64_t cc = *(const volatile uint16_t *)&x86_env(cpu)->cc;
+    uint32_t cc = x86_env(cpu)->cc;
     cpu->st.rflags = (cpu->st.rflags & ~(uint64_t)FL_STATUS) | FL_ONE |
                      (cc >> 8 & (FL_STATUS & 0xff)) | (cc & 1) << 11;
 }
@@ -299,6 +299,29 @@ static uint8_t *group_range(X86Cpu *cpu, uint64_t lin, unsigned size, bool write
     return NULL;
 }
 
+/* A block in window mode looked for an address in the wrong range: its site is told better
+ * and the block is built again; the instruction at hand is done by itself. */
+static void wrong_guess(X86Cpu *cpu, uint32_t kind, uint64_t ret)
+{
+    TcgEnv *env = x86_env(cpu);
+    Tb *tb = tb_by_code(x86_engine.cache, site_body(cpu, ret));
+    unsigned base = kind >> 10 & 31;
+    uint64_t site = tb->key + (kind >> 16);
+    unsigned known = x86_win_site(site), state = WIN_SITE_ANY;
+
+    if (base <= 16 && known == WIN_SITE_UNKNOWN) {
+        window_seen(cpu, base == 16 ? env->vbase : cpu->st.gpr[base]);
+        int k = window_range(env, base == 16 ? env->vbase : cpu->st.gpr[base]);
+        state = k == 0 ? WIN_SITE_B : k == 1 ? WIN_SITE_A : WIN_SITE_ANY;
+    }
+    env->win_stats.wrong_guesses++;
+    x86_win_site_set(site, state);
+    set_state_at(cpu, site_body(cpu, ret));
+    env->site = 0;
+    x86_heavy(cpu, drop_heavy, tb);
+    env->ret = punt(cpu);
+}
+
 static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
 {
     TcgEnv *env = x86_env(cpu);
@@ -309,6 +332,14 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
     env->site = ret;
     env->ret = 0;
     env->slow_mem++;
+    if (kind & MEM_GUESS) {
+        wrong_guess(cpu, kind, ret);
+        return 0;
+    }
+    if (kind & MEM_OUTSIDE) {
+        env->win_missed = lin;
+        env->win_misses++;
+    }
     if (kind & MEM_GROUP) {
         uint8_t *host = group_range(cpu, lin, size, write, ret);
         if (host) {

@@ -13,6 +13,7 @@
 #include <ucontext.h>
 #include "target-x86/softmmu.h"
 #include "target-x86/template.h"
+#include "target-x86/window.h"
 #include "tcg/codebuf.h"
 
 static const uint8_t greg[16] = {
@@ -91,6 +92,11 @@ bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext)
     }
     if (!tb) {
         return false;
+    }
+    if (sig == SIGSEGV && tb->mode & X86_KEY_WIN && ((siginfo_t *)info)->si_code > 0 &&
+        ((siginfo_t *)info)->si_code != SI_KERNEL &&
+        window_fill(cpu, (uint64_t)((siginfo_t *)info)->si_addr, g[REG_ERR] & 2)) {
+        return true;
     }
     leave_at(cpu, tb, insn_at(tb, off), uc, false);
     return true;

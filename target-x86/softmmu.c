@@ -15,6 +15,7 @@
 #include "target-x86/engine.h"
 #include "target-x86/leaf.h"
 #include "target-x86/mmu.h"
+#include "target-x86/window.h"
 
 /* ---- clearing ---- */
 
@@ -141,6 +142,11 @@ void softmmu_set_mode(X86Cpu *cpu)
     env->wr = env->tlb_wr[cpu->mmu_idx];
     env->jmp = cpu->mmu_idx == X86_MMU_USER ? env->tlb_set->cur->jmp
                                             : env->tlb_set->kern_jmp;
+    bool user = cpu->mmu_idx == X86_MMU_USER;
+    if (unlikely(user != env->win_user)) {
+        env->win_user = user;
+        window_transition(cpu, user);
+    }
 }
 
 void softmmu_use_slot(X86Cpu *cpu, Slot *s)
@@ -188,6 +194,7 @@ void x86_tlb_switch(X86Cpu *cpu, uint64_t new_cr3, bool flush)
         slot_clear(cpu, s);
     }
     kernel_drop_nonglobal(cpu);
+    window_switch(cpu, new_cr3, flush);
     softmmu_use_slot(cpu, s);
 }
 
@@ -203,6 +210,7 @@ void x86_tlb_flush(X86Cpu *cpu, bool global)
     } else {
         slot_clear(cpu, env->tlb_set->cur);
         kernel_drop_nonglobal(cpu);
+        window_flush(cpu);
     }
 }
 
@@ -218,6 +226,7 @@ void softmmu_flush_all(X86Cpu *cpu)
     kernel_clear(cpu);
     set->n_code_large = 0;
     set->jmp_low = false;
+    window_flush_all(cpu);
     set->last = NULL;
 }
 
@@ -277,6 +286,7 @@ void x86_tlb_flush_page(X86Cpu *cpu, uint64_t lin)
     uint64_t page = lin & ~(uint64_t)(TLB_PAGE - 1), h = page_hash(page);
 
     env->page_flushes++;
+    window_flush_page(cpu, lin);
     for (unsigned i = 0; i < SLOTS; i++) {
         Slot *s = &set->slot[i];
         for (unsigned k = 0; s->used && k < 2; k++) {
@@ -317,6 +327,7 @@ void x86_tlb_flush_pcid(X86Cpu *cpu, uint16_t pcid)
     }
     if (env) {
         kernel_drop_nonglobal(cpu);
+        window_flush_pcid(cpu, pcid);
     }
 }
 
@@ -341,6 +352,7 @@ void softmmu_protect(X86Cpu *cpu, const uint8_t *host_page)
         }
     }
     drop_host_page(set->kern_wr, (uint64_t)host_page);
+    window_protect(cpu, host_page);
 }
 
 void softmmu_drop_stores(X86Cpu *cpu)
@@ -351,6 +363,7 @@ void softmmu_drop_stores(X86Cpu *cpu)
         table_clear(set->slot[i].wr[1]);
     }
     table_clear(set->kern_wr);
+    window_drop_all(cpu);
 }
 
 /* ---- filling ---- */
@@ -394,7 +407,7 @@ uint8_t *x86_phys_host(X86Cpu *cpu, uint64_t gpa, bool write)
 
 /* Is a store to this RAM page to be reported? Called before a store translation of it
  * is installed: marks it first, so that a block made meanwhile sees the mark. */
-static bool page_watched(X86Cpu *cpu, uint64_t ram_addr)
+bool softmmu_watch(X86Cpu *cpu, uint64_t ram_addr)
 {
     TcgEnv *env = x86_env(cpu);
     Machine *m = cpu->cpu.machine;
@@ -443,7 +456,7 @@ void softmmu_translate(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
     bool whole = off >= in_page && r->last - w.gpa >= TLB_PAGE - 1 - in_page;
     bool store = w.can_write && w.dirty && !r->readonly;
     if (access == X86_WRITE || store) {
-        ref->watched = !r->readonly && page_watched(cpu, ref->ram_addr);
+        ref->watched = !r->readonly && softmmu_watch(cpu, ref->ram_addr);
         store = store && !ref->watched;
     }
     if (!whole) {

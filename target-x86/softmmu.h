@@ -27,6 +27,9 @@ static inline TcgEnv *x86_env(const X86Cpu *cpu) { return cpu->engine; }
  * the page may be accessed directly. */
 void softmmu_translate(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
                        SoftmmuRef *ref);
+/* A direct store translation of this RAM page is about to be made: true if stores to it
+ * must be reported, so that it may not. */
+bool softmmu_watch(X86Cpu *cpu, uint64_t ram_addr);
 /* After a store to a watched page. */
 void softmmu_stored(X86Cpu *cpu, uint64_t ram_addr, unsigned len);
 

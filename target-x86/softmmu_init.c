@@ -2,6 +2,8 @@
 /* Memory of the soft TLB (softmmu.c). Heavy. */
 #include "target-x86/softmmu_int.h"
 #include <stdlib.h>
+#include "target-x86/engine.h"
+#include "target-x86/window.h"
 #include "util/alloc.h"
 
 static TlbTable *table_create(void)
@@ -46,6 +48,9 @@ bool softmmu_init(X86Cpu *cpu, Error *err)
             set->code[k][i].page = ~0ull;
         }
     }
+    if (!window_init(cpu, x86_engine.native ? x86_engine.windows : WIN_NEVER)) {
+        return error_set(err, "no memory for windows");
+    }
     set->slot[0].used = true;
     softmmu_use_slot(cpu, &set->slot[0]);
     return true;
@@ -62,6 +67,7 @@ void softmmu_free(X86Cpu *cpu)
         }
         free(set->slot[i].jmp);
     }
+    window_free(cpu);
     if (set) {
         free(set->kern_rd);
         free(set->kern_wr);

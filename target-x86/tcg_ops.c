@@ -7,6 +7,7 @@
 #include "target-x86/native.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/template.h"
+#include "target-x86/window.h"
 #include "tcg/codebuf.h"
 
 static bool ops_init(TbCache *cache, const TcgOptions *opts, Error *err)
@@ -15,6 +16,7 @@ static bool ops_init(TbCache *cache, const TcgOptions *opts, Error *err)
     x86_engine.cache = cache;
     x86_engine.native = cache->code != NULL;
     x86_engine.exact_flags = opts->exact_flags;
+    x86_engine.windows = opts->mem;
     x86_engine.max_insns = opts->one_insn ? opts->one_insn : TB_MAX_INSNS;
     if (cache->code) {
         Enc e = { .rw = cache->code->rw, .end = 4096, .env_base = -(int64_t)CODE_ENV_SIZE };

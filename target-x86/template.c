@@ -44,16 +44,15 @@ void tmpl_put(Tmpl *t, unsigned g, int h)
     }
 }
 
-/* mov r10,rax; lahf; seto al; mov [cc],ax; mov rax,r10 */
+/* mov r10,rax; lahf; seto al; mov [cc],eax; mov rax,r10 */
 void tmpl_emit_save(Enc *e)
 {
     static const Op seto = { .map = 1, .opcode = 0x90 };
-    static const Op store16 = { .prefix = 0x66, .opcode = 0x89 };
 
     enc_mov_rr(e, S2, H_RAX);
     enc_u8(e, 0x9f);
     enc_op(e, &seto, 0, rm_reg(H_RAX));
-    enc_op(e, &store16, H_RAX, rm_env(ENV_F(cc)));
+    enc_store32(e, rm_env(ENV_F(cc)), H_RAX);
     enc_mov_rr(e, H_RAX, S2);
 }
 
@@ -321,15 +320,9 @@ static bool plain(Tmpl *t, const X86Insn *in)
     uint8_t live_after = t->live[t->i + 1];
     bool need_host = use || (def && live_after & ~def);
 
-    if (in->is_mem && in->index < 0 && in->seg < R_FS && tmpl_group_covers(t, in->base)) {
-        rm = rm_mem(S1, tmpl_group_disp(t, in->disp));
-    } else if (in->is_mem) {
-        tmpl_before_check(t, in);
-        if (!tmpl_addr(t, in, true)) {
-            return false;
-        }
-        tmpl_check(t, mem_size | (mem_write ? MEM_WRITE : 0));
-        rm = rm_mem(S1, 0);
+    if (in->is_mem &&
+        !tmpl_operand(t, in, mem_size | (mem_write ? MEM_WRITE : 0), &rm)) {
+        return false;
     }
     bool was_env = t->in_env;
     if (need_host) {
@@ -436,13 +429,13 @@ static bool one(Tmpl *t, const X86Insn *in)
     unsigned nslow = t->nslow;
     bool in_env = t->in_env;
 
-    if (tmpl_flow(t, in) || tmpl_sys(t, in)) {
-        return true;
-    }
-    if (tmpl_is_plain(t, in) && plain(t, in)) {
+    if (tmpl_flow(t, in) || tmpl_sys(t, in) || (tmpl_is_plain(t, in) && plain(t, in))) {
+        tmpl_win_after(t, in);
         return true;
     }
     t->group.on = false;
+    t->verified[0] = t->verified[1] = 0;
+    t->written = ~0u;
     t->e.off = at; /* forget a half-done attempt */
     t->nslow = nslow;
     t->in_env = in_env;
@@ -496,7 +489,11 @@ static void stubs(Tmpl *t)
     for (unsigned i = 0; i < t->nslow; i++) {
         SlowSite *s = &t->slow[i];
         enc_patch(e, s->jcc, e->off);
-        enc_alu_rm(e, ALU_SUB, S1, rm_mem(S2, offsetof(TlbEntry, tag)));
+        if (s->form == SLOW_TLB) {
+            enc_alu_rm(e, ALU_SUB, S1, rm_mem(S2, offsetof(TlbEntry, tag)));
+        } else if (s->form == SLOW_ANY) {
+            tmpl_any_range_slow(t, s);
+        }
         enc_mov_ri(e, S2, s->kind);
         uint32_t at = e->off;
         enc_u8(e, 0xe8);
@@ -546,6 +543,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     int64_t begun = nondet_host_ns();
 
     memset(t, 0, offsetof(Tmpl, slow));
+    t->win = tb->mode & X86_KEY_WIN;
     t->no_groups = x86_engine.no_groups || x86_group_failed(tb->key);
     t->nexits = 0;
     t->nslow = 0;
@@ -577,6 +575,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
             t->shadow_next = false;
         }
         tmpl_group_begin(t);
+        tmpl_win_hoist(t);
         one(t, in);
         tmpl_group_after(t, in);
         if (t->in_env) {

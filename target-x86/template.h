@@ -41,14 +41,24 @@ enum {
 
 enum { MAX_SLOW = TB_MAX_INSNS * 3, MAX_STUBS = TB_MAX_INSNS };
 
+/* Out-of-line code of a check that failed. */
+enum {
+    SLOW_TLB,         /* r10 = TLB entry, r11 = address + its tag */
+    SLOW_GUESS,       /* a window check that guessed the range wrong */
+    SLOW_ANY,         /* r11 = address, not in range B */
+};
+
 typedef struct SlowSite {
     uint32_t jcc;     /* rel32 of the branch to it */
     uint32_t back;    /* where it returns to */
-    uint16_t kind;    /* MEM_* */
+    uint32_t kind;    /* MEM_* */
+    uint8_t form;     /* SLOW_* */
 } SlowSite;
 
-/* kind of a checked access: bytes, and flags. A group's check must not fault. */
-enum { MEM_SIZE = 0xff, MEM_WRITE = 0x100, MEM_GROUP = 0x200 };
+/* kind of a checked access: bytes, and flags. A group's check must not fault. A wrong
+ * guess: the register in bits 14..10 (and no other flag), the instruction's offset in the block above 15. */
+enum { MEM_SIZE = 0xff, MEM_WRITE = 0x100, MEM_GROUP = 0x200, MEM_OUTSIDE = 0x400,
+       MEM_GUESS = 0x8000 };
 
 /* A run of accesses that share a check (template_group.c). r11 = host address of guest
  * address (base register at the beginning) + lo. */
@@ -72,6 +82,9 @@ typedef struct Tmpl {
     bool failed;              /* arena full */
     uint8_t live[TB_MAX_INSNS + 1]; /* status flags live before each (packed, FLP_*) */
     bool no_groups;
+    bool win;                 /* windows (window.h), not the soft TLB */
+    uint32_t verified[2];     /* registers (16: vbase) known to lie in range B, A */
+    uint32_t written;         /* registers written since the block's beginning */
     Group group;
     SlowSite slow[MAX_SLOW];
     unsigned nslow;
@@ -110,6 +123,19 @@ void tmpl_restore_flags(Tmpl *t);  /* to EFLAGS, if they are in env */
 bool tmpl_addr(Tmpl *t, const X86Insn *in, bool with_segment);
 /* S1 = linear address -> S1 = host address; clobbers S2 and EFLAGS. kind = size|MEM_* */
 void tmpl_check(Tmpl *t, unsigned kind);
+/* The host operand for an access to in's memory operand; kind = size|MEM_*. Uses r11, and
+ * r10 until it returns; EFLAGS unless the operand was checked before. False: too odd. */
+bool tmpl_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm);
+/* The same for [guest register base + disp]. */
+Rm tmpl_based(Tmpl *t, unsigned base, int disp, unsigned kind);
+/* The second half of an access that may lie in any range (out of line). */
+void tmpl_any_range_slow(Tmpl *t, const SlowSite *s);
+/* Registers that plain rows write without naming them, bit mask. */
+uint32_t tmpl_implicit_writes(const X86Insn *in);
+/* Window checks for the instructions ahead, before the current one makes flags. */
+void tmpl_win_hoist(Tmpl *t);
+/* Bookkeeping of checked registers behind an instruction emitted natively. */
+void tmpl_win_after(Tmpl *t, const X86Insn *in);
 /* flags bookkeeping before a check: saves them if they are live */
 void tmpl_before_check(Tmpl *t, const X86Insn *in);
 /* control flow and stack; false: not known here */

@@ -85,16 +85,10 @@ static void jcc(Tmpl *t, int cc, int64_t taken)
 
 /* ---- stack ---- */
 
-/* Makes [rsp + disp] accessible; returns the host operand (r11-based). */
+/* Makes [rsp + disp] accessible; returns the host operand. */
 static Rm stack_check(Tmpl *t, int disp, unsigned kind)
 {
-    if (tmpl_group_covers(t, R_SP)) {
-        return rm_mem(S1, tmpl_group_disp(t, disp));
-    }
-    tmpl_before_check(t, &t->insns[t->i]);
-    enc_lea(&t->e, S1, rm_mem(GSP, disp), true);
-    tmpl_check(t, kind);
-    return rm_mem(S1, 0);
+    return tmpl_based(t, R_SP, disp, kind);
 }
 
 static void move_sp(Tmpl *t, int by)
@@ -162,12 +156,11 @@ static bool indirect_target(Tmpl *t, const X86Insn *in)
         tmpl_get(t, S1, in->op[0].reg);
         return true;
     }
-    tmpl_before_check(t, in);
-    if (!tmpl_addr(t, in, true)) {
+    Rm rm;
+    if (!tmpl_operand(t, in, 8, &rm)) {
         return false;
     }
-    tmpl_check(t, 8);
-    enc_load(&t->e, S1, rm_mem(S1, 0));
+    enc_load(&t->e, S1, rm);
     return true;
 }
 
@@ -231,10 +224,7 @@ static bool lea_direct(Tmpl *t, const X86Insn *in)
 
 static bool leave(Tmpl *t)
 {
-    tmpl_before_check(t, &t->insns[t->i]);
-    enc_mov_rr(&t->e, S1, H_RBP);
-    tmpl_check(t, 8);
-    enc_load(&t->e, S2, rm_mem(S1, 0));
+    enc_load(&t->e, S2, tmpl_based(t, R_BP, 0, 8));
     enc_lea(&t->e, GSP, rm_mem(H_RBP, 8), true);
     enc_mov_rr(&t->e, H_RBP, S2);
     return true;

@@ -29,26 +29,6 @@ typedef struct Effect {
     int64_t sp_delta;
 } Effect;
 
-/* Registers that plain rows write without naming them. */
-static uint32_t implicit_writes(const X86Insn *in)
-{
-    const X86Row *row = in->row;
-    uint8_t op = in->opcode;
-
-    if (row->enc != ENC_LEGACY) {
-        return 0;
-    }
-    if (row->map == MAP_1 &&
-        (((op == 0xf6 || op == 0xf7) && (in->modrm >> 3 & 7) >= 4) || op == 0x98 || op == 0x99)) {
-        return 1u << R_AX | 1u << R_DX;
-    }
-    if (row->map == MAP_0F && (op == 0xb0 || op == 0xb1 || op == 0xc7 || op == 0xa2 ||
-                               op == 0x31 || op == 0x01)) {
-        return 1u << R_AX | 1u << R_DX | 1u << R_CX | 1u << R_BX;
-    }
-    return 0;
-}
-
 static void plain_effect(const X86Insn *in, Effect *f)
 {
     unsigned scratch = 0, seen = 0;
@@ -68,7 +48,7 @@ static void plain_effect(const X86Insn *in, Effect *f)
             f->write |= w;
         }
     }
-    f->writes |= implicit_writes(in);
+    f->writes |= tmpl_implicit_writes(in);
     f->stop = scratch > 1; /* would use r11 */
     if (!f->access) {
         /* add/sub rsp, imm */
@@ -212,7 +192,7 @@ void tmpl_group_begin(Tmpl *t)
     Group g = { .first = t->i };
     unsigned i = t->i;
 
-    if (t->group.on || t->no_groups || x86_engine.exact_flags || !find(t, i, &g)) {
+    if (t->group.on || t->win || t->no_groups || x86_engine.exact_flags || !find(t, i, &g)) {
         return;
     }
     bool hoisted = g.first > i;

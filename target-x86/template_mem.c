@@ -1,54 +1,99 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lowering of memory operands: the linear address into r11, then the soft-TLB check that
- * turns it into a host address. The one place that knows the memory mode.
+ * Lowering of memory operands: from a guest operand to a host one. The one place that
+ * knows the block's memory mode.
+ *
+ * Soft TLB: the linear address into r11, then a check that turns it into a host address.
+ *
+ * Windows (window.h): an address register that lies in range B is used as it is, with a GS
+ * prefix; in range A, r11 holds what is to be added. A register is checked once per block
+ * until it is written: the areas have margins for displacements. Which range a site's
+ * register lies in is a guess from its value when the block is built; a site that guessed
+ * wrong drops its block and is told so when it is built again (x86_win_site). A site that
+ * has seen both ranges checks its whole address each time and takes any.
  */
 #include "target-x86/template.h"
+#include "target-x86/native.h"
+#include "target-x86/softmmu.h"
+#include "target-x86/window.h"
+
+/* ---- the linear address ---- */
+
+/* Base register, index and displacement as a host operand; r11 and r10 for registers that
+ * live in env. */
+static Rm address_rm(Tmpl *t, int base, int index, unsigned scale, int32_t disp)
+{
+    Enc *e = &t->e;
+    int hb = base < 0 ? -1 : host_reg(base), hi = index < 0 ? -1 : host_reg(index);
+
+    if (base >= 0 && reg_in_env(base)) {
+        enc_load(e, S1, rm_env(ENV_GPR(base)));
+        hb = S1;
+    }
+    if (index >= 0 && reg_in_env(index)) {
+        hi = hb == S1 ? S2 : S1;
+        enc_load(e, hi, rm_env(ENV_GPR(index)));
+    }
+    return (Rm){ RM_MEM, hb, hi, scale, disp, 0 };
+}
+
+static void load_vbase(Tmpl *t)
+{
+    enc_load(&t->e, S1, rm_env(ENV_F(vbase)));
+}
+
+/* Offset from vbase of a RIP-relative operand. */
+static int64_t rip_disp(const Tmpl *t, const X86Insn *in)
+{
+    return (int64_t)t->off + in->len + in->disp;
+}
+
+static Rm seg_base(unsigned seg)
+{
+    return rm_env(offsetof(X86State, seg) + seg * sizeof(X86Seg) + offsetof(X86Seg, base));
+}
 
 bool tmpl_addr(Tmpl *t, const X86Insn *in, bool with_segment)
 {
     Enc *e = &t->e;
     bool wide = in->adsize == 8;
-    int base = in->base, index = in->index;
 
     if (in->adsize == 2 || in->disp != (int32_t)in->disp) {
         return false;
     }
-    if (base == 16) { /* RIP-relative: vbase + offset of the next instruction + disp */
-        int64_t d = (int64_t)t->off + in->len + in->disp;
+    if (in->base == 16) { /* RIP-relative: vbase + offset of the next instruction + disp */
+        int64_t d = rip_disp(t, in);
         if (d != (int32_t)d) {
             return false;
         }
-        enc_load(e, S1, rm_env(ENV_F(vbase)));
+        load_vbase(t);
         enc_lea(e, S1, rm_mem(S1, d), wide);
-    } else if (base < 0 && index < 0) {
+    } else if (in->base < 0 && in->index < 0) {
         enc_mov_ri(e, S1, wide ? (uint64_t)in->disp : (uint32_t)in->disp);
     } else {
-        int hb = base < 0 ? -1 : host_reg(base), hi = index < 0 ? -1 : host_reg(index);
-        if (base >= 0 && reg_in_env(base)) {
-            enc_load(e, S1, rm_env(ENV_GPR(base)));
-            hb = S1;
-        }
-        if (index >= 0 && reg_in_env(index)) {
-            hi = hb == S1 ? S2 : S1;
-            enc_load(e, hi, rm_env(ENV_GPR(index)));
-        }
-        if (index < 0 && in->disp == 0 && wide) {
-            if (hb != S1) {
-                enc_mov_rr(e, S1, hb);
+        Rm m = address_rm(t, in->base, in->index, in->scale, in->disp);
+        if (m.index < 0 && m.disp == 0 && wide) {
+            if (m.base != S1) {
+                enc_mov_rr(e, S1, m.base);
             }
         } else {
-            Rm m = { RM_MEM, hb, hi, in->scale, in->disp };
             enc_lea(e, S1, m, wide);
         }
     }
     if (with_segment && in->seg >= R_FS) {
         /* flags are saved or dead here: tmpl_before_check came first */
-        enc_alu_rm(e, ALU_ADD, S1,
-                   rm_env(offsetof(X86State, seg) + in->seg * sizeof(X86Seg) +
-                          offsetof(X86Seg, base)));
+        enc_alu_rm(e, ALU_ADD, S1, seg_base(in->seg));
     }
     return true;
+}
+
+/* ---- soft TLB ---- */
+
+static SlowSite *slow_site(Tmpl *t, unsigned form, uint32_t kind)
+{
+    SlowSite *s = &t->slow[t->nslow++];
+    *s = (SlowSite){ .form = form, .kind = kind };
+    return s;
 }
 
 /*
@@ -64,7 +109,7 @@ bool tmpl_addr(Tmpl *t, const X86Insn *in, bool with_segment)
 void tmpl_check(Tmpl *t, unsigned kind)
 {
     Enc *e = &t->e;
-    SlowSite *s = &t->slow[t->nslow++];
+    SlowSite *s = slow_site(t, SLOW_TLB, kind);
 
     enc_mov_rr(e, S2, S1);
     enc_shift_ri(e, 5, S2, TLB_PAGE_BITS - 4, true);
@@ -75,5 +120,377 @@ void tmpl_check(Tmpl *t, unsigned kind)
     s->jcc = enc_jcc(e, CC_A);
     enc_alu_rm(e, ALU_ADD, S1, rm_mem(S2, offsetof(TlbEntry, host)));
     s->back = e->off;
-    s->kind = kind;
+}
+
+/* ---- which registers an instruction writes ---- */
+
+uint32_t tmpl_implicit_writes(const X86Insn *in)
+{
+    const X86Row *row = in->row;
+    uint8_t op = in->opcode;
+
+    if (row->map == MAP_0F3A && op >= 0x60 && op <= 0x63) { /* PCMPxSTRx */
+        return 1u << R_CX;
+    }
+    if (row->enc != ENC_LEGACY) {
+        return 0;
+    }
+    if (row->map == MAP_1 &&
+        (((op == 0xf6 || op == 0xf7) && (in->modrm >> 3 & 7) >= 4) || op == 0x98 ||
+         op == 0x99 || op == 0x9f)) {
+        return 1u << R_AX | 1u << R_DX;
+    }
+    if (row->map == MAP_0F && (op == 0xb0 || op == 0xb1 || op == 0xc7 || op == 0xa2 ||
+                               op == 0x31 || op == 0x01)) {
+        return 1u << R_AX | 1u << R_DX | 1u << R_CX | 1u << R_BX;
+    }
+    return 0;
+}
+
+/* Adds only a small constant to its one destination: what was checked stays so. */
+static bool moves_little(const X86Insn *in)
+{
+    uint8_t op = in->opcode;
+    unsigned ext = in->modrm >> 3 & 7;
+
+    if (in->row->enc != ENC_LEGACY || in->row->map != MAP_1 || in->opsize != 8) {
+        return false;
+    }
+    if (op == 0x8d) {
+        return in->adsize == 8 && in->index < 0 && in->base == in->op[0].reg &&
+               in->disp < 1 << 20 && in->disp > -(1 << 20);
+    }
+    if (in->is_mem) {
+        return false;
+    }
+    if (op == 0x83) {
+        return ext == 0 || ext == 5 || (ext == 4 && (int64_t)in->imm < 0);
+    }
+    if (op == 0x81) {
+        return (ext == 0 || ext == 5) && (int64_t)in->imm < 1 << 20 &&
+               (int64_t)in->imm > -(1 << 20);
+    }
+    return op == 0xff && ext < 2;
+}
+
+static uint32_t win_writes(const X86Insn *in)
+{
+    const X86Row *row = in->row;
+    uint32_t w = 0;
+
+    if (row->enc == ENC_LEGACY && row->map == MAP_1 && in->opcode == 0x8d) {
+        return 1u << in->op[0].reg;
+    }
+    for (unsigned n = 0; n < in->nops; n++) {
+        const X86Opnd *o = &in->op[n];
+        if ((o->kind == OPND_GPR || o->kind == OPND_GPR8H) &&
+            (row->w[n] == ROLE_W || row->w[n] == ROLE_RW)) {
+            w |= 1u << o->reg;
+        }
+    }
+    w |= tmpl_implicit_writes(in);
+    if (row->enc == ENC_LEGACY && row->map == MAP_1) {
+        if (in->opcode >= 0x58 && in->opcode <= 0x5f) {
+            w |= 1u << in->op[0].reg;
+        } else if (in->opcode == 0xc9) {
+            w |= 1u << R_SP | 1u << R_BP;
+        }
+    }
+    return w;
+}
+
+void tmpl_win_after(Tmpl *t, const X86Insn *in)
+{
+    if (t->win) {
+        uint32_t w = win_writes(in);
+        t->written |= w;
+        if (!moves_little(in)) {
+            t->verified[0] &= ~w;
+            t->verified[1] &= ~w;
+        }
+    }
+}
+
+/* ---- windows ---- */
+
+enum { SEG_GS = 0x65 };
+
+/* rorx d, s, n; or mov, ror: the address bits above n into the low bits of d */
+static void rotate(Tmpl *t, int d, int s, unsigned n)
+{
+    static const Op rorx = { .prefix = 0xf2, .map = 3, .opcode = 0xf0, .vex = true, .w = true,
+                             .imm_len = 1 };
+    if (x86_host_has(X86F_BMI2)) {
+        enc_op(&t->e, &rorx, d, rm_reg(s));
+        enc_u8(&t->e, n);
+    } else {
+        enc_mov_rr(&t->e, d, s);
+        enc_shift_ri(&t->e, 1, d, n, true);
+    }
+}
+
+/* Compares the address in host register s with range k; d is scratch. Leaves ZF. */
+static void compare_range(Tmpl *t, int d, int s, unsigned k)
+{
+    Enc *e = &t->e;
+
+    if (k == 0) { /* cmp d16, imm8 */
+        static const Op cmp16 = { .prefix = 0x66, .opcode = 0x83, .imm_len = 1 };
+        rotate(t, d, s, WIN_B_SHIFT);
+        enc_op(e, &cmp16, ALU_CMP, rm_reg(d));
+        enc_u8(e, WIN_B_INDEX);
+    } else { /* cmp d16, [env.win_a] */
+        static const Op cmp16m = { .prefix = 0x66, .opcode = 0x3b };
+        rotate(t, d, s, WIN_A_SHIFT);
+        enc_op(e, &cmp16m, d, rm_env(ENV_F(win_a)));
+    }
+}
+
+/* The check of range k with the way out for a wrong guess: base is the guest register
+ * that was looked at (16: vbase, WIN_WHOLE: the address in r11). */
+enum { WIN_WHOLE = 31 };
+static void check_range(Tmpl *t, int d, int s, unsigned k, unsigned base, uint32_t at)
+{
+    SlowSite *x = slow_site(t, SLOW_GUESS, MEM_GUESS | base << 10 | at << 16);
+
+    compare_range(t, d, s, k);
+    x->jcc = enc_jcc(&t->e, CC_NE);
+    x->back = t->e.off;
+}
+
+static Rm delta_a(void) { return rm_env(tmpl_env_off(offsetof(TcgEnv, win_delta) + 8)); }
+static Rm delta_b(void) { return rm_env(tmpl_env_off(offsetof(TcgEnv, win_delta))); }
+
+/* r11 = linear address: any range, or what else there is, to a host address in r11. */
+static Rm any_range(Tmpl *t, unsigned kind)
+{
+    Enc *e = &t->e;
+    SlowSite *s = slow_site(t, SLOW_ANY, kind | MEM_OUTSIDE);
+
+    compare_range(t, S2, S1, 0);
+    s->jcc = enc_jcc(e, CC_NE);
+    enc_alu_rm(e, ALU_ADD, S1, delta_b());
+    s->back = e->off;
+    return rm_mem(S1, 0);
+}
+
+void tmpl_any_range_slow(Tmpl *t, const SlowSite *s)
+{
+    Enc *e = &t->e;
+
+    compare_range(t, S2, S1, 1);
+    uint32_t miss = enc_jcc(e, CC_NE);
+    enc_alu_rm(e, ALU_ADD, S1, delta_a());
+    enc_jmp_to(e, s->back);
+    enc_patch(e, miss, e->off);
+}
+
+/* Value of guest register g when the block is entered, if it still has it. */
+static bool known_value(const Tmpl *t, int g, uint64_t *v)
+{
+    if (g < 0) {
+        *v = 0;
+        return true;
+    }
+    if (g == 16) {
+        *v = t->cpu->st.rip - t->tb->region_off;
+        return true;
+    }
+    *v = t->cpu->st.gpr[g];
+    return !(t->written >> g & 1);
+}
+
+static unsigned guess(Tmpl *t, const X86Insn *in, uint32_t at)
+{
+    unsigned state = x86_win_site(t->tb->key + at);
+    uint64_t base, index = 0;
+
+    if (state != WIN_SITE_UNKNOWN) {
+        return state;
+    }
+    if (in->seg >= R_FS || !known_value(t, in->base, &base) ||
+        (in->index >= 0 && !known_value(t, in->index, &index))) {
+        return WIN_SITE_B;
+    }
+    int k = window_range(x86_env(t->cpu), base + (index << in->scale));
+    return k < 0 ? WIN_SITE_ANY : k ? WIN_SITE_A : WIN_SITE_B;
+}
+
+/* An operand with only a base register (or RIP): checked once while the register keeps
+ * its value. */
+static Rm win_base(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
+{
+    Enc *e = &t->e;
+    unsigned base = in->base;
+    bool in_s1 = base == 16 || reg_in_env(base);
+    int h = in_s1 ? S1 : host_reg(base);
+
+    if (!(t->verified[k] >> base & 1)) {
+        tmpl_before_check(t, in);
+        if (base == 16) {
+            load_vbase(t);
+        } else if (in_s1) {
+            enc_load(e, S1, rm_env(ENV_GPR(base)));
+        }
+        check_range(t, in_s1 ? S2 : S1, h, k, base, t->off - t->tb->region_off);
+        t->verified[k] |= 1u << base;
+    } else if (base == 16) {
+        load_vbase(t);
+    } else if (in_s1) {
+        enc_load(e, S1, rm_env(ENV_GPR(base)));
+    }
+    if (k == 0) {
+        return (Rm){ RM_MEM, h, -1, 0, disp, SEG_GS };
+    }
+    if (in_s1) {
+        enc_load(e, S2, delta_a());
+        enc_lea(e, S1, (Rm){ RM_MEM, S1, S2, 0, 0, 0 }, true);
+        return rm_mem(S1, disp);
+    }
+    enc_load(e, S1, delta_a());
+    return (Rm){ RM_MEM, S1, h, 0, disp, 0 };
+}
+
+/* With an index, or a segment base: the address without its displacement into r11. */
+static Rm win_computed(Tmpl *t, const X86Insn *in, unsigned k)
+{
+    Enc *e = &t->e;
+    Rm m = address_rm(t, in->base, in->index, in->scale, 0);
+
+    if (m.index >= 0) {
+        enc_lea(e, S1, m, true);
+    } else if (m.base >= 0 && m.base != S1) {
+        enc_mov_rr(e, S1, m.base);
+    } else if (m.base < 0) {
+        enc_mov_ri(e, S1, 0);
+    }
+    if (in->seg >= R_FS) {
+        enc_alu_rm(e, ALU_ADD, S1, seg_base(in->seg));
+    }
+    check_range(t, S2, S1, k, WIN_WHOLE, t->off - t->tb->region_off);
+    if (k == 0) {
+        return (Rm){ RM_MEM, S1, -1, 0, in->disp, SEG_GS };
+    }
+    enc_alu_rm(e, ALU_ADD, S1, delta_a());
+    return rm_mem(S1, in->disp);
+}
+
+/* What the memory operand of a plain or stack instruction looks like to the checks: one
+ * base register, no index. False: another kind. */
+static bool based_access(const Tmpl *t, const X86Insn *in, X86Insn *as)
+{
+    const X86Row *row = in->row;
+    uint8_t op = in->opcode;
+
+    if (row->enc == ENC_LEGACY && row->map == MAP_1 &&
+        ((op >= 0x50 && op <= 0x5f) || op == 0xc2 || op == 0xc3 || op == 0xe8 || op == 0x68 ||
+         op == 0x6a)) {
+        *as = (X86Insn){ .base = R_SP, .index = -1, .adsize = 8, .seg = R_SS };
+        return true;
+    }
+    if (!in->is_mem || in->index >= 0 || in->base < 0 || in->seg >= R_FS || in->adsize != 8 ||
+        in->disp != (int32_t)in->disp || (op == 0x8d && row->map == MAP_1) ||
+        (row->map == MAP_0F && op >= 0x18 && op <= 0x1f)) {
+        return false;
+    }
+    *as = *in;
+    return true;
+}
+
+/* Flags that an instruction is about to make and that live over later accesses: their
+ * registers are checked now, while flags are dead. */
+void tmpl_win_hoist(Tmpl *t)
+{
+    uint32_t written = 0, at = t->off - t->tb->region_off;
+    unsigned i = t->i, n = 0;
+
+    if (!t->win || t->live[i] || !t->live[i + 1] || x86_engine.exact_flags) {
+        return;
+    }
+    for (unsigned j = i; j < t->tb->ninsns && n < 4; j++) {
+        const X86Insn *in = &t->insns[j];
+        X86Insn as;
+        if (j > i && !t->live[j]) {
+            break;
+        }
+        if (j > i && based_access(t, in, &as) && !(written >> as.base & 1) && as.base != 16) {
+            unsigned state = guess(t, &as, at), k = state == WIN_SITE_A, base = as.base;
+            if (state != WIN_SITE_ANY && !(t->verified[k] >> base & 1)) {
+                int h = host_reg(base);
+                if (reg_in_env(base)) {
+                    enc_load(&t->e, S1, rm_env(ENV_GPR(base)));
+                    h = S1;
+                }
+                check_range(t, h == S1 ? S2 : S1, h, k, base, at);
+                t->verified[k] |= 1u << base;
+                n++;
+            }
+        }
+        if (!tmpl_is_plain(t, in) && !based_access(t, in, &as) && in->opcode != 0x8d) {
+            break;
+        }
+        written |= win_writes(in);
+        at += in->len;
+    }
+}
+
+static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
+{
+    unsigned state = in->adsize == 8 ? guess(t, in, t->off - t->tb->region_off)
+                                    : WIN_SITE_ANY;
+    int64_t disp = in->base == 16 ? rip_disp(t, in) : in->disp;
+
+    if (in->disp != (int32_t)in->disp || disp != (int32_t)disp) {
+        return false;
+    }
+    if (state == WIN_SITE_ANY || (in->base < 0 && in->index < 0 && in->seg < R_FS)) {
+        tmpl_before_check(t, in);
+        if (!tmpl_addr(t, in, true)) {
+            return false;
+        }
+        *rm = any_range(t, kind);
+        return true;
+    }
+    unsigned k = state == WIN_SITE_A;
+    if (in->index < 0 && in->seg < R_FS) {
+        *rm = win_base(t, in, k, disp);
+    } else {
+        tmpl_before_check(t, in);
+        *rm = win_computed(t, in, k);
+    }
+    return true;
+}
+
+/* ---- for all modes ---- */
+
+bool tmpl_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
+{
+    if (in->adsize == 2) {
+        return false;
+    }
+    if (t->win) {
+        return win_operand(t, in, kind, rm);
+    }
+    if (in->index < 0 && in->seg < R_FS && tmpl_group_covers(t, in->base)) {
+        *rm = rm_mem(S1, tmpl_group_disp(t, in->disp));
+        return true;
+    }
+    tmpl_before_check(t, in);
+    if (!tmpl_addr(t, in, true)) {
+        return false;
+    }
+    tmpl_check(t, kind);
+    *rm = rm_mem(S1, 0);
+    return true;
+}
+
+Rm tmpl_based(Tmpl *t, unsigned base, int disp, unsigned kind)
+{
+    X86Insn in = { .base = base, .index = -1, .adsize = 8, .disp = disp, .seg = R_SS };
+    Rm rm = { 0 };
+
+    if (!tmpl_operand(t, &in, kind, &rm)) {
+        unreachable();
+    }
+    return rm;
 }

@@ -69,6 +69,8 @@ typedef struct JmpTable {
     uint64_t pages[128];    /* Bloom filter of the virtual pages it has entries for */
 } JmpTable;
 
+enum { WIN_USER_ASK = 2 };  /* win_user: tell it again */
+
 enum { TCG_NMMU = 3 };   /* privilege classes of data accesses */
 
 /* Twin runs: the RAM pages stored to since the log was emptied. While a page is not `seen`
@@ -91,6 +93,12 @@ static inline void tcg_page_log(TcgPageLog *l, uint64_t page)
     }
 }
 
+/* Counters of the windows (target-x86/window.h); ticks are the host TSC's. */
+typedef struct WinStats {
+    uint64_t roots, fills, pages, resyncs, dropped, wiped, moved, given_up, refused;
+    uint64_t fill_ticks, resync_ticks, user_ticks, wrong_guesses;
+} WinStats;
+
 struct TlbSet;
 typedef struct TcgEnv TcgEnv;
 struct TcgEnv {
@@ -98,8 +106,10 @@ struct TcgEnv {
     JmpTable *jmp;              /* hash of the current mode */
     uint64_t vbase;             /* virtual address of the code region (page) in which the
                                  * current block lies */
-    uint64_t cc;                /* guest status flags while they are not in the host's
-                                 * EFLAGS: LAHF's AH in bits 15..8, OF in bit 0 */
+    uint32_t cc;                /* guest status flags while they are not in the host's
+                                 * EFLAGS: LAHF's AH in bits 15..8, OF in bit 0; the rest
+                                 * is anything. Written and read as 32 bits: a load of
+                                 * another size than the store waits for the cache */
     uint64_t scratch[4];        /* [0] where a thunk jumps, [1] its hash entry (r10) */
     uint64_t host_rsp;          /* C stack at entry to generated code */
     void *thunk[8];             /* C functions called by the thunks (TCG_FN_*) */
@@ -121,6 +131,15 @@ struct TcgEnv {
 
     TcgPageLog *page_log;       /* NULL: none */
     struct TlbSet *tlb_set;     /* softmmu's own */
+    /* windows (target-x86/window.h) */
+    struct WinSet *win;         /* NULL: none on this vCPU */
+    WinStats win_stats;
+    uint64_t win_delta[2];      /* host minus guest address in ranges B and A */
+    uint64_t win_missed;        /* last address in neither range */
+    uint32_t win_misses;
+    uint16_t win_a;             /* range A: address >> 38 */
+    uint8_t win_user;           /* data accesses are the user's, as last told to it */
+
     void *jmp_miss;             /* host address an empty hash entry leads to */
     /* counters: rows of tcg/counters.c say what each means */
     uint64_t fill[TCG_NMMU][2]; /* [.][1]: for a store */

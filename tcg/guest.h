@@ -14,6 +14,7 @@
 typedef struct TcgOptions {
     int backend;          /* 0 native (x86-64 hosts), 1 interp */
     uint64_t tb_size;     /* bytes of host code */
+    int mem;              /* 0 soft TLB only, 1 windows too, 2 windows at once */
     bool exact_flags;
     uint32_t one_insn;    /* max instructions per block, 0 = default */
 } TcgOptions;

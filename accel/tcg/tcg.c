@@ -34,10 +34,14 @@ void tcg_set_guest(const TcgGuestOps *ops)
 }
 
 static const char *const backends[] = { "native", "interp", NULL };
+static const char *const mems[] = { "soft", "auto", "window", NULL };
 static const Property tcg_props[] = {
     PROP_ENUM(TcgOptions, backend, 0, backends, "how blocks are executed"),
     { "tb-size", PK_SIZE, offsetof(TcgOptions, tb_size), 64 * MiB, 1 * MiB, 1 * GiB, NULL, NULL,
       NULL, "bytes of translated code kept" },
+    PROP_ENUM(TcgOptions, mem, 1, mems,
+              "user-mode memory: soft TLB only; host mappings for programs that run for a "
+              "while; host mappings at once"),
     { "exact-flags", PK_BOOL, offsetof(TcgOptions, exact_flags), 0, 0, 1, NULL, NULL, NULL,
       "keep even dead flags exact when an instruction faults" },
     { "max-insns", PK_U32, offsetof(TcgOptions, one_insn), 0, 0, TB_MAX_INSNS, NULL, NULL, NULL,

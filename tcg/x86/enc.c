@@ -49,6 +49,10 @@ void enc_op(Enc *e, const Op *op, int reg, Rm rm)
 {
     unsigned r = reg >> 3 & 1, b = rm.base > 7, x = rm.index > 7;
 
+    if (rm.seg) {
+        enc_u8(e, rm.seg);
+    }
+
     if (op->vex) {
         static const uint8_t pps[] = { [0x66] = 1, [0xf3] = 2, [0xf2] = 3 };
         unsigned pp = op->prefix ? pps[op->prefix] : 0;

@@ -29,11 +29,12 @@ typedef struct Rm {
     int8_t index;       /* or -1; never RSP */
     uint8_t scale;      /* shift */
     int32_t disp;       /* RM_ENV: offset in the env area */
+    uint8_t seg;        /* segment-override prefix (0x64, 0x65), 0 = none */
 } Rm;
 
-static inline Rm rm_reg(int r) { return (Rm){ RM_REG, r, -1, 0, 0 }; }
-static inline Rm rm_mem(int base, int32_t disp) { return (Rm){ RM_MEM, base, -1, 0, disp }; }
-static inline Rm rm_env(int32_t off) { return (Rm){ RM_ENV, -1, -1, 0, off }; }
+static inline Rm rm_reg(int r) { return (Rm){ RM_REG, r, -1, 0, 0, 0 }; }
+static inline Rm rm_mem(int base, int32_t disp) { return (Rm){ RM_MEM, base, -1, 0, disp, 0 }; }
+static inline Rm rm_env(int32_t off) { return (Rm){ RM_ENV, -1, -1, 0, off, 0 }; }
 
 /* How an instruction is encoded apart from its operands. */
 typedef struct Op {

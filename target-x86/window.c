@@ -1,0 +1,706 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Windows (window.h): which roots have them, filling, keeping them true to the guest's
+ * page tables. Leaf code, part of it in signal context: system calls are made here, not
+ * through libc.
+ *
+ * An area obeys the rules of a TLB (SDM vol. 3, 4.10): a page is mapped only after a walk
+ * that set the accessed bit, writable only when the dirty bit is set, and a mapping may
+ * outlive its entry until the guest invalidates it. A flush does not wipe an area:
+ * mappings are compared with the page tables when the root runs next.
+ */
+#include "target-x86/window_int.h"
+#include <sys/mman.h>
+#include "hw/core/machine.h"
+#include "target-x86/engine.h"
+#include "target-x86/leaf.h"
+#include "target-x86/mmu.h"
+#include "target-x86/softmmu.h"
+
+#if defined(__x86_64__)
+
+/* Ticks of the host's TSC (2 to 4 GHz): user time before a root gets windows, between
+ * reviews, and before one that was given up is tried again. */
+enum { PROMOTE = 2000000, REVIEW = 12000000 };
+#define RETRY 400000000ull
+
+#define LARGE (2 * MiB)
+
+static long sys6(long n, long a, long b, long c, long d, long e, long f)
+{
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    long ret;
+    __asm__ volatile("syscall"
+                     : "=a"(ret)
+                     : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return ret;
+}
+
+enum { NR_MMAP = 9, NR_MUNMAP = 11, NR_ARCH_PRCTL = 158, SET_GS = 0x1001 };
+
+static bool map_fixed(uint8_t *at, uint64_t size, int prot, int flags, int fd, uint64_t off)
+{
+    return sys6(NR_MMAP, (long)at, size, prot, flags | MAP_FIXED, fd, off) == (long)at;
+}
+
+/* Back to reserved and inaccessible. */
+static void unmap(uint8_t *at, uint64_t size)
+{
+    if (!map_fixed(at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {
+        __builtin_trap(); /* a stale translation must not stay */
+    }
+}
+
+static uint64_t tsc(void)
+{
+    return __builtin_ia32_rdtsc();
+}
+
+/* What mappings cost; no more than `most`, as the host may have run something else. */
+enum { COST_MOST = 60000 };
+static void charge(WinRoot *r, uint64_t begun, uint64_t most)
+{
+    uint64_t ticks = tsc() - begun;
+    r->cost += MIN(ticks, most);
+}
+
+static uint64_t range_size(unsigned k)
+{
+    return 1ull << (k ? WIN_A_SHIFT : WIN_B_SHIFT);
+}
+
+static uint64_t range_start(const WinRoot *r, unsigned k)
+{
+    return k ? (uint64_t)r->a_index << WIN_A_SHIFT : (uint64_t)WIN_B_INDEX << WIN_B_SHIFT;
+}
+
+/* Host address of a guest one, NULL outside the areas. */
+static uint8_t *host_of(const WinRoot *r, uint64_t gva)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        uint64_t off = gva - range_start(r, k);
+        if (r->area[k] && off < range_size(k)) {
+            return r->area[k] + off;
+        }
+    }
+    return NULL;
+}
+
+/* ---- the list of mappings ---- */
+
+static unsigned hash(uint64_t page)
+{
+    return (page >> 12 ^ page >> 24) % WIN_BUCKETS;
+}
+
+static uint64_t page_size(const WinPage *p) { return p->page & WP_LARGE ? LARGE : 4096; }
+static uint64_t page_addr(const WinPage *p) { return p->page & ~4095ull; }
+
+static uint32_t *find_link(WinRoot *r, uint64_t page, unsigned large)
+{
+    uint32_t *link = &r->bucket[hash(page)];
+    while (*link != ~0u) {
+        WinPage *p = &r->pages[*link];
+        if (page_addr(p) == page && (p->page & WP_LARGE) == large) {
+            return link;
+        }
+        link = &p->next;
+    }
+    return NULL;
+}
+
+/* The mapping that covers a guest address, or NULL. */
+static WinPage *find(WinRoot *r, uint64_t gva)
+{
+    uint32_t *link = find_link(r, gva & ~4095ull, 0);
+    if (!link) {
+        link = find_link(r, gva & ~(uint64_t)(LARGE - 1), WP_LARGE);
+    }
+    return link ? &r->pages[*link] : NULL;
+}
+
+/* Takes mapping i off the list; the last one moves to its place. */
+static void forget(WinRoot *r, uint32_t i)
+{
+    WinPage *p = &r->pages[i], *last = &r->pages[r->n - 1];
+
+    *find_link(r, page_addr(p), p->page & WP_LARGE) = p->next;
+    if (p != last) {
+        *find_link(r, page_addr(last), last->page & WP_LARGE) = i;
+        *p = *last;
+    }
+    r->n--;
+    atomic_fetch_sub_explicit(&window_vmas, 1, memory_order_relaxed);
+}
+
+static void drop(WinSet *w, WinRoot *r, uint32_t i)
+{
+    WinPage *p = &r->pages[i];
+    uint8_t *at = host_of(r, page_addr(p));
+
+    if (at) {
+        unmap(at, page_size(p));
+    }
+    forget(r, i);
+    w->stats->dropped++;
+}
+
+static void wipe(WinSet *w, WinRoot *r)
+{
+    if (!r->n) {
+        return;
+    }
+    for (unsigned k = 0; k < 2; k++) {
+        if (r->area[k]) {
+            unmap(r->area[k], range_size(k));
+        }
+    }
+    atomic_fetch_sub_explicit(&window_vmas, r->n, memory_order_relaxed);
+    r->n = 0;
+    for (unsigned i = 0; i < WIN_BUCKETS; i++) {
+        r->bucket[i] = ~0u;
+    }
+    w->stats->wiped++;
+}
+
+static bool map(WinSet *w, WinRoot *r, WinPage *p)
+{
+    uint8_t *at = host_of(r, page_addr(p));
+    int prot = PROT_READ | (p->page & WP_WRITE ? PROT_WRITE : 0);
+
+    return at && map_fixed(at, page_size(p), prot, MAP_SHARED | MAP_POPULATE, w->ram_fd, p->ram);
+}
+
+static bool add(WinSet *w, WinRoot *r, uint64_t page_and_flags, uint64_t ram)
+{
+    if (r->n >= WIN_PAGES || atomic_load_explicit(&window_vmas, memory_order_relaxed) >= WIN_VMAS) {
+        /* make room: all of this root's, which come back as they are used */
+        wipe(w, r);
+        if (atomic_load_explicit(&window_vmas, memory_order_relaxed) >= WIN_VMAS) {
+            return false;
+        }
+    }
+    WinPage *p = &r->pages[r->n];
+    uint32_t *b = &r->bucket[hash(page_and_flags & ~4095ull)];
+    *p = (WinPage){ page_and_flags, ram, *b };
+    if (!map(w, r, p)) {
+        return false;
+    }
+    *b = r->n++;
+    atomic_fetch_add_explicit(&window_vmas, 1, memory_order_relaxed);
+    w->stats->pages++;
+    return true;
+}
+
+/* ---- what the guest's page tables say ---- */
+
+typedef struct Want {
+    uint64_t ram;        /* offset in the RAM file of the page */
+    bool large, write;
+} Want;
+
+/* May all 2 MiB of RAM at this offset be one mapping? */
+static bool large_ok(X86Cpu *cpu, uint64_t gpa, uint64_t ram, bool write)
+{
+    const TcgEnv *env = x86_env(cpu);
+    const uint8_t *first = x86_phys_host(cpu, gpa, write);
+    const uint8_t *last = x86_phys_host(cpu, gpa + LARGE - 1, write);
+
+    if (!first || last != first + LARGE - 1) {
+        return false;
+    }
+    for (unsigned i = 0; i < LARGE / 4096; i++) {
+        if (write && (env->page_flags[(ram >> 12) + i] & TCG_PAGE_CODE ||
+                      softmmu_watch(cpu, ram + i * 4096ull))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* From a finished walk at gva; false: not to be mapped. */
+static bool want(X86Cpu *cpu, const WinSet *w, const X86WalkResult *r, Want *t)
+{
+    uint64_t page_gpa = r->gpa & ~4095ull;
+    const uint8_t *host = x86_phys_host(cpu, page_gpa, false);
+
+    if (!host || x86_phys_host(cpu, page_gpa + 4095, false) != host + 4095 || r->pkey) {
+        return false;
+    }
+    t->ram = (uint64_t)(host - w->ram_base);
+    t->write = r->can_write && r->dirty && x86_phys_host(cpu, page_gpa, true);
+    t->large = false;
+    if (r->page_size >= LARGE) {
+        uint64_t in = page_gpa & (LARGE - 1);
+        if (t->ram >= in && large_ok(cpu, page_gpa - in, t->ram - in, t->write)) {
+            t->large = true;
+            t->ram -= in;
+            return true;
+        }
+    }
+    if (t->write && softmmu_watch(cpu, t->ram)) {
+        t->write = false;
+    }
+    return true;
+}
+
+/* Pages behind one that faulted, if the guest has touched them before. */
+static void fill_around(X86Cpu *cpu, WinSet *w, WinRoot *r, uint64_t gva)
+{
+    uint64_t page = gva & ~4095ull;
+
+    for (unsigned i = 1; i < WIN_AROUND; i++) {
+        uint64_t next = page + i * 4096ull;
+        if ((next & (LARGE - 1)) == 0 || !host_of(r, next) || r->n + 1 >= WIN_PAGES) {
+            return;
+        }
+        if (find(r, next)) {
+            continue;
+        }
+        X86WalkResult walk = x86_walk(cpu, next, X86_READ, X86_MMU_USER, false);
+        Want t;
+        if (!walk.ok || !walk.accessed || !want(cpu, w, &walk, &t) || t.large) {
+            continue;
+        }
+        if (!add(w, r, next | (t.write ? WP_WRITE : 0), t.ram)) {
+            return;
+        }
+    }
+}
+
+bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write)
+{
+    WinSet *w = x86_env(cpu)->win;
+    WinRoot *r = w ? w->cur : NULL;
+    uint64_t gva = 0, begun = tsc();
+    Want t;
+
+    if (!r || !r->on || r->stale) {
+        return false;
+    }
+    unsigned k = 0;
+    while (k < 2 && !(r->area[k] && host_addr - (uint64_t)r->area[k] < range_size(k))) {
+        k++;
+    }
+    if (k == 2) {
+        return false;
+    }
+    gva = range_start(r, k) + (host_addr - (uint64_t)r->area[k]);
+    WinPage *p = find(r, gva);
+    if (p && (!write || p->page & WP_WRITE)) {
+        w->stats->refused++;
+        return false; /* it is there: the fault has another reason */
+    }
+    X86WalkResult walk =
+        x86_walk(cpu, gva, write ? X86_WRITE : X86_READ, X86_MMU_USER, true);
+    if (!walk.ok || !want(cpu, w, &walk, &t) || (write && !t.write)) {
+        w->stats->refused++;
+        charge(r, begun, COST_MOST);
+        return false;
+    }
+    bool in_place = p && !(p->page & WP_LARGE) && !t.large;
+    if (in_place) {
+        forget(r, p - r->pages); /* the new mapping takes its place */
+    } else if (p) {
+        drop(w, r, p - r->pages);
+    }
+    uint64_t page = gva & ~(uint64_t)((t.large ? LARGE : 4096) - 1);
+    if (t.large) { /* small mappings under it go first */
+        for (uint32_t i = 0; i < r->n;) {
+            if ((page_addr(&r->pages[i]) ^ page) < LARGE) {
+                drop(w, r, i);
+            } else {
+                i++;
+            }
+        }
+    }
+    bool ok = add(w, r, page | (t.write ? WP_WRITE : 0) | (t.large ? WP_LARGE : 0), t.ram);
+    if (!ok && in_place) {
+        unmap(host_of(r, page), 4096);
+    }
+    if (ok && !t.large) {
+        fill_around(cpu, w, r, gva);
+    }
+    w->stats->fills++;
+    w->stats->fill_ticks += tsc() - begun;
+    charge(r, begun, COST_MOST);
+    return ok;
+}
+
+static void set_gs(const WinSet *w, uint64_t base)
+{
+    if (w->fsgsbase) {
+        __asm__ volatile("wrgsbase %0" : : "r"(base));
+    } else {
+        sys6(NR_ARCH_PRCTL, SET_GS, base, 0, 0, 0, 0);
+    }
+}
+
+static bool reserve(WinRoot *r, unsigned k)
+{
+    if (r->area[k]) {
+        return true;
+    }
+    uint64_t size = range_size(k) + 2 * WIN_MARGIN;
+    long p = sys6(NR_MMAP, 0, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                  0);
+    if (p < 0 && p > -4096) {
+        return false;
+    }
+    r->area[k] = (uint8_t *)p + WIN_MARGIN;
+    return true;
+}
+
+/* Registers of generated code that depend on the root. */
+static void use(X86Cpu *cpu, WinSet *w)
+{
+    TcgEnv *env = x86_env(cpu);
+    WinRoot *r = w->cur;
+
+    cpu->win_on = r->on;
+    if (!r->on) {
+        return;
+    }
+    env->win_a = r->a_index;
+    env->win_delta[0] = (uint64_t)r->area[0] - range_start(r, 0);
+    env->win_delta[1] = r->area[1] ? (uint64_t)r->area[1] - range_start(r, 1) : 0;
+    set_gs(w, env->win_delta[0]);
+}
+
+static void forget_a(WinSet *w, WinRoot *r)
+{
+    if (!r->area[1]) {
+        return;
+    }
+    for (uint32_t i = 0; i < r->n;) {
+        if (page_addr(&r->pages[i]) >> WIN_A_SHIFT == r->a_index) {
+            forget(r, i);
+        } else {
+            i++;
+        }
+    }
+    unmap(r->area[1], range_size(1));
+    r->a_index = WIN_A_NONE;
+}
+
+/* Brings the current root's mappings up to date with the page tables. */
+static void resync(X86Cpu *cpu, WinSet *w, WinRoot *r)
+{
+    uint64_t begun = tsc();
+    unsigned before = r->n, bad = 0;
+
+    w->stats->resyncs++;
+    for (uint32_t i = 0; i < r->n;) {
+        WinPage *p = &r->pages[i];
+        X86WalkResult walk = x86_walk(cpu, page_addr(p), X86_READ, X86_MMU_USER, false);
+        Want t;
+        bool keep = walk.ok && walk.accessed && want(cpu, w, &walk, &t) && t.ram == p->ram &&
+                    t.large == (bool)(p->page & WP_LARGE) &&
+                    (t.write || !(p->page & WP_WRITE));
+        if (keep) {
+            i++;
+            continue;
+        }
+        if (++bad > 64 && bad > before / 2) { /* another program, or a fork */
+            wipe(w, r);
+            forget_a(w, r);
+            use(cpu, w);
+            break;
+        }
+        drop(w, r, i);
+    }
+    r->pcid = cpu->st.cr4 & CR4_PCIDE ? cpu->st.cr3 & 0xfff : 0;
+    r->stale = false;
+    w->stats->resync_ticks += tsc() - begun;
+    charge(r, begun, COST_MOST + before * 1000ull);
+}
+
+/* ---- roots ---- */
+
+static void release(WinSet *w, WinRoot *r)
+{
+    if (!r->on && !r->area[0]) {
+        return;
+    }
+    atomic_fetch_sub_explicit(&window_vmas, r->n, memory_order_relaxed);
+    r->n = 0;
+    for (unsigned k = 0; k < 2; k++) {
+        if (r->area[k]) {
+            sys6(NR_MUNMAP, (long)(r->area[k] - WIN_MARGIN), range_size(k) + 2 * WIN_MARGIN, 0,
+                 0, 0, 0);
+            r->area[k] = NULL;
+        }
+    }
+    r->on = false;
+    r->a_index = WIN_A_NONE;
+}
+
+static bool in_a(uint64_t addr)
+{
+    return addr >> 47 == 0 && addr >> WIN_B_SHIFT != WIN_B_INDEX;
+}
+
+/* Range A becomes the stretch around an address. */
+static void choose_a(X86Cpu *cpu, WinSet *w, WinRoot *r, uint64_t addr)
+{
+    if (reserve(r, 1)) {
+        r->a_index = addr >> WIN_A_SHIFT;
+        use(cpu, w);
+    }
+}
+
+void window_seen(X86Cpu *cpu, uint64_t addr)
+{
+    WinSet *w = x86_env(cpu)->win;
+    WinRoot *r = w->cur;
+
+    if (r->on && in_a(addr) && r->a_index == WIN_A_NONE &&
+        x86_walk(cpu, addr, X86_READ, X86_MMU_USER, false).ok) {
+        choose_a(cpu, w, r, addr);
+    }
+}
+
+/* Accesses that lie in neither range are many: range A goes where they are. */
+static void move_a(X86Cpu *cpu, WinSet *w, WinRoot *r)
+{
+    TcgEnv *env = x86_env(cpu);
+    uint64_t addr = env->win_missed;
+
+    env->win_misses = 0;
+    if (in_a(addr) && addr >> WIN_A_SHIFT != r->a_index) {
+        forget_a(w, r);
+        choose_a(cpu, w, r, addr);
+        r->miss_limit *= 2;
+        w->stats->moved++;
+    }
+}
+
+static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
+{
+    unsigned n = 0;
+    WinRoot *oldest = NULL;
+
+    for (unsigned i = 0; i < WIN_ROOTS; i++) {
+        WinRoot *o = &w->root[i];
+        if (o != r && o->area[0]) {
+            n++;
+            if (!oldest || o->stamp < oldest->stamp) {
+                oldest = o;
+            }
+        }
+    }
+    if (n + 1 >= w->max_on && oldest) {
+        release(w, oldest);
+    }
+    if (!r->pages) {
+        long p = sys6(NR_MMAP, 0,
+                      WIN_PAGES * sizeof(*r->pages) + WIN_BUCKETS * sizeof(*r->bucket),
+                      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                      0);
+        if (p < 0 && p > -4096) {
+            return false;
+        }
+        r->pages = (WinPage *)p;
+        r->bucket = (uint32_t *)(r->pages + WIN_PAGES);
+    }
+    for (unsigned i = 0; i < WIN_BUCKETS; i++) {
+        r->bucket[i] = ~0u;
+    }
+    r->n = 0;
+    if (!reserve(r, 0)) {
+        return false;
+    }
+    r->on = true;
+    r->miss_limit = 256;
+    if (in_a(cpu->st.rip)) {
+        choose_a(cpu, w, r, cpu->st.rip);
+    }
+    r->stale = false;
+    r->pcid = cpu->st.cr4 & CR4_PCIDE ? cpu->st.cr3 & 0xfff : 0;
+    r->check_user = r->user;
+    r->check_cost = r->cost;
+    w->stats->roots++;
+    return true;
+}
+
+/* Do the mappings cost more than they can save? */
+static void review(WinSet *w, WinRoot *r)
+{
+    uint64_t user = r->user - r->check_user, cost = r->cost - r->check_cost;
+
+    if (user < REVIEW) {
+        return;
+    }
+    r->check_user = r->user;
+    r->check_cost = r->cost;
+    if (cost > user / 2 && w->policy != WIN_ALWAYS) {
+        wipe(w, r);
+        r->on = false;
+        r->wait = r->user + RETRY;
+        w->stats->given_up++;
+    }
+}
+
+void window_transition(X86Cpu *cpu, bool user)
+{
+    WinSet *w = x86_env(cpu)->win;
+
+    if (!w) {
+        return;
+    }
+    if (!w->cur) {
+        window_switch(cpu, cpu->st.cr3, true);
+    }
+    WinRoot *r = w->cur;
+    if (user && r->root != (cpu->st.cr3 & 0xffffffffff000ull)) { /* loaded, not switched to */
+        window_switch(cpu, cpu->st.cr3, true);
+        r = w->cur;
+    }
+    if (!user) {
+        if (w->in_user) {
+            uint64_t ticks = tsc() - w->since;
+            r->user += ticks;
+            w->stats->user_ticks += r->on ? ticks : 0;
+            w->in_user = false;
+        }
+        return;
+    }
+    bool was = r->on;
+    if (r->on) {
+        review(w, r);
+    } else if (r->user >= r->wait + (w->policy == WIN_ALWAYS ? 0 : PROMOTE) &&
+               cpu->st.cr0 & CR0_PG) {
+        switch_on(cpu, w, r);
+    }
+    if (r->on && r->stale) {
+        resync(cpu, w, r);
+    }
+    if (r->on && r->a_index == WIN_A_NONE) {
+        window_seen(cpu, cpu->st.rip);
+    } else if (r->on && x86_env(cpu)->win_misses > r->miss_limit) {
+        move_a(cpu, w, r);
+    }
+    if (r->on != was || r->on != (bool)cpu->win_on) {
+        use(cpu, w);
+    }
+    if (!w->in_user) {
+        w->in_user = true;
+        w->since = tsc();
+    }
+}
+
+void window_switch(X86Cpu *cpu, uint64_t cr3, bool flush)
+{
+    WinSet *w = x86_env(cpu)->win;
+    uint64_t root = cr3 & 0xffffffffff000ull;
+    WinRoot *r = NULL, *old = NULL;
+    uint32_t pcid = cpu->st.cr4 & CR4_PCIDE ? cr3 & 0xfff : 0;
+
+    if (!w) {
+        return;
+    }
+    if (w->in_user) { /* a task switch at CPL 3: not timed */
+        w->in_user = false;
+    }
+    for (unsigned i = 0; i < WIN_ROOTS && !r; i++) {
+        WinRoot *o = &w->root[i];
+        if (o->used && o->root == root) {
+            r = o;
+        } else if (!old || (old->used && (!o->used || o->stamp < old->stamp))) {
+            old = o;
+        }
+    }
+    if (!r) {
+        r = old;
+        release(w, r);
+        r->root = root;
+        r->used = true;
+        r->user = r->cost = r->wait = 0;
+        r->pcid = pcid;
+    }
+    r->stamp = ++w->stamp;
+    r->stale |= flush || r->pcid != pcid;
+    w->cur = r;
+    use(cpu, w);
+}
+
+void window_flush(X86Cpu *cpu)
+{
+    WinSet *w = x86_env(cpu)->win;
+    if (w && w->cur) {
+        w->cur->stale = true;
+        x86_env(cpu)->win_user = WIN_USER_ASK;
+    }
+}
+
+void window_flush_pcid(X86Cpu *cpu, uint16_t pcid)
+{
+    WinSet *w = x86_env(cpu)->win;
+    for (unsigned i = 0; w && i < WIN_ROOTS; i++) {
+        w->root[i].stale |= w->root[i].pcid == pcid;
+    }
+    x86_env(cpu)->win_user = WIN_USER_ASK;
+}
+
+void window_flush_all(X86Cpu *cpu)
+{
+    WinSet *w = x86_env(cpu)->win;
+    for (unsigned i = 0; w && i < WIN_ROOTS; i++) {
+        w->root[i].stale = true;
+    }
+    x86_env(cpu)->win_user = WIN_USER_ASK;
+}
+
+void window_flush_page(X86Cpu *cpu, uint64_t lin)
+{
+    WinSet *w = x86_env(cpu)->win;
+    for (unsigned i = 0; w && i < WIN_ROOTS; i++) {
+        WinRoot *r = &w->root[i];
+        WinPage *p = r->n ? find(r, lin) : NULL;
+        if (p) {
+            drop(w, r, p - r->pages);
+        }
+    }
+}
+
+void window_protect(X86Cpu *cpu, const uint8_t *host_page)
+{
+    WinSet *w = x86_env(cpu)->win;
+    for (unsigned i = 0; w && i < WIN_ROOTS; i++) {
+        WinRoot *r = &w->root[i];
+        uint64_t ram = (uint64_t)(host_page - w->ram_base);
+        for (uint32_t k = 0; k < r->n;) {
+            WinPage *p = &r->pages[k];
+            if (p->page & WP_WRITE && ram - p->ram < page_size(p)) {
+                drop(w, r, k);
+            } else {
+                k++;
+            }
+        }
+    }
+}
+
+void window_drop_all(X86Cpu *cpu)
+{
+    WinSet *w = x86_env(cpu)->win;
+    for (unsigned i = 0; w && i < WIN_ROOTS; i++) {
+        wipe(w, &w->root[i]);
+    }
+}
+
+#else
+
+void window_switch(X86Cpu *cpu, uint64_t cr3, bool flush) {}
+void window_flush(X86Cpu *cpu) {}
+void window_flush_pcid(X86Cpu *cpu, uint16_t pcid) {}
+void window_flush_all(X86Cpu *cpu) {}
+void window_flush_page(X86Cpu *cpu, uint64_t lin) {}
+void window_protect(X86Cpu *cpu, const uint8_t *host_page) {}
+void window_drop_all(X86Cpu *cpu) {}
+void window_transition(X86Cpu *cpu, bool user) {}
+bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write) { return false; }
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* Set-up of the windows (window.h). Heavy. */
+#include <stdlib.h>
+#include <sys/mman.h>
+#include "hw/core/machine.h"
+#include "target-x86/softmmu.h"
+#include "target-x86/window_int.h"
+#include "util/alloc.h"
+
+/* <sys/auxv.h> brings <elf.h>, whose PF_W is not ours */
+unsigned long getauxval(unsigned long type);
+enum { AUX_HWCAP2 = 26, HWCAP2_FSGSBASE = 2 };
+
+_Atomic int window_vmas;
+
+static uint64_t range_size(unsigned k)
+{
+    return 1ull << (k ? WIN_A_SHIFT : WIN_B_SHIFT);
+}
+
+bool window_init(X86Cpu *cpu, unsigned policy)
+{
+    TcgEnv *env = x86_env(cpu);
+    const Machine *m = cpu->cpu.machine;
+
+    env->win_a = WIN_A_NONE;
+    env->win = NULL;
+    cpu->win_on = 0;
+    if (policy == WIN_NEVER || !m || m->ram_fd < 0) {
+        return true;
+    }
+    WinSet *w = NEW(WinSet);
+    w->policy = policy;
+    /* 2.3 TiB of address space a root, 47 bits for all vCPUs */
+    w->max_on = MAX(32 / MAX(m->ncpus, 1u), 2u);
+    w->max_on = MIN(w->max_on, (unsigned)WIN_ROOTS - 4);
+    w->fsgsbase = getauxval(AUX_HWCAP2) & HWCAP2_FSGSBASE;
+    w->stats = &env->win_stats;
+    w->ram_fd = m->ram_fd;
+    w->ram_base = m->ram_base;
+    for (unsigned i = 0; i < WIN_ROOTS; i++) {
+        w->root[i].a_index = WIN_A_NONE;
+    }
+    env->win = w;
+    return true;
+}
+
+void window_free(X86Cpu *cpu)
+{
+    WinSet *w = x86_env(cpu)->win;
+
+    for (unsigned i = 0; w && i < WIN_ROOTS; i++) {
+        WinRoot *r = &w->root[i];
+        for (unsigned k = 0; k < 2; k++) {
+            if (r->area[k]) {
+                munmap(r->area[k] - WIN_MARGIN, range_size(k) + 2 * WIN_MARGIN);
+            }
+        }
+        if (r->pages) {
+            munmap(r->pages, WIN_PAGES * sizeof(*r->pages) + WIN_BUCKETS * sizeof(*r->bucket));
+        }
+        atomic_fetch_sub(&window_vmas, r->n);
+    }
+    free(w);
+    x86_env(cpu)->win = NULL;
+    cpu->win_on = 0;
+}

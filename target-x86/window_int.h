@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* The windows' own types, for window.c and window_init.c alone. */
+#ifndef TARGET_X86_WINDOW_INT_H
+#define TARGET_X86_WINDOW_INT_H
+
+#include "target-x86/window.h"
+
+enum {
+    WIN_ROOTS = 24,          /* roots remembered per vCPU */
+    WIN_PAGES = 12288,       /* mappings of one root */
+    WIN_BUCKETS = 4096,
+    WIN_VMAS = 24000,        /* mappings of the process: each may cost two host VMAs, of
+                              * which Linux allows 65,530 (vm.max_map_count) */
+    WIN_AROUND = 8,          /* pages looked at behind one that faulted */
+};
+
+enum { WP_WRITE = 1, WP_LARGE = 2 };
+
+typedef struct WinPage {
+    uint64_t page;           /* guest address, 4 KiB or 2 MiB aligned, and WP_* */
+    uint64_t ram;            /* offset in the RAM file */
+    uint32_t next;           /* in its bucket, or ~0 */
+} WinPage;
+
+typedef struct WinRoot {
+    uint64_t root;           /* CR3 without its low 12 bits */
+    uint32_t pcid;           /* under which its mappings were last right */
+    bool used, on, stale;
+    uint16_t a_index;        /* range A: addr >> WIN_A_SHIFT, or WIN_A_NONE */
+    uint64_t stamp;          /* last switched to */
+    uint64_t user, cost;     /* host TSC ticks: at CPL 3, for its mappings */
+    uint64_t check_user, check_cost; /* values at the last review */
+    uint64_t wait;           /* user ticks at which it may get windows (again) */
+    uint8_t *area[2];        /* host address of the range's first byte, or NULL */
+    unsigned miss_limit;     /* accesses outside both ranges before A moves */
+    unsigned n;
+    WinPage *pages;          /* WIN_PAGES */
+    uint32_t *bucket;        /* WIN_BUCKETS */
+} WinRoot;
+
+struct WinSet {
+    unsigned policy;
+    unsigned max_on;         /* roots with areas at a time */
+    bool fsgsbase;
+    bool in_user;
+    WinRoot root[WIN_ROOTS];
+    WinRoot *cur;
+    uint64_t stamp, since;   /* since: TSC at the last transition to user */
+    uint64_t last_addr, last_rip_guard;
+    unsigned repeats;
+    int ram_fd;
+    const uint8_t *ram_base;
+    WinStats *stats;         /* of the vCPU's TcgEnv */
+};
+
+extern _Atomic int window_vmas;  /* mappings of the process */
+
+#endif
