@@ -124,6 +124,13 @@ static void vendor_leaf(const X86Cpu *cpu, uint32_t max, uint32_t out[4])
     out[2] = name4(v + 8);
 }
 
+/* The APIC bit is clear while IA32_APIC_BASE has it disabled (vol. 3, 11.4.3). */
+static bool apic_on(const X86Cpu *cpu)
+{
+    const Cpu *c = &cpu->cpu;
+    return !c->irq_ops || c->irq_ops->get_base(c->irq_opaque) >> 11 & 1;
+}
+
 static void leaf_1(const X86Cpu *cpu, uint32_t out[4])
 {
     Topology t = topology(cpu);
@@ -133,6 +140,7 @@ static void leaf_1(const X86Cpu *cpu, uint32_t out[4])
     out[1] = cpu->apic_id << 24 | MIN(logical, 255u) << 16 | 8 << 8;
     out[2] = cpu->feat[X86FW_1_ECX] & ~(1u << 27);
     out[3] = cpu->feat[X86FW_1_EDX] & ~(1u << 28);
+    out[3] &= apic_on(cpu) ? ~0u : ~(1u << 9);
     out[2] |= cpu->st.cr4 & CR4_OSXSAVE ? 1u << 27 : 0;
     out[3] |= t.threads * t.cores > 1 ? 1u << 28 : 0; /* HTT: leaf 1's count is valid */
 }

@@ -107,6 +107,42 @@ static bool write_pat(X86Cpu *cpu, uint32_t msr, uint64_t v)
     return true;
 }
 
+/* Memory types in every byte of a fixed-range MTRR, in the low byte of the others: 0, 1, 4,
+ * 5, 6 (12.11.2). */
+static bool mtrr_type(uint8_t t)
+{
+    return t < 2 || (t > 3 && t < 7);
+}
+
+static bool write_mtrr_base(X86Cpu *cpu, uint32_t msr, uint64_t v)
+{
+    if (v & ~0xffffffffff0ffull || !mtrr_type(v)) {
+        return false;
+    }
+    cpu->st.msr.mtrr_base[(msr - 0x200) / 2] = v;
+    return true;
+}
+
+static bool write_mtrr_fix(X86Cpu *cpu, uint32_t msr, uint64_t v)
+{
+    for (unsigned i = 0; i < 64; i += 8) {
+        if (!mtrr_type(v >> i)) {
+            return false;
+        }
+    }
+    cpu->st.msr.mtrr_fix[msr == 0x250 ? 0 : msr < 0x268 ? msr - 0x258 + 1 : msr - 0x268 + 3] = v;
+    return true;
+}
+
+static bool write_mtrr_def(X86Cpu *cpu, uint32_t msr, uint64_t v)
+{
+    if (v & ~0xcffull || !mtrr_type(v)) {
+        return false;
+    }
+    cpu->st.msr.mtrr_def = v;
+    return true;
+}
+
 /* Machine-check banks: CTL, STATUS, ADDR, MISC by the low two bits. */
 static uint64_t *mc_field(X86Cpu *cpu, uint32_t msr)
 {
@@ -127,10 +163,13 @@ static uint64_t *mc_field(X86Cpu *cpu, uint32_t msr)
 
 static uint64_t read_mc(X86Cpu *cpu, uint32_t msr) { return *mc_field(cpu, msr); }
 
-/* STATUS, ADDR and MISC take nothing but 0 (15.3.2). */
+/* CTL takes all or nothing, STATUS nothing but 0 (15.3.2); ADDR and MISC keep what is
+ * written, as processors do that log addresses there. */
 static bool write_mc(X86Cpu *cpu, uint32_t msr, uint64_t v)
 {
-    if (msr & 3 && v) {
+    unsigned reg = msr & 3;
+
+    if ((reg == 0 && v && v != ~0ull) || (reg == 1 && v)) {
         return false;
     }
     *mc_field(cpu, msr) = v;
@@ -221,16 +260,17 @@ const X86MsrRow x86_msr_rows[] = {
     FIELD(0x1d9, "DEBUGCTL", msr.debugctl, 3, MSR_LAX),
     { .name = "LAST_BRANCH", .first = 0x1db, .count = 4, .step = 1, .flags = MSR_CONST },
     { .name = "MTRR_PHYSBASE", .first = 0x200, .count = 8, .step = 2,
-      .offset = AT(msr.mtrr_base), .mask = 0xffffffffff0ffull },
+      .offset = AT(msr.mtrr_base), .write = write_mtrr_base },
     { .name = "MTRR_PHYSMASK", .first = 0x201, .count = 8, .step = 2,
       .offset = AT(msr.mtrr_mask), .mask = 0xffffffffff800ull },
     { .name = "MTRR_FIX64K", .first = 0x250, .count = 1, .offset = AT(msr.mtrr_fix[0]),
-      .mask = ANY_BITS },
+      .write = write_mtrr_fix },
     { .name = "MTRR_FIX16K", .first = 0x258, .count = 2, .step = 1,
-      .offset = AT(msr.mtrr_fix[1]), .mask = ANY_BITS },
+      .offset = AT(msr.mtrr_fix[1]), .write = write_mtrr_fix },
     { .name = "MTRR_FIX4K", .first = 0x268, .count = 8, .step = 1,
-      .offset = AT(msr.mtrr_fix[3]), .mask = ANY_BITS },
-    FIELD(0x2ff, "MTRR_DEF_TYPE", msr.mtrr_def, 0xcff, 0),
+      .offset = AT(msr.mtrr_fix[3]), .write = write_mtrr_fix },
+    { .name = "MTRR_DEF_TYPE", .first = 0x2ff, .count = 1, .offset = AT(msr.mtrr_def),
+      .write = write_mtrr_def },
     { .name = "MC_BANKS", .first = 0x400, .count = 16, .step = 1, .read = read_mc,
       .write = write_mc },
     { .name = "XSS", .first = 0xda0, .count = 1, .feat = X86F_XSAVES, .offset = AT(msr.xss),

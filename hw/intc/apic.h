@@ -42,6 +42,8 @@ typedef struct ApicBus {
     int (*pic_ack)(void *opaque); /* the 8259's INTA cycle; machine lock */
     void *pic_opaque;
     MemoryRegion mmio;    /* 0xfee00000: registers, and MSI writes */
+    MemoryRegion moved;   /* where a CPU has moved its registers, if one has */
+    bool has_moved;       /* it is mapped; machine lock */
     bool pic_level;       /* LINT0 of all CPUs, bus lock */
     unsigned next_lowest; /* where lowest-priority arbitration starts */
 } ApicBus;

@@ -642,6 +642,7 @@ static void lapic_reset(Device *dev)
     lapic_reset_regs(l, false);
     lapic_update(l);
     lapic_unlock(l);
+    apic_bus_place(l->bus);
 }
 
 static bool lapic_post_load(void *owner, Error *err)
@@ -652,6 +653,7 @@ static bool lapic_post_load(void *owner, Error *err)
     lapic_update(l);
     l->bus->pic_level = l->s.lint[0]; /* the same wire goes to all */
     lapic_unlock(l);
+    apic_bus_place(l->bus);
     return true;
 }
 

@@ -123,6 +123,9 @@ void lapic_timer_set_count(Lapic *l, uint32_t count);
 void lapic_deadline_write(Lapic *l, uint64_t tsc);
 
 /* lapic_msr.c; no bus lock */
+/* Maps the registers of a CPU that has moved them (msi.c). Machine lock held. */
+void apic_bus_place(ApicBus *bus);
+
 uint64_t lapic_get_base(void *opaque);
 bool lapic_set_base(void *opaque, uint64_t v);
 bool lapic_msr_read(void *opaque, uint32_t msr, uint64_t *v);

@@ -2,7 +2,6 @@
 /*
  * What a CPU reaches of its local APIC by MSR: IA32_APIC_BASE (SDM vol. 3, 11.4.4), the
  * x2APIC registers 800H-8FFH (11.12), IA32_TSC_DEADLINE (11.5.4.1).
- * The base address is kept but the registers stay at 0xfee00000: no guest moves them.
  * Called by the vCPU's thread without the machine lock.
  */
 #include "hw/intc/lapic.h"
@@ -48,15 +47,12 @@ bool lapic_set_base(void *opaque, uint64_t v)
     if ((v & l->base_reserved) || !base_transition_ok(l, v)) {
         return false;
     }
-    if ((v & ~0xfffull) != APIC_DEFAULT_BASE) {
-        log_unimp("lapic: base moved to %#llx: the registers stay at %#llx\n",
-                  (unsigned long long)(v & ~0xfffull), APIC_DEFAULT_BASE);
-    }
     bool taken = lapic_machine_lock(l);
     lapic_lock(l);
     uint64_t old = l->s.base;
     if ((old & APIC_BASE_EN) && !(v & APIC_BASE_EN)) {
         lapic_reset_regs(l, true); /* 11.4.3: as after a reset when enabled again */
+        l->s.xapic_id = l->apic_id & 0xff;
     }
     l->s.base = v;
     if (!(old & APIC_BASE_EXTD) && (v & APIC_BASE_EXTD)) {
@@ -66,6 +62,9 @@ bool lapic_set_base(void *opaque, uint64_t v)
     }
     lapic_update(l);
     lapic_unlock(l);
+    if ((old ^ v) & ~(uint64_t)(APIC_BASE_EXTD | APIC_BASE_BSP)) {
+        apic_bus_place(l->bus);
+    }
     lapic_machine_unlock(l, taken);
     return true;
 }

@@ -103,15 +103,17 @@ void msi_send_opaque(void *bus, uint64_t addr, uint32_t data)
     msi_send(bus, addr, data);
 }
 
-/* The LAPIC of the vCPU that runs this thread, if its registers are in memory. */
-static Lapic *bus_own_lapic(ApicBus *bus)
+/* The LAPIC of the vCPU that runs this thread, if its registers are in memory here. */
+static Lapic *bus_own_lapic(ApicBus *bus, uint64_t base)
 {
     Cpu *cpu = cpu_self;
     for (unsigned i = 0; cpu && i < bus->ncpus; i++) {
         unsigned at = (cpu->index + i) % bus->ncpus; /* nearly always the first */
         Lapic *l = bus->cpu[at];
         if (l->cpu == cpu) {
-            return lapic_enabled(l) && !lapic_is_x2(l) ? l : NULL;
+            return lapic_enabled(l) && !lapic_is_x2(l) && (l->s.base & ~0xfffull) == base
+                       ? l
+                       : NULL;
         }
     }
     return NULL;
@@ -119,7 +121,7 @@ static Lapic *bus_own_lapic(ApicBus *bus)
 
 static uint64_t bus_mmio_read(void *opaque, uint64_t addr, unsigned size)
 {
-    Lapic *l = bus_own_lapic(opaque);
+    Lapic *l = bus_own_lapic(opaque, APIC_DEFAULT_BASE);
     if (!l || addr >= APIC_PAGE) {
         return 0xffffffff;
     }
@@ -140,7 +142,7 @@ static void bus_mmio_write(void *opaque, uint64_t addr, uint64_t val, unsigned s
         }
         return;
     }
-    Lapic *l = bus_own_lapic(bus);
+    Lapic *l = bus_own_lapic(bus, APIC_DEFAULT_BASE);
     if (l && !(addr & 0xf)) {
         lapic_reg_write(l, addr >> 4, val);
     }
@@ -154,16 +156,63 @@ static const MemoryOps bus_mmio_ops = {
     .lockless = true,
 };
 
+/* ---- registers elsewhere (11.4.4): one place at a time, no messages ---- */
+
+static uint64_t bus_moved_read(void *opaque, uint64_t addr, unsigned size)
+{
+    ApicBus *bus = opaque;
+    Lapic *l = bus_own_lapic(bus, bus->moved.addr);
+    return !l ? 0xffffffff : addr & 0xf ? 0 : lapic_reg_read(l, addr >> 4);
+}
+
+static void bus_moved_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
+{
+    ApicBus *bus = opaque;
+    Lapic *l = bus_own_lapic(bus, bus->moved.addr);
+    if (l && !(addr & 0xf)) {
+        lapic_reg_write(l, addr >> 4, val);
+    }
+}
+
+static const MemoryOps bus_moved_ops = {
+    .read = bus_moved_read,
+    .write = bus_moved_write,
+    .min_size = 4,
+    .max_size = 4,
+    .lockless = true,
+};
+
+void apic_bus_place(ApicBus *bus)
+{
+    uint64_t base = APIC_DEFAULT_BASE;
+    for (unsigned i = 0; i < bus->ncpus && base == APIC_DEFAULT_BASE; i++) {
+        const Lapic *l = bus->cpu[i];
+        if (l && lapic_enabled(l)) {
+            base = l->s.base & ~0xfffull;
+        }
+    }
+    if (bus->has_moved && bus->moved.addr != base) {
+        memory_remove(&bus->moved);
+        bus->has_moved = false;
+    }
+    if (!bus->has_moved && base != APIC_DEFAULT_BASE) {
+        memory_add(&bus->machine->mem_root, &bus->moved, base, 2);
+        bus->has_moved = true;
+    }
+}
+
 void apic_bus_init(ApicBus *bus, struct Machine *m)
 {
     *bus = (ApicBus){ .machine = m };
     pthread_mutex_init(&bus->lock, NULL);
     memory_init_io(&bus->mmio, m, "apic-msi", APIC_WINDOW, &bus_mmio_ops, bus);
     memory_add(&m->mem_root, &bus->mmio, APIC_DEFAULT_BASE, 1);
+    memory_init_io(&bus->moved, m, "apic-moved", APIC_PAGE, &bus_moved_ops, bus);
 }
 
 void apic_bus_destroy(ApicBus *bus)
 {
+    memory_remove(&bus->moved);
     memory_remove(&bus->mmio);
     pthread_mutex_destroy(&bus->lock);
 }

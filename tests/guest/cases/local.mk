@@ -1,7 +1,8 @@
 # System-level cases (docs/correctness.md). tests/guest/cases/build takes c64_*.c
 # for the 64-bit image, c32_*.c for the 32-bit one.
 CASES64 = tests/guest/cases/c64_priv.c tests/guest/cases/c64_paging.c tests/guest/cases/c64_excp.c \
-	tests/guest/cases/c64_debug.c
+	tests/guest/cases/c64_debug.c tests/guest/cases/c64_apic.c \
+	tests/guest/cases/c64_devices.c tests/guest/cases/c64_msr.c
 CASES32 =
 EXTRA_DIST += $(CASES64) $(CASES32) tests/guest/cases/lib.c tests/guest/cases/lib.h \
 	tests/guest/cases/list64.c tests/guest/cases/list64.h tests/guest/cases/paging.h \
