@@ -57,10 +57,17 @@ typedef struct X86Xsave {
     uint8_t rsv1[96];
     uint64_t xstate_bv, xcomp_bv, rsv2[6];
     X86Xmm ymmh[16];          /* offset 576 on every CPU */
-    uint8_t ext[4096 - 832];  /* AVX-512; offsets as CPUID.0DH tells (x86_xsave_*) */
+    uint8_t ext[1088 - 832];  /* from here on: offsets of Intel's CPUs (x86_xsave_comp),
+                               * which need not be the host's */
+    uint64_t k[8];            /* opmask registers */
+    X86Xmm zmmh[16][2];       /* upper halves of ZMM0-15 */
+    X86Xmm zmm16[16][4];      /* ZMM16-31 */
+    uint8_t ext2[4096 - 2688];
 } X86Xsave;
 _Static_assert(offsetof(X86Xsave, xmm) == 160, "fxsave layout");
 _Static_assert(offsetof(X86Xsave, ymmh) == 576, "xsave layout");
+_Static_assert(offsetof(X86Xsave, k) == 1088, "xsave layout");
+_Static_assert(offsetof(X86Xsave, ext2) == 2688, "xsave layout");
 _Static_assert(sizeof(X86Xsave) == 4096, "xsave layout");
 
 /* A pending event: what x86_raise* recorded and delivery consumes. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The instruction decoder: prefixes, opcode maps, ModRM/SIB, VEX. Intel SDM vol. 2,
+ * The instruction decoder: prefixes, opcode maps, ModRM/SIB, VEX, EVEX. Intel SDM vol. 2,
  * chapter 2 and appendix A. All knowledge about single instructions comes from the rows
  * (insn.h); the index built here sorts them by encoding, map and opcode byte, the more
  * specific rows first. After x86_decode_init() everything is constant: no locks. Leaf.
  *
- * EVEX is recognised and answered #UD; rows with ENC_EVEX would be found by the same
- * index.
+ * EVEX.b, z, aaa and L'L are judged by the row's EV_* bits (evex_allows); the scaled
+ * 8-bit displacement counts in the bytes of the memory operand as accessed, which is what
+ * the manual's tuple types come to (vol. 2, 2.7.5).
  *
  * X86Insn details that are not obvious from insn.h: opc_off is the offset of the opcode
  * byte itself (after 0F.. or VEX bytes). Immediate operands have reg = 0 (imm) or 1
@@ -59,7 +60,7 @@ static const uint8_t opnd_bytes[OS_any + 1][3] = {
     [OS_q] = { 8, 8, 8 },    [OS_v] = { 2, 4, 8 },    [OS_z] = { 2, 4, 4 },
     [OS_y] = { 4, 4, 8 },    [OS_dq] = { 16, 16, 16 }, [OS_qq] = { 32, 32, 32 },
     [OS_t] = { 10, 10, 10 }, [OS_p] = { 4, 6, 10 },   [OS_s] = { 6, 6, 6 },
-    [OS_a] = { 4, 8, 16 },
+    [OS_a] = { 4, 8, 16 },   [OS_oq] = { 64, 64, 64 },
 };
 
 /* ---- index ---- */
@@ -69,6 +70,7 @@ static bool method_modrm(unsigned m)
     switch (m) {
     case OM_E: case OM_G: case OM_R: case OM_M: case OM_S: case OM_C: case OM_D:
     case OM_P: case OM_Q: case OM_N: case OM_V: case OM_W: case OM_U: case OM_STI:
+    case OM_KG: case OM_KE: case OM_KN:
         return true;
     default:
         return false;
@@ -99,6 +101,13 @@ static bool row_has(const X86Row *row, unsigned method)
     return false;
 }
 
+/* Is the operand that may be memory the destination? */
+static bool row_has_store(const X86Row *row)
+{
+    unsigned m = row->ops[0] >> 8;
+    return m == OM_W || m == OM_E || m == OM_M;
+}
+
 static uint32_t row_accept(const X86Row *row)
 {
     uint32_t f = row->flags, a = 0;
@@ -114,7 +123,7 @@ static uint32_t row_accept(const X86Row *row)
     a |= f & RF_STRICT ? 0 : SIT_66REP;
     bool mem_only = f & RF_MEM || row_has(row, OM_M);
     bool reg_only = f & RF_REG || row_has(row, OM_R) || row_has(row, OM_N) ||
-                    row_has(row, OM_U) || row_has(row, OM_STI);
+                    row_has(row, OM_U) || row_has(row, OM_STI) || row_has(row, OM_KN);
     a |= (reg_only ? 0 : SIT_MEM) | (mem_only ? 0 : SIT_REGFORM);
     a |= row->ext ? SIT_REG(row->ext & 7) : SIT_REG(0) * 0xff;
     a |= row->rm && modrm ? SIT_RM(row->rm & 7) : SIT_RM(0) * 0xff;
@@ -125,7 +134,8 @@ static uint32_t row_accept(const X86Row *row)
     /* Without ModRM, rm names the register in the opcode: 90H is NOP only without REX.B. */
     a |= row->rm && !modrm ? 0 : SIT_REXB;
     bool vvvv = row->enc == ENC_LEGACY ||
-                (!(f & RF_NOVVVV) && (row_has(row, OM_H) || row_has(row, OM_B)));
+                (!(f & RF_NOVVVV) &&
+                 (row_has(row, OM_H) || row_has(row, OM_B) || row_has(row, OM_KH)));
     a |= vvvv ? SIT_VVVV : 0;
     return a;
 }
@@ -211,6 +221,8 @@ typedef struct Dec {
     bool m64, has66, has67, vvvv_used;
     uint8_t pp, vex_w, vex_l;
     uint8_t osz;    /* 0, 1, 2 for operand size 2, 4, 8 */
+    bool evex_b;
+    uint8_t evex_v; /* EVEX.V' in positive sense, as bit 4 */
 } Dec;
 
 /* Fewer bytes than needed: with 15 at hand the instruction is too long. */
@@ -336,6 +348,44 @@ static int get_vex(Dec *d)
     return 1;
 }
 
+/* EVEX, SDM vol. 2, 2.7.1; d->at is at 62H. Outside 64-bit mode only registers 0-7 can be
+ * named: R, X are 0 (else it is BOUND), B, R', V' and the top bit of vvvv are ignored, as
+ * they are with VEX. */
+static int get_evex(Dec *d)
+{
+    X86Insn *in = d->in;
+    const uint8_t *v = d->p + d->at;
+
+    if (!have(d, 5)) {
+        return short_of(d);
+    }
+    unsigned m = v[1] & 7;
+    if (in->lock || in->rep || d->has66 || in->has_rex || v[1] & 8 || m < 1 || m > 3 ||
+        !(v[2] & 4)) {
+        return X86_DEC_UD;
+    }
+    d->map = m;
+    d->enc = ENC_EVEX;
+    in->rex = 0x40 | (~v[1] >> 5 & 7) | (v[2] & 0x80) >> 4;
+    d->pp = PP_NP + (v[2] & 3);
+    d->vex_l = v[3] >> 5 & 3;
+    d->evex_b = v[3] >> 4 & 1;
+    in->zeroing = v[3] >> 7;
+    in->k = v[3] & 7;
+    in->vvvv = ~v[2] >> 3 & 15;
+    in->reg = ~v[1] & 0x10;
+    d->evex_v = (~v[3] & 8) << 1;
+    d->vvvv_used = in->vvvv != 0;
+    if (!d->m64) {
+        in->rex &= 0x48;
+        in->vvvv &= 7;
+        in->reg = d->evex_v = 0;
+    }
+    d->vex_w = in->rex >> 3 & 1;
+    d->at += 4;
+    return 1;
+}
+
 /* Escape bytes up to, not including, the opcode byte. */
 static ALWAYS_INLINE int get_map(Dec *d, bool prot)
 {
@@ -367,17 +417,47 @@ static ALWAYS_INLINE int get_map(Dec *d, bool prot)
                 return 1;
             }
         }
-        return prot && b != 0x62 ? get_vex(d) : X86_DEC_UD;
+        return !prot ? X86_DEC_UD : b == 0x62 ? get_evex(d) : get_vex(d);
     }
     return 1;
 }
 
-static const Cand *match(const Dec *d, const Slot *slot, uint32_t sit, const uint32_t *feat)
+/* Does the row permit EVEX.b, z, aaa, L'L and V'? Vol. 2, 2.7.11 and tables 2-36, 2-40. */
+static bool evex_allows(const Dec *d, const X86Row *row, const uint32_t *feat)
+{
+    const X86Insn *in = d->in;
+    uint32_t ev = row->ev;
+    bool rounding = d->evex_b && !in->is_mem;
+    unsigned len = rounding ? 2 : d->vex_l;
+
+    const uint32_t bc = EV_BC | EV_BC32 | EV_BC64;
+    if (d->evex_b && !(ev & (in->is_mem ? bc : EV_RC | EV_SAE))) {
+        return false;
+    }
+    if (len == 3 || (!(ev & EV_LIG) && !(ev & EV_L128 << len))) {
+        return false;
+    }
+    if (len < 2 && ev & (EV_L512 | EV_VL) &&
+        !(feat[X86F_AVX512VL / 32] >> (X86F_AVX512VL % 32) & 1)) {
+        return false;
+    }
+    if (in->k ? !(ev & EV_K) : ev & EV_KREQ) {
+        return false;
+    }
+    if (in->zeroing && (!in->k || !(ev & EV_ZM) || (in->is_mem && row_has_store(row)))) {
+        return false;
+    }
+    return !d->evex_v || ev & EV_VSIB || row_has(row, OM_H);
+}
+
+static const Cand *match(const Dec *d, const Slot *slot, uint32_t sit,
+                         const uint32_t *feat)
 {
     const Cand *c = &cands[slot->start], *end = c + slot->count;
     for (; c < end; c++) {
         if (!(sit & ~c->accept) &&
-            (!c->feat || (feat[c->feat / 32] >> (c->feat % 32) & 1))) {
+            (!c->feat || (feat[c->feat / 32] >> (c->feat % 32) & 1)) &&
+            (d->enc != ENC_EVEX || evex_allows(d, c->row, feat))) {
             return c;
         }
     }
@@ -522,21 +602,31 @@ static ALWAYS_INLINE void set_gpr(const X86Insn *in, X86Opnd *o, unsigned r)
     }
 }
 
+static int set_mask(X86Opnd *o, unsigned r)
+{
+    o->kind = OPND_K;
+    o->reg = r;
+    return r < 8 ? 1 : X86_DEC_UD;
+}
+
 static void set_vec(X86Opnd *o, unsigned r)
 {
     o->kind = OPND_XMM;
     o->reg = r;
 }
 
-static ALWAYS_INLINE void set_rm(const X86Insn *in, X86Opnd *o, unsigned kind, unsigned mask)
+static ALWAYS_INLINE void set_rm(const Dec *d, X86Opnd *o, unsigned kind, unsigned mask)
 {
+    const X86Insn *in = d->in;
     if (in->is_mem) {
         o->kind = OPND_MEM;
     } else if (kind == OPND_GPR) {
         set_gpr(in, o, in->rm);
     } else {
         o->kind = kind;
-        o->reg = in->rm & mask;
+        o->reg = (in->rm |
+                  (kind == OPND_XMM && d->enc == ENC_EVEX ? (in->rex & 2) << 3 : 0)) &
+                 mask;
     }
 }
 
@@ -575,11 +665,11 @@ static int set_operand(Dec *d, unsigned n, X86OpCode code)
     case OM_E:
     case OM_R:
     case OM_M:
-        set_rm(in, o, OPND_GPR, 15);
+        set_rm(d, o, OPND_GPR, 15);
         return 1;
     case OM_G:
         set_gpr(in, o, in->reg);
-        return 1;
+        return in->reg < 16 ? 1 : X86_DEC_UD;
     case OM_I:
         /* Iz with a 64-bit operand size is 4 bytes, sign-extended */
         return get_imm(d, o, size, sc == OS_z ? in->opsize : size, sc != OS_b);
@@ -629,18 +719,26 @@ static int set_operand(Dec *d, unsigned n, X86OpCode code)
         return 1;
     case OM_Q:
     case OM_N:
-        set_rm(in, o, OPND_MMX, 7);
+        set_rm(d, o, OPND_MMX, 7);
         return 1;
     case OM_V:
         set_vec(o, in->reg);
         return 1;
     case OM_W:
     case OM_U:
-        set_rm(in, o, OPND_XMM, 15);
+        set_rm(d, o, OPND_XMM, 31);
         return 1;
     case OM_H:
         set_vec(o, in->vvvv);
         return 1;
+    case OM_KG:
+        return set_mask(o, in->reg);
+    case OM_KE:
+    case OM_KN:
+        set_rm(d, o, OPND_K, 7);
+        return 1;
+    case OM_KH:
+        return set_mask(o, in->vvvv);
     case OM_L: {
         int r = get_imm(d, o, 1, size, false);
         set_vec(o, in->imm >> 4 & (d->m64 ? 15 : 7));
@@ -674,11 +772,46 @@ static ALWAYS_INLINE void set_opsize(Dec *d, const X86Row *row, bool d32)
     } else {
         osz = d32 != d->has66;
     }
-    if (d->enc == ENC_VEX) {
+    if (d->enc != ENC_LEGACY) {
         osz = d->m64 && w ? 2 : 1;
     }
     d->osz = osz;
     d->in->opsize = 2 << osz;
+}
+
+/* What an EVEX prefix means for this row: before the operands. */
+static void set_evex(Dec *d, const X86Row *row)
+{
+    X86Insn *in = d->in;
+
+    if (d->evex_b && !in->is_mem) {
+        in->sae = true;
+        in->rc = row->ev & EV_RC ? 1 + d->vex_l : 0;
+    }
+    in->vl = row->ev & EV_LIG ? 16 : d->evex_b && !in->is_mem ? 64 : 16 << d->vex_l;
+    if (row->ev & EV_VSIB) {
+        in->index |= d->evex_v;
+    } else {
+        in->vvvv |= d->evex_v;
+    }
+}
+
+/* After the operands: the broadcast element's size, and the displacement's unit. */
+static void scale_disp(Dec *d, const X86Row *row)
+{
+    X86Insn *in = d->in;
+    unsigned unit = 1u << (row->ev & 3), size = row->ev & (EV_VSIB | EV_T1) ? unit : 0;
+
+    for (unsigned i = 0; i < in->nops && !size; i++) {
+        size = in->op[i].kind == OPND_MEM ? in->op[i].size : 0;
+    }
+    if (d->evex_b) {
+        size = row->ev & EV_BC32 ? 4 : row->ev & EV_BC64 ? 8 : size * unit / in->vl;
+        in->bcast = size;
+    }
+    if (in->disp_len == 1) {
+        in->disp *= size;
+    }
 }
 
 static ALWAYS_INLINE uint32_t legacy_situation(const Dec *d)
@@ -719,7 +852,8 @@ int x86_decode(X86Insn *in, const uint8_t *bytes, unsigned n, uint32_t hflags,
     if (d.enc == ENC_LEGACY) {
         sit |= legacy_situation(&d) | SIT_L0;
     } else {
-        sit |= SIT_PP(d.pp) | (d.vex_l ? SIT_L1 : SIT_L0) | (d.vvvv_used ? SIT_VVVV : 0);
+        sit |= SIT_PP(d.pp) | (d.vex_l && d.enc == ENC_VEX ? SIT_L1 : SIT_L0) |
+               (d.vvvv_used ? SIT_VVVV : 0);
     }
     if (slot->modrm) {
         if (!have(&d, 1)) {
@@ -732,7 +866,7 @@ int x86_decode(X86Insn *in, const uint8_t *bytes, unsigned n, uint32_t hflags,
         if (d.map == MAP_0F && (in->opcode & 0xfc) == 0x20) {
             in->mod = 3; /* MOV to and from CR and DR ignore mod, SDM vol. 2, MOV */
         }
-        in->reg = (b >> 3 & 7) | (in->rex & 4) << 1;
+        in->reg |= (b >> 3 & 7) | (in->rex & 4) << 1;
         in->rm = (b & 7) | (in->rex & 1) << 3;
         in->is_mem = in->mod != 3;
         sit |= (in->is_mem ? SIT_MEM : SIT_REGFORM) | SIT_REG(b >> 3 & 7) | SIT_RM(b & 7);
@@ -745,11 +879,15 @@ int x86_decode(X86Insn *in, const uint8_t *bytes, unsigned n, uint32_t hflags,
     set_opsize(&d, row, d32);
     in->seg = R_DS;
     if (in->is_mem) {
-        bool vsib = d.enc == ENC_VEX && d.map == MAP_0F38 && (in->opcode & 0xfc) == 0x90;
+        bool vsib = row->ev & EV_VSIB || (d.enc == ENC_VEX && d.map == MAP_0F38 &&
+                                          (in->opcode & 0xfc) == 0x90);
         r = get_address(&d, vsib);
         if (r <= 0) {
             return r;
         }
+    }
+    if (d.enc == ENC_EVEX) {
+        set_evex(&d, row);
     }
     if (in->seg_prefix != SEG_NONE) {
         in->seg = in->seg_prefix;
@@ -760,6 +898,9 @@ int x86_decode(X86Insn *in, const uint8_t *bytes, unsigned n, uint32_t hflags,
             return r;
         }
         in->nops = i + 1;
+    }
+    if (d.enc == ENC_EVEX && in->is_mem) {
+        scale_disp(&d, row);
     }
     if (in->lock && (!(row->flags & RF_LOCK) || in->op[0].kind != OPND_MEM)) {
         return X86_DEC_UD;

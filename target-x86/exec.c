@@ -25,6 +25,9 @@ static void check_vector(X86Cpu *cpu, uint32_t f)
     if ((f & RF_AVX) && !(cpu->hflags & HF_AVX)) {
         x86_raise(cpu, EXC_UD);
     }
+    if ((f & RF_AVX512) && !(cpu->hflags & HF_AVX512)) {
+        x86_raise(cpu, EXC_UD);
+    }
     if ((f & RF_FPU) && (cr0 & (CR0_EM | CR0_TS))) {
         x86_raise(cpu, EXC_NM);
     }

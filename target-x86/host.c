@@ -37,6 +37,17 @@ static void __attribute__((constructor)) detect(void)
                                     1u << (X86F_F16C % 32));
         host_feat[X86FW_7_0_EBX] &= ~(1u << (X86F_AVX2 % 32));
     }
+    if ((host_xcr0 & 0xe6) != 0xe6) { /* nor of opmasks and ZMM */
+        host_feat[X86FW_7_0_EBX] &=
+            ~(1u << (X86F_AVX512F % 32) | 1u << (X86F_AVX512DQ % 32) |
+              1u << (X86F_AVX512IFMA % 32) | 1u << (X86F_AVX512CD % 32) |
+              1u << (X86F_AVX512BW % 32) | 1u << (X86F_AVX512VL % 32));
+        host_feat[X86FW_7_0_ECX] &=
+            ~(1u << (X86F_AVX512VBMI % 32) | 1u << (X86F_AVX512VBMI2 % 32) |
+              1u << (X86F_AVX512VNNI % 32) | 1u << (X86F_AVX512BITALG % 32) |
+              1u << (X86F_AVX512VPOPCNT % 32));
+        host_feat[X86FW_7_1_EAX] &= ~(1u << (X86F_AVX512BF16 % 32));
+    }
 }
 
 bool x86_host_has(unsigned feature)

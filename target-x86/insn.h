@@ -50,6 +50,10 @@ enum { /* addressing method */
     OM_U,   /* ModRM.rm: XMM/YMM only */
     OM_H,   /* VEX.vvvv: XMM/YMM */
     OM_L,   /* immediate bits 7..4: XMM/YMM */
+    OM_KG,  /* ModRM.reg: opmask */
+    OM_KE,  /* ModRM.rm: opmask or memory */
+    OM_KN,  /* ModRM.rm: opmask only */
+    OM_KH,  /* VEX.vvvv: opmask */
     OM_ST,  /* fixed ST(n) in the high nibble */
     OM_STI, /* ModRM.rm: ST(i) */
     OM_ONE, /* the constant 1 */
@@ -61,10 +65,11 @@ enum { /* operand size */
     OS_y,   /* 4 or 8 (4 also for 2) */
     OS_dq,  /* 16 */
     OS_qq,  /* 32 */
-    OS_x,   /* 16 or 32 by VEX.L */
-    OS_h,   /* half of x: 8 or 16 */
-    OS_f,   /* quarter of x: 4 or 8 */
-    OS_e,   /* eighth of x: 2 or 4 */
+    OS_x,   /* 16, 32 or 64 by VEX.L, EVEX.L'L */
+    OS_h,   /* half of x: 8, 16, 32 */
+    OS_f,   /* quarter of x: 4, 8, 16 */
+    OS_e,   /* eighth of x: 2, 4, 8 */
+    OS_oq,  /* 64 */
     OS_t,   /* 10 bytes */
     OS_p,   /* far pointer: 2 + operand size */
     OS_s,   /* pseudo-descriptor: 6 or 10 */
@@ -80,6 +85,7 @@ enum X86OpndKind {
     OPND_NONE, OPND_GPR, OPND_GPR8H /* AH CH DH BH; reg 0..3 */, OPND_MEM, OPND_IMM,
     OPND_REL, OPND_FAR, OPND_SEG, OPND_CR, OPND_DR, OPND_MMX, OPND_XMM, OPND_ST,
     OPND_ONE,
+    OPND_K,
 };
 
 typedef struct X86Opnd {
@@ -127,7 +133,7 @@ enum { /* row flags */
                             * registers of its row (rAX rCX rDX rBX rSI rDI rBP), status
                             * flags, vector/x87/MXCSR state; never rSP, memory it does not
                             * name, system state; no #UD/#GP but by generic checks */
-    RF_NOREX2 = 1 << 22,   /* reserved */
+    RF_AVX512 = 1 << 22,   /* EVEX or opmask: #UD unless HF_AVX512 (beside RF_AVX) */
     RF_STACK = 1 << 23,    /* touches rSP or the stack */
     RF_IO = 1 << 24,       /* port I/O */
     RF_L0 = 1 << 25,       /* VEX.L must be 0 */
@@ -136,6 +142,34 @@ enum { /* row flags */
     RF_W1 = 1 << 28,       /* VEX.W/REX.W must be 1 */
     RF_NOVVVV = 1 << 29,   /* VEX.vvvv must be 1111 */
     RF_STRICT = 1 << 30,   /* an operand- or REP-prefix beside a legacy row is #UD */
+};
+
+enum { /* EVEX rows, X86Row.ev; SDM vol. 2, 2.7 */
+       EV_8,
+       EV_16,
+       EV_32,
+       EV_64,            /* bits 1..0: unit of masking, log2 of bytes: the vector has
+                            * VL / unit elements (of the wider side of a conversion) */
+       EV_L128 = 1 << 2, /* EVEX.L'L may say 128, */
+       EV_L256 = 1 << 3, /* 256, */
+       EV_L512 = 1 << 4, /* 512 bits (the shorter need AVX512VL if 512 is allowed too) */
+       EV_LIG = 1 << 5,  /* or is ignored: scalar */
+       EV_K = 1 << 6,    /* an opmask may be given */
+       EV_ZM = 1 << 7,   /* and zeroing asked for, if the destination is a register */
+       EV_KREQ = 1 << 8, /* an opmask other than k0 must be given */
+       EV_BC = 1 << 9,   /* the memory operand may be broadcast */
+       EV_RC = 1 << 10,  /* register form: EVEX.b means embedded rounding */
+       EV_SAE = 1 << 11, /* or just no exceptions */
+       EV_NF = 1 << 12,  /* masking does not suppress faults of memory elements */
+       EV_FP = 1 << 13,  /* masked-off elements must raise no FP exception */
+       EV_SCALAR = 1 << 14, /* one element */
+       EV_ONE = 1 << 15,  /* the memory operand's elements are repeated over the vector */
+       EV_VSIB = 1 << 16, /* vector index */
+       EV_VL = 1 << 17,   /* needs AVX512VL although no 512-bit form exists */
+       EV_NDST = 1 << 18, /* elements are those of the shorter destination */
+       EV_T1 = 1 << 19,   /* a memory operand's displacement counts in elements */
+       EV_BC32 = 1 << 20, /* EV_BC with elements of 32 bits whatever the unit */
+       EV_BC64 = 1 << 21, /* or of 64 */
 };
 
 /* x86_exec_insn checks something before it calls the function of such a row. */
@@ -161,6 +195,7 @@ struct X86Row {
                             * conditionally: then also list them in fl_use) */
     uint16_t fl_undef;     /* status flags left undefined */
     uint8_t w[4];          /* role of each operand: ROLE_* */
+    uint32_t ev;           /* EVEX: EV_* */
 };
 enum { ROLE_R = 0, ROLE_W = 1, ROLE_RW = 2, ROLE_NONE = 3 };
 /* (w[] defaults to "read"; first operand of ALU rows is usually ROLE_RW) */
@@ -186,13 +221,18 @@ struct X86Insn {
     uint8_t rex;        /* 0100WRXB with REX/VEX/EVEX bits in positive sense */
     uint8_t opcode;     /* the opcode byte (its low bits: condition, register) */
     uint8_t modrm;
-    uint8_t mod, reg, rm; /* reg and rm extended by REX/VEX */
-    uint8_t vl;         /* vector length in bytes: 16, 32 (VEX) */
+    uint8_t mod, reg, rm; /* reg and rm extended by REX/VEX/EVEX (rm of a register) */
+    uint8_t vl;         /* vector length in bytes: 16, 32 (VEX), 64 (EVEX) */
     uint8_t vvvv;       /* positive sense */
+    uint8_t k;          /* EVEX: opmask register, 0 = all elements */
+    bool zeroing;       /* EVEX.z: masked-off elements become 0, else they are kept */
+    bool sae;           /* EVEX: no FP exceptions (rounding control implies it) */
+    uint8_t rc;         /* EVEX: 1 + rounding mode (MXCSR.RC's numbers), 0 = MXCSR's */
+    uint8_t bcast;      /* EVEX: bytes of the memory element to broadcast, 0 = whole operand */
     uint8_t seg;        /* effective segment of the memory operand, R_ES..R_GS */
     uint8_t seg_prefix; /* R_* or SEG_NONE */
     int8_t base;        /* -1 none, 0..15, 16 = RIP-relative */
-    int8_t index;       /* -1 none, 0..15 */
+    int8_t index;       /* -1 none, 0..15 (vector: 0..31) */
     uint8_t scale;      /* shift 0..3 */
     int64_t disp;       /* displacement or moffs */
     uint64_t imm;       /* first immediate, sign-extended from its encoded size to 64 bits

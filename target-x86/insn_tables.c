@@ -29,6 +29,9 @@ FAMILY_ELSEWHERE(crypto)
 FAMILY_ELSEWHERE(sse_fp)
 FAMILY_ELSEWHERE(fma)
 FAMILY_ELSEWHERE(xsave)
+FAMILY_ELSEWHERE(opmask)
+FAMILY_ELSEWHERE(evex)
+FAMILY_ELSEWHERE(evex_fp)
 
 #define ENTRY(n) { #n, x86_rows_##n, &x86_n_rows_##n }
 static const struct {
@@ -39,7 +42,8 @@ static const struct {
     ENTRY(alu), ENTRY(mov), ENTRY(shift), ENTRY(bit), ENTRY(string), ENTRY(branch),
     ENTRY(stack), ENTRY(sys), ENTRY(seg), ENTRY(far), ENTRY(io), ENTRY(x87),
     ENTRY(mmx), ENTRY(sse), ENTRY(avx), ENTRY(crypto),
-    ENTRY(sse_fp), ENTRY(fma), ENTRY(xsave), ENTRY(xsave),
+    ENTRY(sse_fp), ENTRY(fma), ENTRY(xsave), ENTRY(opmask),
+    ENTRY(evex), ENTRY(evex_fp),
 };
 
 X86RowTable x86_row_tables[ARRAY_SIZE(families) + 1];

@@ -19,5 +19,6 @@ libtargetx86_a_SOURCES +=
 X86_FAMILIES = \
 	-Wl,-u,x86_rows_sys -Wl,-u,x86_rows_seg -Wl,-u,x86_rows_far -Wl,-u,x86_rows_io -Wl,-u,x86_rows_xsave \
 	-Wl,-u,x86_rows_x87 -Wl,-u,x86_rows_mmx -Wl,-u,x86_rows_sse -Wl,-u,x86_rows_avx \
-	-Wl,-u,x86_rows_crypto -Wl,-u,x86_rows_sse_fp -Wl,-u,x86_rows_fma -Wl,-u,x86_rows_xsave
+	-Wl,-u,x86_rows_crypto -Wl,-u,x86_rows_sse_fp -Wl,-u,x86_rows_fma \
+	-Wl,-u,x86_rows_opmask -Wl,-u,x86_rows_evex -Wl,-u,x86_rows_evex_fp
 dyad_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)

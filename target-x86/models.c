@@ -16,6 +16,7 @@
 #include <string.h>
 #include "hw/core/nondet.h"
 #include "target-x86/cpuid.h"
+#include "target-x86/native.h"
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -53,6 +54,11 @@ static const uint16_t tcg_list[] = {
     P(SBDRSSDPNO), P(FBSDPNO), P(PSDPNO), P(BHINO), P(GDSNO), P(RFDSNO), P(FBCLEAR),
     P(PBRSBNO), P(ITSNO), P(BHICTRL), P(MCDTNO),
     X86F_LIST_END,
+};
+/* What it executes where the host does: its reference functions alone would be slow. */
+static const uint16_t host_list[] = {
+    V4, P(AVX512IFMA), P(AVX512VBMI), P(AVX512VBMI2), P(AVX512VNNI), P(AVX512BITALG),
+    P(AVX512VPOPCNT), P(AVX512BF16), X86F_LIST_END,
 };
 /* left out of "max" though executed: AMD's alone */
 static const uint16_t not_intel[] = {
@@ -145,6 +151,12 @@ static const struct {
     { P(SSE42), P(SSE41) },    { P(AVX), P(SSE42) },    { P(AES), P(SSE2) },
     { P(PCLMUL), P(SSE2) },    { P(SHA), P(SSE2) },     { P(GFNI), P(SSE2) },
     { P(PCID), P(LM) },        { P(INVPCID), P(PCID) }, { P(PDPE1GB), P(LM) },
+    { P(AVX512F), P(AVX2) },   { P(AVX512F), P(FMA) },  { P(AVX512F), P(F16C) },
+    { P(AVX512BW), P(AVX512F) }, { P(AVX512CD), P(AVX512F) }, { P(AVX512DQ), P(AVX512F) },
+    { P(AVX512VL), P(AVX512F) }, { P(AVX512IFMA), P(AVX512F) },
+    { P(AVX512VBMI), P(AVX512BW) }, { P(AVX512VBMI2), P(AVX512BW) },
+    { P(AVX512VNNI), P(AVX512F) }, { P(AVX512BITALG), P(AVX512BW) },
+    { P(AVX512VPOPCNT), P(AVX512F) }, { P(AVX512BF16), P(AVX512BW) },
     { P(KVMCLOCK), P(HYPERVISOR) }, { P(KVMCLOCK2), P(HYPERVISOR) },
     { P(KVMNOPIODELAY), P(HYPERVISOR) }, { P(KVMCLOCKSTABLE), P(HYPERVISOR) },
 };
@@ -170,6 +182,9 @@ const uint32_t *x86_tcg_features(void)
 {
     static uint32_t words[X86F_NWORDS];
     add_list(words, tcg_list, true);
+    for (const uint16_t *f = host_list; *f != X86F_LIST_END; f++) {
+        set_bit(words, *f, x86_host_has(*f));
+    }
     return words;
 }
 
@@ -186,6 +201,7 @@ static void add_model(uint32_t *words, const X86Model *m)
             /* only what both engines have: a running machine may change engine */
             words[i] |= x86_tcg_features()[i] & x86_engine_features()[i];
         }
+        add_list(words, host_list, false);
         if (m->vendor[0] != 'A') {
             add_list(words, not_intel, false);
         }

@@ -30,6 +30,7 @@ typedef struct SfStatus {
                     * exponent (SDM vol. 1, 8.5.4, 8.5.5) when OE or UE is */
     uint8_t prec;  /* f80: bits of precision, 24, 53, 64 */
     bool daz, ftz; /* f16 conversions ignore them where the manual says so */
+    bool quiet;    /* SAE: flags are collected but not to be reported */
     bool up;       /* out: the last rounding went away from zero (x87 C1) */
 } SfStatus;
 

@@ -149,7 +149,10 @@ bool x86_set_efer(X86Cpu *cpu, uint64_t v)
 
 bool x86_set_xcr0(X86Cpu *cpu, uint64_t v)
 {
-    if (v & ~x86_xcr0_mask(cpu) || !(v & XCR0_X87) || (v & XCR0_AVX && !(v & XCR0_SSE))) {
+    uint64_t zmm = v & XCR0_AVX512;
+
+    if (v & ~x86_xcr0_mask(cpu) || !(v & XCR0_X87) || (v & XCR0_AVX && !(v & XCR0_SSE)) ||
+        (zmm && (zmm != XCR0_AVX512 || !(v & XCR0_AVX)))) {
         return false;
     }
     cpu->st.xcr0 = v;

@@ -305,7 +305,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
         default: break; /* immediates, ST */
         }
     }
-    if (row->enc == ENC_EVEX ||
+    if (row->flags & RF_AVX512 ||
         (high && (low8 || in->is_mem || reg > 7 || rm.base > 7))) {
         return false;
     }
@@ -401,6 +401,9 @@ static bool mode_allows(uint32_t mode, const X86Row *row)
         return false;
     }
     if (row->flags & RF_AVX && (mode & HF_TS || !(mode & HF_AVX))) {
+        return false;
+    }
+    if (row->flags & RF_AVX512 && !(mode & HF_AVX512)) {
         return false;
     }
     if (row->flags & (RF_FPU | RF_MMX) && mode & (HF_EM | HF_TS)) {

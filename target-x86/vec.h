@@ -7,6 +7,11 @@
  * Sources are numbered 0, 1, 2 without regard to the encoding: if the row's first
  * operand is read and written (legacy `op dst, src`, FMA) it is source 0, else (VEX
  * `op dst, a, b`) source 0 is the second operand. So one exec function serves all forms.
+ *
+ * EVEX forms (SDM vol. 2, 2.7) are served by the same functions, which know nothing of
+ * masks: fetching reads only the live elements of a memory operand, broadcasts, and gives
+ * masked-off elements of FP rows a value that raises nothing; write-back merges or zeroes,
+ * and turns elements into bits (their top bits) if the destination is an opmask.
  */
 #ifndef TARGET_X86_VEC_H
 #define TARGET_X86_VEC_H
@@ -15,18 +20,18 @@
 #include "target-x86/vec_exec.h"
 
 typedef union X86Vec {
-    uint8_t b[32];
-    uint16_t w[16];
-    uint32_t d[8];
-    uint64_t q[4];
-    int8_t sb[32];
-    int16_t sw[16];
-    int32_t sd[8];
-    int64_t sq[4];
-    X86Xmm x[2];
+    uint8_t b[64];
+    uint16_t w[32];
+    uint32_t d[16];
+    uint64_t q[8];
+    int8_t sb[64];
+    int16_t sw[32];
+    int32_t sd[16];
+    int64_t sq[8];
+    X86Xmm x[4];
 } X86Vec;
 
-/* Vector length of the instruction in bytes: 8 (MMX), 16 or 32. */
+/* Vector length of the instruction in bytes: 8 (MMX), 16, 32 or 64. */
 unsigned x86_vec_len(const X86Insn *in);
 
 /* Operand n as a vector: a whole register, or the operand's bytes from memory (with the
@@ -36,7 +41,40 @@ void x86_vec_read(X86Cpu *cpu, const X86Insn *in, unsigned n, X86Vec *v);
 /* Up to three sources, see above; immediates are not sources. Returns the length. */
 unsigned x86_vec_fetch(X86Cpu *cpu, const X86Insn *in, X86Vec src[3]);
 
-/* Writes operand 0. `len` (8, 16, 32) counts for VEX registers: the rest is zeroed. A
+/* ---- EVEX ---- */
+/* Number of elements, and which of them are live: not masked off. */
+unsigned x86_vec_nelem(const X86Insn *in);
+uint64_t x86_vec_live(const X86Cpu *cpu, const X86Insn *in);
+
+/* Vector register i, 0..31, whole. Setting one zeroes nothing: v holds 64 bytes. */
+X86Vec x86_vec_reg(X86Cpu *cpu, unsigned i);
+void x86_vec_reg_set(X86Cpu *cpu, unsigned i, const X86Vec *v);
+
+/* Element i of `size` bytes. */
+static inline uint64_t vec_get(const X86Vec *v, unsigned size, unsigned i)
+{
+    switch (size) {
+    case 1: return v->b[i];
+    case 2: return v->w[i];
+    case 4: return v->d[i];
+    default: return v->q[i];
+    }
+}
+
+static inline void vec_set(X86Vec *v, unsigned size, unsigned i, uint64_t e)
+{
+    switch (size) {
+    case 1: v->b[i] = e; break;
+    case 2: v->w[i] = e; break;
+    case 4: v->d[i] = e; break;
+    default: v->q[i] = e; break;
+    }
+}
+
+/* Raises what writing operand 0 would raise if it is memory. */
+void x86_vec_probe(X86Cpu *cpu, const X86Insn *in);
+
+/* Writes operand 0. `len` (8, 16, 32, 64) counts for VEX registers: the rest is zeroed. A
  * legacy form writes 16 bytes and leaves the rest; memory gets the operand's size; a
  * general register is written as such. Enters MMX mode if any operand is MMX. */
 void x86_vec_done_len(X86Cpu *cpu, const X86Insn *in, const X86Vec *d, unsigned len);

@@ -4,6 +4,7 @@
  * 128-bit inserts and extracts, masked loads and stores, gathers, VZEROUPPER/VZEROALL.
  * SDM vol. 2 under each mnemonic. Heavy code.
  */
+#include <string.h>
 #include "target-x86/vec.h"
 
 /* ---- broadcasts: operand 1's size is the element's ---- */
@@ -58,13 +59,13 @@ void x86_vec_VPERMD(X86Cpu *cpu, const X86Insn *in)
     x86_vec_done(cpu, in, &d);
 }
 
-/* VPERMQ and VPERMPD by immediate. */
+/* VPERMQ and VPERMPD by immediate: within each half of a 512-bit vector. */
 void x86_vec_VPERMQ(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3], d;
     x86_vec_fetch(cpu, in, s);
-    for (unsigned i = 0; i < 4; i++) {
-        d.q[i] = s[0].q[in->imm >> 2 * i & 3];
+    for (unsigned i = 0; i < 8; i++) {
+        d.q[i] = s[0].q[(i & 4) + (in->imm >> 2 * (i & 3) & 3)];
     }
     x86_vec_done(cpu, in, &d);
 }
@@ -164,14 +165,15 @@ static uint64_t gather_address(X86Cpu *cpu, const X86Insn *in, int64_t index)
 
 static X86Vec ymm_get(X86Cpu *cpu, unsigned i)
 {
-    return (X86Vec){ .x = { *x86_xmm(cpu, i), *x86_ymmh(cpu, i) } };
+    X86Vec v = { 0 };
+    v.x[0] = *x86_xmm(cpu, i);
+    v.x[1] = *x86_ymmh(cpu, i);
+    return v;
 }
 
 static void ymm_set(X86Cpu *cpu, unsigned i, const X86Vec *v)
 {
-    cpu->st.xsave.xstate_bv |= 6;
-    *x86_xmm(cpu, i) = v->x[0];
-    *x86_ymmh(cpu, i) = v->x[1];
+    x86_vec_reg_set(cpu, i, v);
 }
 
 /* Elements are taken from the lowest up and each is committed together with its cleared
@@ -208,12 +210,80 @@ void x86_vec_VPGATHERDQ(X86Cpu *cpu, const X86Insn *in) { gather(cpu, in, 4, 8);
 void x86_vec_VPGATHERQD(X86Cpu *cpu, const X86Insn *in) { gather(cpu, in, 8, 4); }
 void x86_vec_VPGATHERQQ(X86Cpu *cpu, const X86Insn *in) { gather(cpu, in, 8, 8); }
 
+/* ---- EVEX gathers and scatters: an opmask bit is cleared as its element is done ---- */
+static unsigned evex_elements(const X86Insn *in, unsigned index_size, unsigned size)
+{
+    return in->vl / MAX(index_size, size);
+}
+
+static void evex_gather(X86Cpu *cpu, const X86Insn *in, unsigned index_size,
+                        unsigned size)
+{
+    unsigned dst = in->op[0].reg, n = evex_elements(in, index_size, size);
+    uint64_t *k = &cpu->st.xsave.k[in->k];
+    if (dst == (uint8_t)in->index) {
+        x86_raise(cpu, EXC_UD);
+    }
+    X86Vec index = x86_vec_reg(cpu, in->index), d = x86_vec_reg(cpu, dst);
+    memset(d.b + in->vl, 0, sizeof(d) - in->vl);
+    for (unsigned i = 0; i < n; i++) {
+        if (*k >> i & 1) {
+            int64_t at = index_size == 4 ? index.sd[i] : index.sq[i];
+            element_set(&d, size, i,
+                        x86_load(cpu, in->seg, gather_address(cpu, in, at), size));
+            x86_vec_reg_set(cpu, dst, &d);
+            *k &= ~(1ull << i);
+        }
+    }
+    memset(d.b + n * size, 0, sizeof(d) - n * size); /* not before: seen on an EPYC */
+    x86_vec_reg_set(cpu, dst, &d);
+    *k = 0;
+}
+
+static void evex_scatter(X86Cpu *cpu, const X86Insn *in, unsigned index_size,
+                         unsigned size)
+{
+    unsigned n = evex_elements(in, index_size, size);
+    uint64_t *k = &cpu->st.xsave.k[in->k];
+    X86Vec index = x86_vec_reg(cpu, in->index), v = x86_vec_reg(cpu, in->op[1].reg);
+    for (unsigned i = 0; i < n; i++) {
+        if (*k >> i & 1) {
+            int64_t at = index_size == 4 ? index.sd[i] : index.sq[i];
+            x86_store(cpu, in->seg, gather_address(cpu, in, at), size,
+                      vec_get(&v, size, i));
+            *k &= ~(1ull << i);
+        }
+    }
+    *k = 0;
+}
+
+void x86_vec_EVGATHERD(X86Cpu *cpu, const X86Insn *in)
+{
+    evex_gather(cpu, in, 4, in->row->flags & RF_W1 ? 8 : 4);
+}
+
+void x86_vec_EVGATHERQ(X86Cpu *cpu, const X86Insn *in)
+{
+    evex_gather(cpu, in, 8, in->row->flags & RF_W1 ? 8 : 4);
+}
+
+void x86_vec_EVSCATTERD(X86Cpu *cpu, const X86Insn *in)
+{
+    evex_scatter(cpu, in, 4, in->row->flags & RF_W1 ? 8 : 4);
+}
+
+void x86_vec_EVSCATTERQ(X86Cpu *cpu, const X86Insn *in)
+{
+    evex_scatter(cpu, in, 8, in->row->flags & RF_W1 ? 8 : 4);
+}
+
 /* ---- zeroing; outside 64-bit mode registers 8-15 are left alone ---- */
 void x86_vec_VZEROUPPER(X86Cpu *cpu, const X86Insn *in)
 {
     unsigned n = cpu->hflags & HF_CS64 ? 16 : 8;
     for (unsigned i = 0; i < n; i++) {
         *x86_ymmh(cpu, i) = (X86Xmm){ .q = { 0 } };
+        memset(cpu->st.xsave.zmmh[i], 0, sizeof(cpu->st.xsave.zmmh[i]));
     }
 }
 

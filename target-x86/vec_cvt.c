@@ -20,7 +20,7 @@ static void fp_end_mmx(X86Cpu *cpu, const X86Insn *in, SfStatus *e)
 void x86_vec_CVTDQ2PS(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s, d;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_read(cpu, in, 1, &s);
     for (unsigned i = 0; i < x86_vec_len(in) / 4; i++) {
         d.d[i] = sf32_from_i64(s.sd[i], &e);
@@ -32,7 +32,7 @@ void x86_vec_CVTDQ2PS(X86Cpu *cpu, const X86Insn *in)
 void x86_vec_CVTDQ2PD(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s, d;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_read(cpu, in, 1, &s);
     for (unsigned i = 0; i < x86_vec_len(in) / 8; i++) {
         d.q[i] = sf64_from_i64(s.sd[i], &e);
@@ -49,7 +49,7 @@ static int64_t int_source(const X86Insn *in, const X86Vec *s)
 void x86_vec_CVTSI2SS(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3];
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_fetch(cpu, in, s);
     s[0].d[0] = sf32_from_i64(int_source(in, &s[1]), &e);
     fp_end(cpu, &e);
@@ -59,7 +59,7 @@ void x86_vec_CVTSI2SS(X86Cpu *cpu, const X86Insn *in)
 void x86_vec_CVTSI2SD(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3];
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_fetch(cpu, in, s);
     s[0].q[0] = sf64_from_i64(int_source(in, &s[1]), &e);
     fp_end(cpu, &e);
@@ -69,7 +69,7 @@ void x86_vec_CVTSI2SD(X86Cpu *cpu, const X86Insn *in)
 void x86_vec_CVTPI2PS(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3];
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_fetch(cpu, in, s);
     for (unsigned i = 0; i < 2; i++) {
         s[0].d[i] = sf32_from_i64(s[1].sd[i], &e);
@@ -81,7 +81,7 @@ void x86_vec_CVTPI2PS(X86Cpu *cpu, const X86Insn *in)
 void x86_vec_CVTPI2PD(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s, d;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_read(cpu, in, 1, &s);
     for (unsigned i = 0; i < 2; i++) {
         d.q[i] = sf64_from_i64(s.sd[i], &e);
@@ -93,7 +93,7 @@ void x86_vec_CVTPI2PD(X86Cpu *cpu, const X86Insn *in)
 static void ps_to_int(X86Cpu *cpu, const X86Insn *in, unsigned n, bool trunc)
 {
     X86Vec s, d;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_read(cpu, in, 1, &s);
     for (unsigned i = 0; i < n; i++) {
         d.d[i] = sf32_to_i32(s.d[i], trunc, &e);
@@ -106,13 +106,13 @@ static void ps_to_int(X86Cpu *cpu, const X86Insn *in, unsigned n, bool trunc)
 static void pd_to_int(X86Cpu *cpu, const X86Insn *in, unsigned n, bool trunc)
 {
     X86Vec s, d = { 0 };
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_read(cpu, in, 1, &s);
     for (unsigned i = 0; i < n; i++) {
         d.d[i] = sf64_to_i32(s.q[i], trunc, &e);
     }
     fp_end_mmx(cpu, in, &e);
-    x86_vec_done_len(cpu, in, &d, 16);
+    x86_vec_done_len(cpu, in, &d, MAX(x86_vec_len(in) / 2, 16u));
 }
 
 void x86_vec_CVTPS2DQ(X86Cpu *cpu, const X86Insn *in)
@@ -143,7 +143,7 @@ void x86_vec_CVTTPD2PI(X86Cpu *cpu, const X86Insn *in) { pd_to_int(cpu, in, 2, t
 static void scalar_to_int(X86Cpu *cpu, const X86Insn *in, unsigned w, bool trunc)
 {
     X86Vec s;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     bool wide = in->op[0].size == 8;
     uint64_t v;
     x86_vec_read(cpu, in, 1, &s);
@@ -165,7 +165,7 @@ void x86_vec_CVTTSD2SI(X86Cpu *cpu, const X86Insn *in) { scalar_to_int(cpu, in, 
 void x86_vec_CVTPS2PD(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s, d;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_read(cpu, in, 1, &s);
     for (unsigned i = 0; i < x86_vec_len(in) / 8; i++) {
         d.q[i] = sf64_from_sf32(s.d[i], &e);
@@ -177,19 +177,19 @@ void x86_vec_CVTPS2PD(X86Cpu *cpu, const X86Insn *in)
 void x86_vec_CVTPD2PS(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s, d = { 0 };
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_read(cpu, in, 1, &s);
     for (unsigned i = 0; i < x86_vec_len(in) / 8; i++) {
         d.d[i] = sf32_from_sf64(s.q[i], &e);
     }
     fp_end(cpu, &e);
-    x86_vec_done_len(cpu, in, &d, 16);
+    x86_vec_done_len(cpu, in, &d, MAX(x86_vec_len(in) / 2, 16u));
 }
 
 void x86_vec_CVTSS2SD(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3];
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_fetch(cpu, in, s);
     s[0].q[0] = sf64_from_sf32(s[1].d[0], &e);
     fp_end(cpu, &e);
@@ -199,7 +199,7 @@ void x86_vec_CVTSS2SD(X86Cpu *cpu, const X86Insn *in)
 void x86_vec_CVTSD2SS(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3];
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_fetch(cpu, in, s);
     s[0].d[0] = sf32_from_sf64(s[1].q[0], &e);
     fp_end(cpu, &e);
@@ -209,7 +209,7 @@ void x86_vec_CVTSD2SS(X86Cpu *cpu, const X86Insn *in)
 /* ---- ROUNDxx: imm 1:0 rounding, 2 use MXCSR's, 3 no PE ---- */
 static SfStatus round_begin(X86Cpu *cpu, const X86Insn *in)
 {
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     if (!(in->imm & 4)) {
         e.rmode = in->imm & 3;
     }
@@ -272,7 +272,7 @@ void x86_vec_ROUNDSD(X86Cpu *cpu, const X86Insn *in)
 void x86_vec_VCVTPH2PS(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s, d;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_read(cpu, in, 1, &s);
     for (unsigned i = 0; i < in->vl / 4; i++) {
         d.d[i] = sf32_from_sf16(s.w[i], &e);
@@ -284,7 +284,7 @@ void x86_vec_VCVTPH2PS(X86Cpu *cpu, const X86Insn *in)
 void x86_vec_VCVTPS2PH(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s, d = { 0 };
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     if (!(in->imm & 4)) {
         e.rmode = in->imm & 3;
     }
@@ -292,11 +292,9 @@ void x86_vec_VCVTPS2PH(X86Cpu *cpu, const X86Insn *in)
     for (unsigned i = 0; i < in->vl / 4; i++) {
         d.w[i] = sf16_from_sf32(s.d[i], &e);
     }
-    if (in->op[0].kind == OPND_MEM) { /* a #PF must leave the sticky flags alone */
-        x86_probe_write(cpu, in->seg, x86_ea(cpu, in), in->op[0].size);
-    }
+    x86_vec_probe(cpu, in); /* a #PF must leave the sticky flags alone */
     fp_end(cpu, &e);
-    x86_vec_done_len(cpu, in, &d, 16);
+    x86_vec_done_len(cpu, in, &d, MAX(in->vl / 2, 16));
 }
 
 /* ---- fused multiply-add ---- */
@@ -320,7 +318,7 @@ static uint64_t negate(uint64_t v, unsigned size, bool yes)
 void x86_vec_FMA(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3];
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     unsigned n = x86_vec_fetch(cpu, in, s), op = in->row->op;
     bool scalar = (op & 15) > 8 && (op & 1);
     static const uint8_t order[3][3] = { { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 } };

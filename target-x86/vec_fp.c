@@ -24,7 +24,7 @@ void x86_vec_fp_check(X86Cpu *cpu, SfStatus *s)
 static ALWAYS_INLINE void packed32(X86Cpu *cpu, const X86Insn *in, Fp32Bin *f)
 {
     X86Vec s[3], d;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     unsigned n = x86_vec_fetch(cpu, in, s);
     for (unsigned i = 0; i < n / 4; i++) {
         d.d[i] = f(s[0].d[i], s[1].d[i], &e);
@@ -36,7 +36,7 @@ static ALWAYS_INLINE void packed32(X86Cpu *cpu, const X86Insn *in, Fp32Bin *f)
 static ALWAYS_INLINE void packed64(X86Cpu *cpu, const X86Insn *in, Fp64Bin *f)
 {
     X86Vec s[3], d;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     unsigned n = x86_vec_fetch(cpu, in, s);
     for (unsigned i = 0; i < n / 8; i++) {
         d.q[i] = f(s[0].q[i], s[1].q[i], &e);
@@ -49,7 +49,7 @@ static ALWAYS_INLINE void packed64(X86Cpu *cpu, const X86Insn *in, Fp64Bin *f)
 static ALWAYS_INLINE void scalar32(X86Cpu *cpu, const X86Insn *in, Fp32Bin *f)
 {
     X86Vec s[3];
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_fetch(cpu, in, s);
     s[0].d[0] = f(s[0].d[0], s[1].d[0], &e);
     fp_end(cpu, &e);
@@ -59,7 +59,7 @@ static ALWAYS_INLINE void scalar32(X86Cpu *cpu, const X86Insn *in, Fp32Bin *f)
 static ALWAYS_INLINE void scalar64(X86Cpu *cpu, const X86Insn *in, Fp64Bin *f)
 {
     X86Vec s[3];
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_fetch(cpu, in, s);
     s[0].q[0] = f(s[0].q[0], s[1].q[0], &e);
     fp_end(cpu, &e);
@@ -107,7 +107,7 @@ VEC_EXEC(MAXSD, scalar64, sf64_max)
 static ALWAYS_INLINE void horiz32(X86Cpu *cpu, const X86Insn *in, Fp32Bin *f)
 {
     X86Vec s[3], d;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     unsigned n = x86_vec_fetch(cpu, in, s);
     for (unsigned i = 0; i < n / 4; i++) { /* each lane: two from a, then two from b */
         const X86Vec *v = &s[i >> 1 & 1];
@@ -121,7 +121,7 @@ static ALWAYS_INLINE void horiz32(X86Cpu *cpu, const X86Insn *in, Fp32Bin *f)
 static ALWAYS_INLINE void horiz64(X86Cpu *cpu, const X86Insn *in, Fp64Bin *f)
 {
     X86Vec s[3], d;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     unsigned n = x86_vec_fetch(cpu, in, s);
     for (unsigned i = 0; i < n / 8; i++) {
         const X86Vec *v = &s[i & 1];
@@ -140,7 +140,7 @@ VEC_EXEC(HSUBPD, horiz64, sf64_sub)
 void x86_vec_ADDSUBPS(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3], d;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     unsigned n = x86_vec_fetch(cpu, in, s);
     for (unsigned i = 0; i < n / 4; i++) {
         d.d[i] = (i & 1 ? sf32_add : sf32_sub)(s[0].d[i], s[1].d[i], &e);
@@ -152,7 +152,7 @@ void x86_vec_ADDSUBPS(X86Cpu *cpu, const X86Insn *in)
 void x86_vec_ADDSUBPD(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3], d;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     unsigned n = x86_vec_fetch(cpu, in, s);
     for (unsigned i = 0; i < n / 8; i++) {
         d.q[i] = (i & 1 ? sf64_add : sf64_sub)(s[0].q[i], s[1].q[i], &e);
@@ -201,7 +201,7 @@ static unsigned predicate(const X86Insn *in)
 void x86_vec_CMPPS(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3], d;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     unsigned n = x86_vec_fetch(cpu, in, s);
     for (unsigned i = 0; i < n / 4; i++) {
         d.d[i] = compare32(s[0].d[i], s[1].d[i], predicate(in), &e) ? ~0u : 0;
@@ -213,7 +213,7 @@ void x86_vec_CMPPS(X86Cpu *cpu, const X86Insn *in)
 void x86_vec_CMPPD(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3], d;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     unsigned n = x86_vec_fetch(cpu, in, s);
     for (unsigned i = 0; i < n / 8; i++) {
         d.q[i] = compare64(s[0].q[i], s[1].q[i], predicate(in), &e) ? ~0ull : 0;
@@ -225,7 +225,7 @@ void x86_vec_CMPPD(X86Cpu *cpu, const X86Insn *in)
 void x86_vec_CMPSS(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3];
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_fetch(cpu, in, s);
     s[0].d[0] = compare32(s[0].d[0], s[1].d[0], predicate(in), &e) ? ~0u : 0;
     fp_end(cpu, &e);
@@ -235,7 +235,7 @@ void x86_vec_CMPSS(X86Cpu *cpu, const X86Insn *in)
 void x86_vec_CMPSD(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3];
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_fetch(cpu, in, s);
     s[0].q[0] = compare64(s[0].q[0], s[1].q[0], predicate(in), &e) ? ~0ull : 0;
     fp_end(cpu, &e);
@@ -245,7 +245,7 @@ void x86_vec_CMPSD(X86Cpu *cpu, const X86Insn *in)
 static void comi(X86Cpu *cpu, const X86Insn *in, unsigned w, bool signal)
 {
     X86Vec a, b;
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     x86_vec_read(cpu, in, 0, &a);
     x86_vec_read(cpu, in, 1, &b);
     SfRel r = w == 32 ? sf32_compare(a.d[0], b.d[0], signal, &e)
@@ -283,7 +283,7 @@ static void dpps_lane(SfStatus *e, uint32_t t[4], const uint32_t *a, const uint3
 void x86_vec_DPPS(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3], t, d = { 0 };
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     unsigned n = x86_vec_fetch(cpu, in, s);
     for (unsigned k = 0; k < n / 4; k += 4) {
         dpps_lane(&e, &t.d[k], &s[0].d[k], &s[1].d[k], in->imm);
@@ -309,7 +309,7 @@ void x86_vec_DPPS(X86Cpu *cpu, const X86Insn *in)
 void x86_vec_DPPD(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s[3], d = { 0 };
-    SfStatus e = fp_begin(cpu);
+    SfStatus e = fp_begin(cpu, in);
     uint64_t t[2];
     x86_vec_fetch(cpu, in, s);
     for (unsigned i = 0; i < 2; i++) {

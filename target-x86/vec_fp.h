@@ -12,9 +12,18 @@
 typedef uint32_t Fp32Bin(uint32_t a, uint32_t b, SfStatus *s);
 typedef uint64_t Fp64Bin(uint64_t a, uint64_t b, SfStatus *s);
 
-static inline SfStatus fp_begin(const X86Cpu *cpu)
+/* EVEX: embedded rounding, and {sae}, which masks all exceptions and reports none. */
+static inline SfStatus fp_begin(const X86Cpu *cpu, const X86Insn *in)
 {
-    return sf_status_sse(cpu->st.xsave.mxcsr);
+    SfStatus s = sf_status_sse(cpu->st.xsave.mxcsr);
+    if (in->rc) {
+        s.rmode = in->rc - 1;
+    }
+    if (in->sae) {
+        s.mask = SF_ALL;
+        s.quiet = true;
+    }
+    return s;
 }
 
 /* Raises the unmasked ones of the flags collected, after setting them in MXCSR. With an
@@ -28,7 +37,7 @@ static inline void fp_end(X86Cpu *cpu, SfStatus *s)
     if (s->flags & ~s->mask) {
         x86_vec_fp_check(cpu, s);
     }
-    cpu->st.xsave.mxcsr |= s->flags;
+    cpu->st.xsave.mxcsr |= s->quiet ? 0 : s->flags;
 }
 
 #endif

@@ -20,7 +20,7 @@ void x86_vec_MOV(X86Cpu *cpu, const X86Insn *in)
             s.q[0] &= (1ull << 8 * size) - 1;
         }
     }
-    x86_vec_done_len(cpu, in, &s, size <= 16 ? 16 : 32);
+    x86_vec_done_len(cpu, in, &s, MAX(size, 16));
 }
 
 /* MOVSS and MOVSD between registers: source 0 gives the rest. */
@@ -70,8 +70,9 @@ void x86_vec_MOVDDUP(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s;
     x86_vec_read(cpu, in, 1, &s);
-    s.q[1] = s.q[0];
-    s.q[3] = s.q[2];
+    for (unsigned i = 0; i < 8; i += 2) {
+        s.q[i + 1] = s.q[i];
+    }
     x86_vec_done(cpu, in, &s);
 }
 
@@ -79,7 +80,7 @@ void x86_vec_MOVSLDUP(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s;
     x86_vec_read(cpu, in, 1, &s);
-    for (unsigned i = 0; i < 8; i += 2) {
+    for (unsigned i = 0; i < 16; i += 2) {
         s.d[i + 1] = s.d[i];
     }
     x86_vec_done(cpu, in, &s);
@@ -89,7 +90,7 @@ void x86_vec_MOVSHDUP(X86Cpu *cpu, const X86Insn *in)
 {
     X86Vec s;
     x86_vec_read(cpu, in, 1, &s);
-    for (unsigned i = 0; i < 8; i += 2) {
+    for (unsigned i = 0; i < 16; i += 2) {
         s.d[i] = s.d[i + 1];
     }
     x86_vec_done(cpu, in, &s);

@@ -137,7 +137,9 @@ static void to_mask(X86Cpu *cpu, const X86Insn *in, const StrCmp *s, uint32_t re
     cpu->st.xsave.xstate_bv |= 2;
     *x86_xmm(cpu, 0) = d;
     if (in->row->enc == ENC_VEX) {
-        *x86_ymmh(cpu, 0) = (X86Xmm){ .q = { 0 } };
+        X86Vec wide = { 0 };
+        wide.x[0] = d;
+        x86_vec_reg_set(cpu, 0, &wide);
     }
 }
 

@@ -2,8 +2,9 @@
 /*
  * FXSAVE, FXRSTOR and the XSAVE family (SDM vol. 1, chapter 13), RDRAND, RDSEED. Heavy.
  *
- * Every component in XCR0 but PKRU counts as in use always: allowed by 13.6, and the host's
- * registers may hold the state anyway. Areas are built in a local image and stored span by
+ * Every component in XCR0 but PKRU and AVX-512's counts as in use always: allowed by 13.6,
+ * and the host's registers may hold the state anyway. Those of AVX-512 are in use if they
+ * are not all zero: they are large. Areas are built in a local image and stored span by
  * span after one check of the whole, so that a fault leaves memory alone.
  */
 #include <string.h>
@@ -158,9 +159,46 @@ static uint64_t check_xsave(X86Cpu *cpu, const X86Insn *in, uint64_t ea, bool su
     return asked & (cpu->st.xcr0 | (supervisor ? cpu->st.msr.xss : 0));
 }
 
-static uint64_t in_use(const X86Cpu *cpu)
+/* ---- vector components behind the legacy area ---- */
+
+/* Where X86Xsave has component n, and how many bytes of it the mode shows: outside 64-bit
+ * mode registers 8 and up are left alone (13.5.2, 13.5.5). */
+static uint8_t *component(X86Cpu *cpu, unsigned n, unsigned *len)
 {
-    return cpu->st.xcr0 & ~(cpu->st.pkru ? 0 : XCR0_PKRU);
+    X86Xsave *x = &cpu->st.xsave;
+    unsigned regs = regs_shown(cpu);
+
+    switch (n) {
+    case 2: *len = 16 * regs; return x->ymmh[0].b;
+    case 5: *len = 64; return (uint8_t *)x->k;
+    case 6: *len = 32 * regs; return x->zmmh[0][0].b;
+    default: *len = regs == 16 ? 1024 : 0; return x->zmm16[0][0].b;
+    }
+}
+static const uint8_t vector_components[] = { 2, 5, 6, 7 };
+
+static bool all_zero(const uint8_t *p, unsigned n)
+{
+    uint64_t any = 0, v;
+
+    for (unsigned i = 0; i < n; i += 8) {
+        memcpy(&v, p + i, 8);
+        any |= v;
+    }
+    return !any;
+}
+
+static uint64_t in_use(X86Cpu *cpu)
+{
+    uint64_t used = cpu->st.xcr0 & ~(cpu->st.pkru ? 0 : XCR0_PKRU);
+    unsigned len;
+
+    for (unsigned n = 5; n <= 7; n++) {
+        if (used >> n & 1 && all_zero(component(cpu, n, &len), x86_xsave_comp[n].size)) {
+            used &= ~BIT(n);
+        }
+    }
+    return used;
 }
 
 /* Where extended component n lies in an area of these components. */
@@ -215,10 +253,13 @@ static void legacy_image(X86Cpu *cpu, const X86Insn *in, uint64_t what, bool mxc
 static void extended_image(X86Cpu *cpu, uint64_t what, uint64_t layout, bool compact,
                            uint8_t *image, Spans *sp)
 {
-    if (what & XCR0_AVX) {
-        unsigned at = place(2, layout, compact);
-        memcpy(image + at, cpu->st.xsave.ymmh, 16 * regs_shown(cpu));
-        span(sp, at, 16 * regs_shown(cpu));
+    for (unsigned i = 0; i < ARRAY_SIZE(vector_components); i++) {
+        unsigned n = vector_components[i], at = place(n, layout, compact), len;
+        const uint8_t *from = component(cpu, n, &len);
+        if (what >> n & 1 && len) {
+            memcpy(image + at, from, len);
+            span(sp, at, len);
+        }
     }
     if (what & XCR0_PKRU) {
         unsigned at = place(9, layout, compact);
@@ -264,16 +305,6 @@ static void exec_XSAVES(X86Cpu *cpu, const X86Insn *in) { save(cpu, in, true, tr
 
 /* ---- XRSTOR, XRSTORS ---- */
 
-static bool all_zero(const uint8_t *p, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++) {
-        if (p[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* 13.8.1, 13.12: what the header may say. Returns whether it is compact. */
 static bool check_header(X86Cpu *cpu, const uint8_t *header, bool supervisor)
 {
@@ -297,8 +328,8 @@ static void restore(X86Cpu *cpu, const X86Insn *in, bool supervisor)
 {
     uint64_t ea = x86_ea(cpu, in), rfbm = check_xsave(cpu, in, ea, supervisor);
     X86Xsave *x = &cpu->st.xsave;
-    uint8_t image[AREA_EXT], ymm[256], pkru[8];
-    unsigned nregs = regs_shown(cpu);
+    uint8_t image[AREA_EXT], vec[ARRAY_SIZE(vector_components)][1024], pkru[8];
+    unsigned nregs = regs_shown(cpu), len;
 
     x86_load_bytes(cpu, in->seg, ea, image, AREA_EXT);
     bool compact = check_header(cpu, image + AREA_HEADER, supervisor);
@@ -309,8 +340,12 @@ static void restore(X86Cpu *cpu, const X86Insn *in, bool supervisor)
     if (load_mxcsr) {
         check_mxcsr(cpu, mxcsr);
     }
-    if (rfbm & bv & XCR0_AVX) {
-        x86_load_bytes(cpu, in->seg, ea + place(2, layout, compact), ymm, 16 * nregs);
+    for (unsigned i = 0; i < ARRAY_SIZE(vector_components); i++) {
+        unsigned n = vector_components[i];
+        component(cpu, n, &len);
+        if (rfbm & bv & BIT(n) && len) {
+            x86_load_bytes(cpu, in->seg, ea + place(n, layout, compact), vec[i], len);
+        }
     }
     if (rfbm & bv & XCR0_PKRU) {
         x86_load_bytes(cpu, in->seg, ea + place(9, layout, compact), pkru, 8);
@@ -335,11 +370,13 @@ static void restore(X86Cpu *cpu, const X86Insn *in, bool supervisor)
             memset(x->xmm, 0, 16 * nregs);
         }
     }
-    if (rfbm & XCR0_AVX) {
-        if (bv & XCR0_AVX) {
-            memcpy(x->ymmh, ymm, 16 * nregs);
-        } else {
-            memset(x->ymmh, 0, 16 * nregs);
+    for (unsigned i = 0; i < ARRAY_SIZE(vector_components); i++) {
+        unsigned n = vector_components[i];
+        uint8_t *to = component(cpu, n, &len);
+        if (rfbm & bv & BIT(n)) {
+            memcpy(to, vec[i], len);
+        } else if (rfbm & BIT(n)) {
+            memset(to, 0, len);
         }
     }
     x->xstate_bv |= 7;

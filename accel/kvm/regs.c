@@ -192,6 +192,7 @@ static void xsave_put(KvmVcpu *v)
         memcpy(p, &st->pkru, 4);
         st->xsave.xstate_bv |= XCR0_PKRU;
     }
+    st->xsave.xstate_bv |= st->xcr0 & (XCR0_AVX | XCR0_AVX512);
     memcpy(&area, &st->xsave, offsetof(X86Xsave, ext));
     xsave_move(&st->xsave, (uint8_t *)&area, true);
     /* Only what the vCPU has; the header's compaction word must be 0. */

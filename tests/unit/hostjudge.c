@@ -135,6 +135,30 @@ static void emit(const void *code, unsigned n, int what)
     byte(12, 0x9d, 0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b, 0xc3);
 }
 
+/* The host's offsets of the AVX-512 components may differ from X86Xsave's, which are
+ * Intel's. */
+static void move_components(X86Xsave *x, bool to_host)
+{
+    static const struct {
+        uint16_t n, size;
+        uint16_t ours;
+    } comps[] = { { 5, 64, offsetof(X86Xsave, k) },
+                  { 6, 512, offsetof(X86Xsave, zmmh) },
+                  { 7, 1024, offsetof(X86Xsave, zmm16) } };
+    static X86Xsave to;
+    memcpy(&to, x, sizeof(to));
+    for (unsigned i = 0; i < ARRAY_SIZE(comps); i++) {
+        uint32_t a, b, c, d;
+        __cpuid_count(0xd, comps[i].n, a, b, c, d);
+        if (!(xmask >> comps[i].n & 1) || a != comps[i].size || b + a > sizeof(*x)) {
+            continue;
+        }
+        uint8_t *from = (uint8_t *)x + (to_host ? comps[i].ours : b);
+        memcpy((uint8_t *)&to + (to_host ? b : comps[i].ours), from, a);
+    }
+    memcpy(x, &to, sizeof(to));
+}
+
 static void handler(int sig, siginfo_t *si, void *arg)
 {
     static const int from[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
@@ -201,6 +225,9 @@ int hj_run(HostState *s, const void *code, unsigned n, int what)
     }
     size_t head = offsetof(HostState, xsave);
     memcpy(&arena->s, s, what & HJ_VECTOR ? sizeof(*s) : head);
+    if (what & HJ_VECTOR) {
+        move_components(&arena->s.xsave, true);
+    }
     arena->in_flags = 0x202 | (s->rflags & (FL_STATUS | FL_DF | FL_AC));
     emit(code, n, what);
     trapno = HJ_OK;
@@ -208,6 +235,9 @@ int hj_run(HostState *s, const void *code, unsigned n, int what)
     ((void (*)(void))(uintptr_t)arena->code)();
     active = 0;
     arena->s.rflags = arena->out_flags;
+    if (what & HJ_VECTOR) {
+        move_components(&arena->s.xsave, false);
+    }
     memcpy(s, &arena->s, what & HJ_VECTOR ? sizeof(*s) : head);
     return trapno;
 }

@@ -79,13 +79,16 @@ static void gen_modrm(Gen *g, const X86Row *row)
     unsigned reg = row->ext ? row->ext & 7u : r & 7, rm = r >> 3 & 7;
     bool mem_only = row->flags & RF_MEM || row_uses(row, OM_M);
     bool reg_only = row->flags & RF_REG || row_uses(row, OM_R) || row_uses(row, OM_N) ||
-                    row_uses(row, OM_U) || row_uses(row, OM_STI);
+                    row_uses(row, OM_U) || row_uses(row, OM_STI) || row_uses(row, OM_KN);
     unsigned mod = reg_only || (!mem_only && (r >> 6 & 1)) ? 3 : r >> 7 & 1 ? 1 : 2;
 
     if (mod == 3 && row->rm) {
         rm = row->rm & 7;
     }
-    g->rex |= r >> 10 & 7;
+    g->rex |= r >> 10 & (row_uses(row, OM_KG) ? 3 : 7);
+    if (row->ev & EV_VSIB) {
+        rm = 4;
+    }
     g->modrm = mod << 6 | reg << 3 | rm;
     if (mod == 3) {
         return;
@@ -121,8 +124,9 @@ static void put_legacy(Gen *g, const X86Row *row, bool want66)
 
 static void put_vex(Gen *g, const X86Row *row, uint64_t r, unsigned vmask)
 {
-    bool v = (row_uses(row, OM_H) || row_uses(row, OM_B)) && !(row->flags & RF_NOVVVV);
-    unsigned vvvv = v ? r & vmask : 0, l = row->flags & RF_L1 ? 1 : row->flags & RF_L0 ? 0 : r >> 4 & 1;
+    bool v = (row_uses(row, OM_H) || row_uses(row, OM_B) || row_uses(row, OM_KH)) &&
+             !(row->flags & RF_NOVVVV);
+    unsigned vvvv = v ? r & (row_uses(row, OM_KH) ? 7 : vmask) : 0, l = row->flags & RF_L1 ? 1 : row->flags & RF_L0 ? 0 : r >> 4 & 1;
     unsigned last = (~vvvv & 15) << 3 | l << 2 | (unsigned)(row->pp - PP_NP);
 
     if (row->map == MAP_0F && !(g->rex & 11) && (r >> 5 & 1)) {
@@ -133,6 +137,38 @@ static void put_vex(Gen *g, const X86Row *row, uint64_t r, unsigned vmask)
     *g->p++ = 0xc4;
     *g->p++ = (~g->rex & 7) << 5 | row->map;
     *g->p++ = (g->rex & 8) << 4 | last;
+}
+
+/* What the row does not permit is refused by the decoder: another try. */
+static void put_evex(Gen *g, const X86Row *row, uint64_t r, bool m64)
+{
+    uint32_t ev = row->ev;
+    bool mem = g->modrm < 0xc0, v = row_uses(row, OM_H);
+    bool b = ev & (mem ? EV_BC | EV_BC32 | EV_BC64 : EV_RC | EV_SAE) && r & 1;
+    unsigned k = ev & EV_K && r >> 1 & 3 ? r >> 3 & 7 : 0;
+    unsigned z = ev & EV_ZM && k && r >> 6 & 1, ll = r >> 7 & 3;
+    unsigned vvvv = v ? r >> 9 & 31 : ev & EV_VSIB ? r >> 9 & 16 : 0;
+    unsigned r2 = row_uses(row, OM_V) || (row->ext && v) ? r >> 14 & 1 : 0;
+
+    if (!b || mem || !(ev & EV_RC)) {
+        ll = ev & EV_LIG              ? ll % 3
+             : ev & EV_L128 << ll % 3 ? ll % 3
+             : ev & EV_L512           ? 2
+                                      : 0;
+    }
+    if (row->ext) {
+        r2 = 0;
+        g->rex &= ~4;
+    }
+    if (!m64) {
+        g->rex &= 8;
+        vvvv &= 7;
+        r2 = 0;
+    }
+    *g->p++ = 0x62;
+    *g->p++ = (~g->rex & 7) << 5 | !r2 << 4 | row->map;
+    *g->p++ = (g->rex & 8) << 4 | (~vvvv & 15) << 3 | 4 | (unsigned)(row->pp - PP_NP);
+    *g->p++ = z << 7 | ll << 5 | b << 4 | (~vvvv & 16) >> 1 | k;
 }
 
 unsigned gen_insn(const X86Row *row, uint8_t bytes[15], X86Insn *in, uint32_t hflags,
@@ -164,7 +200,9 @@ unsigned gen_insn(const X86Row *row, uint8_t bytes[15], X86Insn *in, uint32_t hf
     } else if (r % 11 == 0) {
         *g.p++ = 0x67;
     }
-    if (row->enc == ENC_VEX) {
+    if (row->enc == ENC_EVEX) {
+        put_evex(&g, row, gen_rand() >> 8, hflags & HF_CS64);
+    } else if (row->enc == ENC_VEX) {
         put_vex(&g, row, r >> 40, hflags & HF_CS64 ? 15 : 7);
     } else {
         put_legacy(&g, row, want66);

@@ -88,6 +88,12 @@ static void put_operand(char **p, const X86Insn *in, const X86Opnd *o)
     case OPND_ONE:
         put(p, " 1");
         break;
+    case OPND_XMM:
+        put(p, " x%u.%u", o->reg, o->size);
+        break;
+    case OPND_K:
+        put(p, " k%u", o->reg);
+        break;
     default:
         put(p, " kind%u.%u", o->kind, o->reg);
     }
@@ -98,6 +104,10 @@ static void format(char *to, const X86Insn *in)
     put(&to, "%s%s", in->lock ? "LOCK " : "", in->row->name);
     for (unsigned i = 0; i < in->nops; i++) {
         put_operand(&to, in, &in->op[i]);
+    }
+    if (in->k || in->bcast || in->sae) {
+        put(&to, " {k%u%s%s b%u rc%u}", in->k, in->zeroing ? " z" : "",
+            in->sae ? " sae" : "", in->bcast, in->rc);
     }
 }
 
@@ -418,6 +428,13 @@ static bool known_capstone_error(const X86Insn *in, int len, const uint8_t *b, c
 {
     if (odd_prefixes(b, mode)) {
         return true;
+    }
+    if (len > 0 && in->row->enc == ENC_EVEX) {
+        return true; /* the host's CPU is the judge: test_decode_evex */
+    }
+    if (len > 0 && in->row->flags & RF_AVX512 &&
+        !strcmp(theirs, "-")) {
+        return true; /* does not know KADD, nor W = 1 outside 64-bit mode */
     }
     if (len <= 0 && !(mode & HF_CS64) && !strcmp(theirs, "swapgs")) {
         return true; /* 64-bit mode only */

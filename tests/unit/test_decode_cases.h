@@ -304,7 +304,20 @@
 { M64, "c8 10 00 01", 4, "ENTER i2=10 i1=1" },
 { M64, "c9", 1, "LEAVE" },
 /* escapes that stay invalid */
-{ M64, "62 f1 7c 48 58 c1", X86_DEC_UD }, /* EVEX */
+{ M64, "62 f1 7c 48 58 c1", 6, "VADDPS x0.64 x0.64 x1.64" }, /* EVEX */
+{ M64, "62 11 3c 40 58 c9", 6, "VADDPS x9.64 x24.64 x25.64" }, /* R X V' */
+{ M64, "62 f1 7c cb 58 c1", 6, "VADDPS x0.64 x0.64 x1.64 {k3 z b0 rc0}" },
+{ M64, "62 f1 7c 78 58 c1", 6, "VADDPS x0.64 x0.64 x1.64 {k0 sae b0 rc4}" },
+{ M64, "62 f1 7c 48 58 40 ff", 7, "VADDPS x0.64 x0.64 m64[3:0-0x40]" }, /* disp8 * 64 */
+{ M64, "62 f1 7c 58 58 40 02", 7,
+  "VADDPS x0.64 x0.64 m64[3:0+0x8] {k0 b4 rc0}" }, /* broadcast: disp8 * 4 */
+{ M64, "62 f1 fd 29 93 44 48 01", X86_DEC_UD }, /* map 1, 93H */
+{ M64, "62 f2 fd 29 93 44 48 01", 8,
+  "VGATHERQPD x0.32 m0[3:0+1<<1+0x8] {k1 b0 rc0}" }, /* gather: disp8 * 8 */
+{ M64, "62 f2 fd 28 93 44 48 01", X86_DEC_UD }, /* gather without an opmask */
+{ M64, "62 f1 7c c9 29 00", X86_DEC_UD }, /* zeroing in memory */
+{ M64, "62 f1 7c 68 58 c1", X86_DEC_UD }, /* L'L = 3 */
+{ M64, "62 f1 78 48 58 c1", X86_DEC_UD }, /* the fixed 1 is 0 */
 { M64, "0f 04", X86_DEC_UD },
 { M64, "0f 0a", X86_DEC_UD },
 { M64, "0f 38 ff c0", X86_DEC_UD },

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include "hw/core/machine.h"
 #include "target-x86/cpuid.h"
+#include "target-x86/native.h"
 #include "target-x86/msrs.h"
 #include "target-x86/state.h"
 
@@ -144,9 +145,23 @@ static void wrong_names_and_values_are_refused_with_a_hint(void **state)
 
 static void features_the_engine_lacks_are_left_out(void **state)
 {
-    use("x86-64-v4");
-    assert_false(x86_has(cpu, X86F_AVX512F));
+    use("x86-64-v4,+mpx");
+    assert_false(x86_has(cpu, X86F_MPX));
     assert_true(x86_has(cpu, X86F_AVX2));
+}
+
+static void named_models_have_avx512_where_the_host_has_it(void **state)
+{
+    use("Skylake-Server");
+    assert_int_equal(x86_has(cpu, X86F_AVX512F), x86_host_has(X86F_AVX512F));
+    assert_int_equal(x86_has(cpu, X86F_AVX512BW), x86_host_has(X86F_AVX512BW));
+    assert_false(x86_has(cpu, X86F_AVX512VBMI));
+    if (x86_host_has(X86F_AVX512F)) {
+        assert_int_equal(reg(0xd, 0, 0) & 0xe0, 0xe0);
+        assert_int_equal(reg(0xd, 7, 0), 1024);
+    }
+    use("Skylake-Server,-avx512f");
+    assert_false(x86_has(cpu, X86F_AVX512BW) || x86_has(cpu, X86F_AVX512VL));
 }
 
 static void max_tells_linux_that_it_has_no_data_leaks(void **state)
@@ -447,6 +462,7 @@ int main(void)
         T(features_can_be_added_and_taken),
         T(wrong_names_and_values_are_refused_with_a_hint),
         T(features_the_engine_lacks_are_left_out),
+        T(named_models_have_avx512_where_the_host_has_it),
         T(max_tells_linux_that_it_has_no_data_leaks),
         T(osxsave_and_ospke_follow_cr4),
         T(xsave_leaf_tells_standard_offsets_and_sizes),

@@ -632,6 +632,14 @@ static void xsetbv_checks_xcr0(void **state)
         set_ax(bad[i]);
         FAULTS("\x0f\x01\xd1", EXC_GP, 0);
     }
+    cpu->feat[X86F_AVX512F / 32] |= 1u << (X86F_AVX512F % 32);
+    set_ax(0xe7);
+    assert_int_equal(EXEC("\x0f\x01\xd1"), FLAT_OK);
+    static const uint32_t part[] = { 0x27, 0x67, 0xc7, 0xe3, 0xe1 };
+    for (size_t i = 0; i < ARRAY_SIZE(part); i++) {
+        set_ax(part[i]);
+        FAULTS("\x0f\x01\xd1", EXC_GP, 0);
+    }
     set_ax(7);
     ST.gpr[R_CX] = 1;
     FAULTS("\x0f\x01\xd1", EXC_GP, 0);
@@ -829,10 +837,44 @@ static void xsave_to_a_read_only_page_writes_nothing(void **state)
     assert_int_equal(rig_get(0x51000 - 0x240, 2), 0xeeee);
 }
 
+static void xsave_holds_opmasks_and_zmm_and_skips_them_while_zero(void **state)
+{
+    rig_cpu(cpu, FLAT_MODE64, false);
+    fill_vectors();
+    ST.xcr0 = 0xe7;
+    memset((void *)0x50000, 0xee, 4096);
+    ask(0xffffffff);
+    assert_int_equal(EXEC("\x0f\xc7\x27"), FLAT_OK); /* xsavec [rdi] */
+    assert_int_equal(rig_get(0x50200, 8), 7);          /* not in use */
+    assert_int_equal(rig_get(0x50208, 8), 0x80000000000000e7);
+    ST.xsave.k[1] = 0xabcd;
+    ST.xsave.zmmh[15][1].q[1] = 0x5555;
+    ST.xsave.zmm16[15][3].q[1] = 0x7777;
+    memset((void *)0x50200, 0, 64);
+    assert_int_equal(EXEC("\x0f\xae\x27"), FLAT_OK); /* xsave [rdi] */
+    assert_int_equal(rig_get(0x50200, 8), 0xe7);
+    assert_int_equal(rig_get(0x50000 + 1088 + 8, 8), 0xabcd);
+    assert_int_equal(rig_get(0x50000 + 1152 + 504, 8), 0x5555);
+    assert_int_equal(rig_get(0x50000 + 1664 + 1016, 8), 0x7777);
+    ST.xsave.k[1] = 0;
+    memset(ST.xsave.zmmh, 0, sizeof(ST.xsave.zmmh));
+    memset(ST.xsave.zmm16, 0xff, sizeof(ST.xsave.zmm16));
+    assert_int_equal(EXEC("\x0f\xae\x2f"), FLAT_OK); /* xrstor [rdi] */
+    assert_int_equal(ST.xsave.k[1], 0xabcd);
+    assert_int_equal(ST.xsave.zmmh[15][1].q[1], 0x5555);
+    assert_int_equal(ST.xsave.zmm16[15][3].q[1], 0x7777);
+    assert_int_equal(ST.xsave.zmm16[0][0].q[0], 0);
+    rig_put(0x50200, 8, 7);
+    assert_int_equal(EXEC("\x0f\xae\x2f"), FLAT_OK);
+    assert_int_equal(ST.xsave.k[1] | ST.xsave.zmmh[15][1].q[1], 0);
+    assert_int_equal(ST.xsave.zmm16[15][3].q[1], 0);
+}
+
 #define T(f) cmocka_unit_test(f)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(xsave_holds_opmasks_and_zmm_and_skips_them_while_zero),
         T(data_segments_load_base_limit_and_rights),
         T(loading_sets_the_accessed_bit),
         T(data_segment_loads_check_type_privilege_and_presence),

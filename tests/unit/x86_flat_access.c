@@ -364,6 +364,7 @@ WEAK void x86_update_hflags(X86Cpu *cpu)
     h |= st->cr0 & CR0_MP ? HF_MP : 0;
     h |= st->cr4 & CR4_OSFXSR ? HF_OSFXSR : 0;
     h |= (st->cr4 & CR4_OSXSAVE) && (st->xcr0 & 6) == 6 ? HF_AVX : 0;
+    h |= h & HF_AVX && (st->xcr0 & XCR0_AVX512) == XCR0_AVX512 ? HF_AVX512 : 0;
     h |= st->cpl == 3 && (st->cr0 & CR0_AM) && (st->rflags & FL_AC) ? HF_AC : 0;
     h |= st->int_shadow ? HF_SHADOW : 0;
     cpu->hflags = h;
