@@ -21,6 +21,7 @@
 #include "hw/core/chardev.h"
 #include "hw/core/machine.h"
 #include "hw/core/netdev.h"
+#include "hw/core/profile.h"
 #include "hw/core/nondet.h"
 #include "target-x86/create.h"
 #include "target-x86/models.h"
@@ -189,6 +190,10 @@ static void find_firmware(Options *o)
 static void release(Machine *m, void *arg)
 {
     Dyad *d = arg;
+    Error err = ERROR_INIT;
+    if (!profile_finish(&err)) {
+        error_report(&err);
+    }
     monitor_destroy_all();
     chardev_close_all(m);
     netdev_close_all(m);
@@ -304,6 +309,11 @@ static bool start(Dyad *d, Error *err)
         return false;
     }
     machine_lock(m);
+    if (d->o.profile && !profile_start(m, d->o.profile, err)) {
+        error_prefix(err, "-profile: ");
+        machine_unlock(m);
+        return false;
+    }
     ok = setup_devices(m, &d->o, err) && setup_monitors(m, &d->o, err);
     machine_unlock(m);
     if (!ok || !machine_ready(m, err) || !write_pidfile(d, err)) {

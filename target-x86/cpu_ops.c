@@ -10,6 +10,7 @@
 #include "target-x86/debug_regs.h"
 #include "target-x86/leaf.h"
 #include "target-x86/mmu.h"
+#include "target-x86/sample.h"
 #include "target-x86/state.h"
 
 typedef unsigned long long Ull;
@@ -291,4 +292,5 @@ const CpuOps x86_cpu_ops = {
     .dump_mem = dump_mem,
     .get_reg = x86_get_reg,
     .code_bits = x86_code_bits,
+    .sample_page = x86_sample_page,
 };

@@ -106,6 +106,23 @@ void x86_native_recover(X86Cpu *cpu)
     }
 }
 
+bool x86_native_site_rip(const X86Cpu *cpu, uint64_t *rip)
+{
+    const TcgEnv *env = x86_env(cpu);
+    uint64_t ret = env->site;
+    const Tb *tb = NULL;
+    uint32_t off = 0;
+
+    if (ret) {
+        off = site_body(cpu, ret);
+        tb = tb_by_code(x86_engine.cache, off);
+    }
+    if (tb) {
+        *rip = env->vbase + tb->region_off + site_insn(tb, off)->guest;
+    }
+    return tb != NULL;
+}
+
 static void native_abort(X86Cpu *cpu, uint64_t ret)
 {
     uint32_t off = site_body(cpu, ret);
@@ -408,6 +425,10 @@ void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t mask)
 
 void x86_fpu_sync(X86Cpu *cpu) {}
 void x86_native_recover(X86Cpu *cpu) {}
+bool x86_native_site_rip(const X86Cpu *cpu, uint64_t *rip)
+{
+    return false;
+}
 void x86_native_run(X86Cpu *cpu, Tb *tb) {}
 
 #endif

@@ -20,6 +20,9 @@ uint64_t x86_log_interrupt(X86Cpu *cpu, void *vector);
 void x86_engine_decode(X86Cpu *cpu, X86Insn *in);
 /* After a fault: completes RIP and flags if a slow path of generated code was left. */
 void x86_native_recover(X86Cpu *cpu);
+/* RIP of the instruction whose slow memory access is under way; false: none is. Changes
+ * nothing, callable in signal context. */
+bool x86_native_site_rip(const X86Cpu *cpu, uint64_t *rip);
 void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t xsave_mask);
 /* Host signal on the vCPU's thread (native_signal.c). */
 bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext);

@@ -13,7 +13,7 @@ libx86leaf_a_SOURCES += \
 	target-x86/sysregs.c target-x86/sysregs.h \
 	target-x86/task.c
 libtargetx86_a_SOURCES += \
-	target-x86/cpu_ops.c \
+	target-x86/cpu_ops.c target-x86/sample.c target-x86/sample.h \
 	target-x86/feature_names.c \
 	target-x86/kvmclock.c \
 	target-x86/models.c target-x86/models.h \

@@ -5,6 +5,7 @@
 #include "target-x86/decode.h"
 #include "target-x86/engine.h"
 #include "target-x86/native.h"
+#include "target-x86/sample.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/template.h"
 #include "target-x86/window.h"
@@ -62,6 +63,11 @@ static bool ops_signal(void *cpu, int sig, void *info, void *uc)
     return x86_native_signal(cpu, sig, info, uc);
 }
 
+static bool ops_sample(void *cpu, void *uc, void *sample)
+{
+    return x86_sample_tcg(cpu, uc, sample);
+}
+
 enum { NAMES_SHOWN = 24 };
 
 /* The mnemonics most often left to their reference functions; rows of one name (forms of
@@ -115,5 +121,6 @@ const TcgGuestOps x86_tcg_ops = {
     .protect_page = ops_protect,
     .forget_code = ops_forget,
     .host_signal = ops_signal,
+    .sample = ops_sample,
     .stats = ops_stats,
 };

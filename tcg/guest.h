@@ -34,6 +34,8 @@ typedef struct TcgGuestOps {
     void (*forget_code)(void *cpu);
     /* Host signal on the vCPU's thread; true if it was the guest's. */
     bool (*host_signal)(void *cpu, int sig, void *info, void *ucontext);
+    /* Profiling sample (CpuSample *) in signal context on the vCPU's thread. */
+    bool (*sample)(void *cpu, void *ucontext, void *sample);
     /* What counters.h cannot list: instructions by name. */
     void (*stats)(FILE *f);
 } TcgGuestOps;

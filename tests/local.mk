@@ -25,7 +25,8 @@ check-style:
 .PHONY: check-style
 
 # The command line.
-CLI_TESTS = tests/cli/bad_options tests/cli/monitor tests/cli/window
+EXTRA_DIST += tests/guest/profile64.S
+CLI_TESTS = tests/cli/bad_options tests/cli/monitor tests/cli/profile tests/cli/window
 TESTS += $(CLI_TESTS)
 EXTRA_DIST += $(CLI_TESTS)
 

@@ -599,6 +599,9 @@ static const OptionRow log_rows[] = {
     { "symbols", NULL, "FILE", MANY, .set = add_text, AT(symbols),
       .help = "names of guest addresses for reports: a System.map, or an ELF file that is "
               "not stripped." },
+    { "profile", NULL, "FILE", .set = set_text, AT(profile),
+      .help = "sample where the guest spends its time, each ms of a vCPU's; at exit write "
+              "FILE.folded and a flame graph, FILE.svg. Names come from -symbols." },
     { "dfilter", NULL, "RANGE[,RANGE]", .set = set_log_filter,
       .help = "log only code at these guest addresses: 0x1000..0x1fff, 0x1000+0x200." },
     { NULL }

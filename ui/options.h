@@ -34,7 +34,7 @@ typedef struct Options {
     OptionList firmware_dirs;
     const char *display;    /* NULL: the default */
     const char *vga;        /* NULL: the default */
-    const char *log_items, *log_file, *log_filter, *pidfile;
+    const char *log_items, *log_file, *log_filter, *pidfile, *profile;
     OptionList symbols;     /* files with names of guest addresses */
     bool nographic, snapshot;
     bool no_network;        /* -net none, -nic none */

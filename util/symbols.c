@@ -17,19 +17,22 @@ typedef struct Symbol {
     char *name;
 } Symbol;
 
-static struct {
+typedef struct Symbols {
     Symbol *s;
     size_t n, cap;
     uint64_t slide;
-} table;
+} Symbols;
 
-static void add(uint64_t addr, const char *name, size_t len)
+static Symbols table;
+static Symbols absolute; /* type A: offsets such as per-CPU variables', no addresses */
+
+static void add(Symbols *t, uint64_t addr, const char *name, size_t len)
 {
-    if (table.n == table.cap) {
-        table.cap = table.cap ? 2 * table.cap : 1024;
-        table.s = xrealloc(table.s, table.cap * sizeof(Symbol));
+    if (t->n == t->cap) {
+        t->cap = t->cap ? 2 * t->cap : 1024;
+        t->s = xrealloc(t->s, t->cap * sizeof(Symbol));
     }
-    table.s[table.n++] = (Symbol){ addr, xasprintf("%.*s", (int)MIN(len, 200), name) };
+    t->s[t->n++] = (Symbol){ addr, xasprintf("%.*s", (int)MIN(len, 200), name) };
 }
 
 static int by_address(const void *a, const void *b)
@@ -50,8 +53,8 @@ static void parse_line(const char *line, size_t len)
     memcpy(text, line, len);
     text[len] = 0;
     if (sscanf(text, "%" SCNx64 " %c %255s", &addr, &kind, name) == 3 &&
-        strchr("TtWwDdBbRrVv", kind)) {
-        add(addr, name, strlen(name));
+        strchr("TtWwDdBbRrVvA", kind)) {
+        add(kind == 'A' ? &absolute : &table, addr, name, strlen(name));
     }
 }
 
@@ -123,7 +126,7 @@ static void add_elf_symbol(const Elf *e, const uint8_t *p, const Section *names)
     const char *name = (const char *)e->data + names->off + s.st_name;
     size_t len = strnlen(name, names->size - s.st_name);
     if (len && table.n < MAX_SYMBOLS) {
-        add(s.st_value, name, len);
+        add(&table, s.st_value, name, len);
     }
 }
 
@@ -237,15 +240,20 @@ const char *symbols_find(uint64_t addr, uint64_t *off)
     return table.s[lo - 1].name;
 }
 
-bool symbols_address(const char *name, uint64_t *addr)
+static bool address_in(const Symbols *t, const char *name, uint64_t *addr)
 {
-    for (size_t i = 0; i < table.n; i++) {
-        if (!strcmp(table.s[i].name, name)) {
-            *addr = table.s[i].addr;
+    for (size_t i = 0; i < t->n; i++) {
+        if (!strcmp(t->s[i].name, name)) {
+            *addr = t->s[i].addr;
             return true;
         }
     }
     return false;
+}
+
+bool symbols_address(const char *name, uint64_t *addr)
+{
+    return address_in(&table, name, addr) || address_in(&absolute, name, addr);
 }
 
 void symbols_set_slide(uint64_t slide) { table.slide = slide; }
@@ -270,13 +278,17 @@ const char *symbols_text(uint64_t addr, char *buf, size_t n)
     return buf;
 }
 
+static void clear(Symbols *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        free(t->s[i].name);
+    }
+    free(t->s);
+    memset(t, 0, sizeof(*t));
+}
+
 void symbols_free(void)
 {
-    for (size_t i = 0; i < table.n; i++) {
-        free(table.s[i].name);
-    }
-    free(table.s);
-    table.s = NULL;
-    table.n = table.cap = 0;
-    table.slide = 0;
+    clear(&table);
+    clear(&absolute);
 }

@@ -15,7 +15,8 @@ bool symbols_load(const char *path, Error *err);
 /* The last symbol at or below addr, *off bytes behind it; NULL: none, or it is further than
  * 1 MiB away. */
 const char *symbols_find(uint64_t addr, uint64_t *off);
-/* Address of a name as the file has it (no slide); false: not there. */
+/* Address of a name as the file has it (no slide), absolute ones (type A) too; false: not
+ * there. */
 bool symbols_address(const char *name, uint64_t *addr);
 /* How far the guest has moved itself from where the file says (KASLR): taken off every
  * address that is looked up. */

@@ -309,6 +309,7 @@ static const CpuExecOps kvm_exec_ops = {
     .sync_to_engine = kvm_sync_to,
     .mapping_changed = kvm_mapping_changed,
     .info = kvm_info_exec,
+    .sample = kvm_sample,
     .starting = kvm_starting,
     .stopped = kvm_stopped,
     .ready = kvm_check_ready,

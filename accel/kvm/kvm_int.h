@@ -117,6 +117,9 @@ bool kvm_vcpu_signals(Error *err);
 /* Stops the machine in RUN_INTERNAL_ERROR with a report. The vCPU's thread. */
 void kvm_internal_error(KvmVcpu *v, const char *what);
 
+/* sample.c: CpuExecOps.sample */
+bool kvm_sample(Cpu *cpu, void *ucontext, struct CpuSample *s);
+
 /* exits.c: acts on run->exit_reason. False: this vCPU cannot go on. */
 bool kvm_handle_exit(KvmVcpu *v);
 const char *kvm_exit_name(unsigned reason);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "accel/area.h"
 #include "hw/core/machine.h"
+#include "hw/core/sample.h"
 #include "tcg/codebuf.h"
 #include "tcg/counters.h"
 #include "util/alloc.h"
@@ -115,6 +116,11 @@ static void tcg_kick(Cpu *cpu)
     if (cpu->thread_started && atomic_load(&cpu->in_guest)) {
         pthread_kill(cpu->thread, SIGUSR1);
     }
+}
+
+static bool tcg_sample(Cpu *cpu, void *ucontext, CpuSample *s)
+{
+    return cpu->engine && guest->sample(cpu_struct(cpu), ucontext, s);
 }
 
 static void tcg_sync(Cpu *cpu)
@@ -233,6 +239,7 @@ static const CpuExecOps tcg_exec_ops = {
     .ram_written = tcg_ram_written,
     .mapping_changed = tcg_mapping_changed,
     .info = tcg_info_exec,
+    .sample = tcg_sample,
 };
 
 static bool tcg_init_machine(Machine *m, void *opaque, Error *err)

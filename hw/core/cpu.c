@@ -23,6 +23,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "hw/core/core_int.h"
+#include "hw/core/profile.h"
 
 typedef struct CpuWork {
     void (*fn)(Cpu *cpu, void *arg);
@@ -244,6 +245,7 @@ static void *cpu_thread(void *arg)
     pthread_setname_np(pthread_self(), name);
     prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     cpu_self = cpu;
+    profile_thread_begin(cpu);
     machine_lock(m);
     while (!m->quit) {
         if (cpu->request & CPU_REQ_WORK) {
@@ -269,6 +271,7 @@ static void *cpu_thread(void *arg)
         }
     }
     machine_unlock(m);
+    profile_thread_end(cpu);
     return NULL;
 }
 

@@ -18,6 +18,7 @@
 
 struct Machine;
 struct StateDesc;
+struct CpuSample;
 typedef struct Cpu Cpu;
 
 /* Cpu.request bits: what waits for this vCPU. Levels for HARD (lowered by its source),
@@ -62,6 +63,9 @@ typedef struct CpuOps {
     /* For the monitor and debuggers; optional. A parked vCPU. */
     bool (*get_reg)(Cpu *cpu, const char *name, uint64_t *value); /* "rax", "cr3" */
     int (*code_bits)(Cpu *cpu);          /* of the current code segment: 16, 32, 64 */
+    /* Optional, signal context on the vCPU's thread: host address of the page that holds
+     * lin in the sample's address space; NULL: not mapped, or no RAM. */
+    const uint8_t *(*sample_page)(Cpu *cpu, const struct CpuSample *s, uint64_t lin);
 } CpuOps;
 
 /* What an engine provides. Every entry is mandatory unless marked optional. */
@@ -89,6 +93,9 @@ typedef struct CpuExecOps {
     /* Optional, machine lock: a device has mapped this RAM and may write it at any time
      * (on), or has let go of it. */
     void (*dma_mapped)(struct Machine *m, uint64_t ram_addr, uint64_t len, bool on);
+    /* Optional, signal context on the vCPU's thread: where the guest is. ucontext: the
+     * signal's. */
+    bool (*sample)(Cpu *cpu, void *ucontext, struct CpuSample *s);
     /* Optional: the board is complete; false if the engine cannot run it. */
     bool (*ready)(struct Machine *m, Error *err);
 } CpuExecOps;
@@ -116,6 +123,7 @@ struct Cpu {
     pthread_cond_t cond;        /* signalled when request changes */
     struct CpuWork *work;       /* queue of cpu_run_on */
     void *engine;               /* engine's own */
+    struct CpuProfile *profile; /* profile.c's, NULL: off */
     uint64_t halts, io_exits;   /* counters for info */
 
     /* hw/core's own: */

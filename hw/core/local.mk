@@ -5,4 +5,6 @@ libhwcore_a_SOURCES += \
 	hw/core/input.c hw/core/input.h hw/core/irq.h hw/core/isa.c hw/core/isa.h \
 	hw/core/machine.c hw/core/machine.h hw/core/memory.c hw/core/memory.h \
 	hw/core/memory_access.c hw/core/netdev.h hw/core/nondet.c hw/core/nondet.h \
+	hw/core/profile.c hw/core/profile.h hw/core/profile_int.h hw/core/profile_stack.c \
+	hw/core/profile_task.c hw/core/sample.h \
 	hw/core/state.c hw/core/state.h

@@ -50,6 +50,9 @@ static void system_map_names_the_symbol_below(void **state)
     assert_string_equal(symbols_text(0xffffffff81000105, text, sizeof(text)), "helper+0x5");
     assert_string_equal(symbols_text(0xffffffff82000041, text, sizeof(text)), "data+0x1");
     assert_null(symbols_find(0xffffffff80ffffff, &off));
+    assert_null(symbols_find(0x1001, &off)); /* an absolute symbol is no address ... */
+    assert_true(symbols_address("absolute", &off)); /* ... but has its value */
+    assert_int_equal(off, 0x1000);
     assert_null(symbols_find(0xffffffff81900000, &off)); /* too far from any */
     symbols_free();
     assert_null(symbols_find(0xffffffff81000000, &off));

@@ -10,3 +10,9 @@ TESTS += tests/unit/test_symbols
 tests_unit_test_symbols_SOURCES = tests/unit/test_symbols.c
 tests_unit_test_symbols_LDADD = libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
 tests_unit_test_symbols_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+
+check_PROGRAMS += tests/unit/test_flame
+TESTS += tests/unit/test_flame
+tests_unit_test_flame_SOURCES = tests/unit/test_flame.c
+tests_unit_test_flame_LDADD = libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
+tests_unit_test_flame_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)

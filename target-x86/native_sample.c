@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Profiling samples under the software engine. Runs in signal context on the vCPU's
+ * thread, which may have been interrupted anywhere: in generated code the registers are
+ * the host's, in C called from it they are in X86State (thunks.c).
+ */
+#include "target-x86/engine.h"
+#include "target-x86/native.h"
+#include "target-x86/sample.h"
+#include "target-x86/softmmu.h"
+#include "target-x86/template.h"
+#include "tcg/codebuf.h"
+
+#if defined(__x86_64__)
+#include <ucontext.h>
+
+/* In a block's code: RIP by its side table. Between a block's entry through the hash and
+ * its first instruction vbase is still the old one, and r11 holds the PC or the new one. */
+static uint64_t rip_in_block(const X86Cpu *cpu, const Tb *tb, uint32_t off, uint64_t r11)
+{
+    if (off >= tb->entry_ind && off < tb->entry_e) {
+        uint64_t region = tb->large ? 2 * MiB : 4096;
+        return (r11 ^ tb->region_off) & (region - 1) ? r11 + tb->region_off : r11;
+    }
+    unsigned i = 0;
+    while (i + 1u < tb->ninsns && tb->code_off + tb->map[i + 1].host <= off) {
+        i++;
+    }
+    return x86_env(cpu)->vbase + tb->region_off + tb->map[i].guest;
+}
+
+bool x86_sample_tcg(X86Cpu *cpu, void *ucontext, CpuSample *s)
+{
+    const greg_t *g = ((ucontext_t *)ucontext)->uc_mcontext.gregs;
+
+    x86_sample_state(&cpu->st, s);
+    s->host_pc = g[REG_RIP];
+    if (!x86_engine.native || !x86_env(cpu)) {
+        return true;
+    }
+    uint64_t off = g[REG_RIP] - (uint64_t)codebuf_rx(cpu), rip;
+    if (off < x86_engine.cache->code->size) {
+        const Tb *tb = tb_by_code(x86_engine.cache, off);
+        if (tb) {
+            s->pc = x86_sample_linear(&cpu->st, R_CS,
+                                      rip_in_block(cpu, tb, off, g[REG_R11]));
+            s->sp = x86_sample_linear(&cpu->st, R_SS, g[REG_R15]);
+            s->fp = x86_sample_linear(&cpu->st, R_SS, g[REG_RBP]);
+            s->host_pc = 0;
+        } else { /* a thunk */
+            s->host_pc = SAMPLE_GENERATED;
+        }
+    } else if (x86_native_site_rip(cpu, &rip)) {
+        s->pc = x86_sample_linear(&cpu->st, R_CS, rip);
+    }
+    return true;
+}
+
+#else
+bool x86_sample_tcg(X86Cpu *cpu, void *ucontext, CpuSample *s)
+{
+    x86_sample_state(&cpu->st, s);
+    return true;
+}
+#endif
