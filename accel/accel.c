@@ -221,7 +221,7 @@ void accel_destroy(Accel *a)
 
 /* ---- changing over ---- */
 
-static bool make_another(Accel *a, const AccelClass *cls, Error *err)
+static bool make_another(Accel *a, const AccelClass *cls, const char *props, Error *err)
 {
     struct Machine *m = a->machine;
     char why[256] = "";
@@ -231,7 +231,7 @@ static bool make_another(Accel *a, const AccelClass *cls, Error *err)
     if (cls->probe && !cls->probe(why, sizeof(why))) {
         return error_set(err, "%s: %s", cls->name, why);
     }
-    void *opts = wish_options(&(Wish){ cls, "" }, err);
+    void *opts = wish_options(&(Wish){ cls, (char *)props }, err);
     if (!opts) {
         return false;
     }
@@ -254,16 +254,10 @@ static bool make_another(Accel *a, const AccelClass *cls, Error *err)
     return ok;
 }
 
-bool accel_switch(Accel *a, const char *name, Error *err)
+/* props: for an engine that this makes. */
+static bool switch_class(Accel *a, const AccelClass *cls, const char *props, Error *err)
 {
     struct Machine *m = a->machine;
-    const AccelClass *cls = accel_class_find(name);
-    if (!cls) {
-        return set_unknown(err, name);
-    }
-    if (cls == a->cls) {
-        return true;
-    }
     if (!a->cls->enter || (a->cls->leave && !a->cls->leave(m, err))) {
         return a->cls->enter ? false : error_set(err, "%s cannot be left", a->cls->name);
     }
@@ -271,13 +265,50 @@ bool accel_switch(Accel *a, const char *name, Error *err)
     for (unsigned i = 0; i < a->nmade; i++) {
         made |= a->made[i].cls == cls;
     }
-    bool ok = made || make_another(a, cls, err);
+    bool ok = made || make_another(a, cls, props, err);
     if (ok) {
         a->cls = cls;
     }
     a->cls->enter(m);
     for (unsigned i = 0; i < m->ncpus; i++) {
         m->cpus[i]->exec = m->exec;
+    }
+    return ok;
+}
+
+/* The engine at work gets the properties of `text`. */
+static bool change_props(Accel *a, const char *text, Error *err)
+{
+    void *now = NULL;
+    for (unsigned i = 0; i < a->nmade; i++) {
+        now = a->made[i].cls == a->cls ? a->made[i].opts : now;
+    }
+    void *opts = xalloc(a->cls->size);
+    memcpy(opts, now, a->cls->size);
+    bool ok = property_parse(props_of(a->cls), opts, text, NULL, err);
+    if (ok && memcmp(opts, now, a->cls->size) != 0) {
+        ok = a->cls->change ? a->cls->change(a->machine, opts, err)
+                            : error_set(err, "its properties cannot change on a running machine");
+    }
+    free(opts);
+    return ok || (error_prefix(err, "%s: ", a->cls->name), false);
+}
+
+bool accel_switch(Accel *a, const char *spec, Error *err)
+{
+    size_t n = strcspn(spec, ",");
+    char *name = xasprintf("%.*s", (int)n, spec);
+    const AccelClass *cls = accel_class_find(name), *old = a->cls;
+    bool ok = cls ? true : set_unknown(err, name);
+    free(name);
+    const char *props = spec[n] ? spec + n + 1 : "";
+    ok = ok && (cls == old || switch_class(a, cls, props, err));
+    if (ok && !change_props(a, props, err)) {
+        Error ignored = ERROR_INIT;
+        if (cls != old && !switch_class(a, old, "", &ignored)) {
+            error_free(&ignored); /* it stays with the new engine, as it was */
+        }
+        return false;
     }
     return ok;
 }

@@ -31,6 +31,10 @@ typedef struct AccelClass {
      * can be initialized for a machine whose vCPUs exist. */
     void (*enter)(struct Machine *m);
     bool (*leave)(struct Machine *m, Error *err);
+    /* Other properties for an engine at work on a paused machine (`accel switch
+     * tcg,backend=interp`), optional: opts is a changed copy of its options struct, which
+     * must not own memory. On failure nothing changed. */
+    bool (*change)(struct Machine *m, const void *opts, Error *err);
     /* After all vCPU threads are joined; optional. */
     void (*destroy)(struct Machine *m);
     /* info jit, info accel; optional. */
@@ -60,8 +64,9 @@ bool accel_check(const char *const *specs, size_t n, Error *err);
 bool accel_select(Accel *a, struct Machine *m, const char *const *specs, size_t n,
                   Error *err);
 void accel_destroy(Accel *a); /* a may be empty */
-/* Changes the engine of a paused machine; machine lock. On failure nothing changed. */
-bool accel_switch(Accel *a, const char *name, Error *err);
+/* Changes the engine of a paused machine ("kvm", "tcg,backend=interp"); machine lock. On
+ * failure nothing changed. */
+bool accel_switch(Accel *a, const char *spec, Error *err);
 
 const AccelClass *accel_class_find(const char *name);
 void accel_help(FILE *f);

@@ -11,14 +11,19 @@
 #include "target-x86/window.h"
 #include "tcg/codebuf.h"
 
+static void ops_configure(const TcgOptions *opts)
+{
+    x86_engine.native = x86_engine.cache->code && opts->backend == 0;
+    x86_engine.exact_flags = opts->exact_flags;
+    x86_engine.max_insns = opts->one_insn ? opts->one_insn : TB_MAX_INSNS;
+}
+
 static bool ops_init(TbCache *cache, const TcgOptions *opts, Error *err)
 {
     x86_decode_init();
     x86_engine.cache = cache;
-    x86_engine.native = cache->code != NULL;
-    x86_engine.exact_flags = opts->exact_flags;
     x86_engine.windows = opts->mem;
-    x86_engine.max_insns = opts->one_insn ? opts->one_insn : TB_MAX_INSNS;
+    ops_configure(opts);
     if (cache->code) {
         Enc e = { .rw = cache->code->rw, .end = 4096, .env_base = -(int64_t)CODE_ENV_SIZE };
         x86_thunks_emit(&e);
@@ -114,6 +119,7 @@ const TcgGuestOps x86_tcg_ops = {
     .env_offset = ALIGN_UP(sizeof(X86Cpu), 64),
     .init = ops_init,
     .finish = ops_finish,
+    .configure = ops_configure,
     .init_cpu = ops_init_cpu,
     .free_cpu = ops_free_cpu,
     .run = ops_run,

@@ -24,6 +24,8 @@ typedef struct TcgGuestOps {
     /* Once per machine, before vCPUs. Makes thunks in the code buffer. */
     bool (*init)(TbCache *cache, const TcgOptions *opts, Error *err);
     void (*finish)(void);
+    /* Other options, on a paused machine without blocks; optional. */
+    void (*configure)(const TcgOptions *opts);
     /* Per vCPU; env is in place, env->cpu set. */
     bool (*init_cpu)(void *cpu, TcgEnv *env, Error *err);
     void (*free_cpu)(void *cpu);

@@ -44,7 +44,7 @@ static bool cmd_help(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 static bool cmd_accel(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 {
     if (strcmp(monitor_arg(a, "what")->text, "switch") != 0) {
-        return error_set(err, "accel: expected: accel switch NAME");
+        return error_set(err, "accel: expected: accel switch NAME[,prop=value]");
     }
     if (!c->m->switch_engine) {
         return error_set(err, "accel: this machine has one engine");
@@ -267,7 +267,7 @@ const MonCommand monitor_commands[] = {
       monitor_cmd_out },
     { "cpu", NULL, "index:e", "N", "choose the vCPU that info, x and print look at",
       false, cmd_cpu },
-    { "accel", NULL, "what:s,name:s", "switch NAME", "run on with another engine", true,
+    { "accel", NULL, "what:s,name:s", "switch NAME[,prop=value]", "run on with another engine, or the same one otherwise", true,
       cmd_accel },
     { "stop", "s", NULL, NULL, "pause the machine", false, cmd_stop },
     { "cont", "c", NULL, NULL, "go on", false, cmd_cont },

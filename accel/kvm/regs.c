@@ -467,6 +467,10 @@ void kvm_put_state(KvmVcpu *v)
         v->apic_base = v->cpu->irq_ops->get_base(v->cpu->irq_opaque);
         v->cr8 = v->cpu->irq_ops->get_tpr(v->cpu->irq_opaque);
     }
+    /* What KVM_RUN last told about interrupts was another state's. */
+    v->run->if_flag = (v->x86->st.rflags & FL_IF) != 0;
+    v->run->ready_for_interrupt_injection =
+        v->run->if_flag && !v->x86->st.int_shadow && !v->x86->st.event.valid;
     sregs_put(v);
     regs_put(v);
     xcrs_put(v);

@@ -293,6 +293,23 @@ static bool tcg_leave(Machine *m, Error *err)
     return true;
 }
 
+static bool tcg_change(Machine *m, const void *opaque, Error *err)
+{
+    const TcgOptions *o = opaque;
+    TcgMachine *t = the_machine;
+    if (o->tb_size != t->opts->tb_size || o->mem != t->opts->mem) {
+        return error_set(err, "tb-size and mem cannot change on a running machine");
+    }
+    if (o->backend == 0 && !t->code) {
+        return error_set(err, "backend=native: this run began without it");
+    }
+    tb_flush(t->cache, NULL);
+    *t->opts = *o;
+    guest->configure(o);
+    tcg_mapping_changed(m);
+    return true;
+}
+
 static void tcg_enter(Machine *m)
 {
     m->accel = the_machine;
@@ -342,6 +359,7 @@ const AccelClass accel_tcg_class = {
     .init_machine = tcg_init_machine,
     .enter = tcg_enter,
     .leave = tcg_leave,
+    .change = tcg_change,
     .destroy = tcg_destroy,
     .info = tcg_info,
 };

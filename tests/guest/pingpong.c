@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest of tests/guest/pingpong, on the start and library of tests/guest/cases: in
+ * each step it computes in ring 3 under timer interrupts, writes the block it computed to
+ * a virtio disk while it reads an earlier one back (both requests in flight, each ended by
+ * an MSI-X message), and adds what came to a sum. Neither sum nor disk may depend on which
+ * engine ran what. A lost interrupt, timer or request hangs it.
+ * Legacy virtio (1.2, 4.1.4.8): queue registers in the I/O ports of BAR 0.
+ */
+#include "cases/lib.h"
+
+enum { STEPS = 400, BLOCK = 4096, SECTORS = BLOCK / 512, TICK_VECTOR = 0x51, DISK_VECTOR = 0x52 };
+enum { QUEUE_MAX = 256, DESC_NEXT = 1, DESC_WRITE = 2 };
+
+typedef struct Desc {
+    u64 addr;
+    u32 len;
+    u16 flags, next;
+} Desc;
+typedef struct Request {
+    u32 type, reserved;
+    u64 sector;
+} Request;
+
+static u8 ring[4 * 4096] ALIGNED(4096);
+static Desc *const desc = (Desc *)ring;
+static volatile u16 *avail;        /* flags, idx, ring */
+static volatile u16 *used;         /* flags, idx, entries of two u32 */
+static Request request[2];
+static volatile u8 status[2];
+static u16 io;
+static volatile u32 ticks, messages;
+static u8 out[BLOCK] ALIGNED(4096) USER_DATA = { 1 };
+static u8 in[BLOCK] ALIGNED(4096);
+
+static u32 pci_read(u32 dev, u32 reg)
+{
+    outl(0xcf8, 0x80000000u | dev << 11 | reg);
+    return inl(0xcfc);
+}
+static void pci_write(u32 dev, u32 reg, u32 v)
+{
+    outl(0xcf8, 0x80000000u | dev << 11 | reg);
+    outl(0xcfc, v);
+}
+
+static void on_tick(Regs *r)
+{
+    ticks++;
+    apic_eoi();
+}
+static void on_disk(Regs *r)
+{
+    messages++;
+    apic_eoi();
+}
+
+static u16 in_w(u16 port)
+{
+    u16 v;
+    asm volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
+/* MSI-X entry 0 for the queue; the table's BAR is 1 in dyad's devices. */
+static bool start_msix(u32 dev)
+{
+    u32 cap = pci_read(dev, 0x34) & 0xff;
+    while (cap && (pci_read(dev, cap) & 0xff) != 0x11) {
+        cap = pci_read(dev, cap) >> 8 & 0xff;
+    }
+    if (!cap) {
+        return false;
+    }
+    u32 where = pci_read(dev, cap + 4);
+    volatile u32 *table =
+        (u32 *)(ulong)((pci_read(dev, 0x10 + 4 * (where & 7)) & ~15u) + (where & ~7u));
+    table[0] = APIC;
+    table[1] = 0;
+    table[2] = DISK_VECTOR;
+    table[3] = 0;
+    pci_write(dev, cap, pci_read(dev, cap) | 0x80000000u);
+    return true;
+}
+
+static bool start_disk(void)
+{
+    u32 dev = 0;
+    while (dev < 32 && pci_read(dev, 0) != 0x10011af4) {
+        dev++;
+    }
+    if (dev == 32) {
+        return false;
+    }
+    io = pci_read(dev, 0x10) & ~3u;
+    pci_write(dev, 4, pci_read(dev, 4) | 7);
+    if (!start_msix(dev)) {
+        return false;
+    }
+    outb(io + 18, 0);
+    outb(io + 18, 3);
+    outl(io + 4, 0);
+    outw(io + 14, 0);
+    u16 n = in_w(io + 12);
+    if (!n || n > QUEUE_MAX) {
+        return false;
+    }
+    avail = (u16 *)(ring + 16 * n);
+    used = (u16 *)(ring + ((16 * n + 6 + 2 * n + 4095) & ~4095u));
+    outw(io + 22, 0); /* queue's vector (with MSI-X on) */
+    outl(io + 8, (u32)(ulong)ring >> 12);
+    outb(io + 18, 7);
+    for (u32 k = 0; k < 2; k++) { /* two chains of three: head, data, status */
+        desc[3 * k] = (Desc){ (ulong)&request[k], 16, DESC_NEXT, 3 * k + 1 };
+        desc[3 * k + 1] = (Desc){ (ulong)(k ? in : out), BLOCK, DESC_NEXT | (k ? DESC_WRITE : 0),
+                                  3 * k + 2 };
+        desc[3 * k + 2] = (Desc){ (ulong)&status[k], 1, DESC_WRITE, 0 };
+    }
+    return true;
+}
+
+static void submit(u32 k, u32 block)
+{
+    request[k].type = k ? 0 : 1;
+    request[k].sector = block * SECTORS;
+    status[k] = 0xff;
+    avail[2 + avail[1] % in_w(io + 12)] = 3 * k;
+    asm volatile("" ::: "memory");
+    avail[1]++;
+    outw(io + 16, 0);
+}
+
+/* The block of a step, in ring 3; ends by UD2. */
+USER static void compute(ulong seed)
+{
+    u32 x = seed;
+    for (u32 i = 0; i < BLOCK / 4; i++) {
+        for (u32 k = 0; k < 16; k++) {
+            x = x * 1103515245u + 12345u;
+        }
+        ((volatile u32 *)out)[i] = x;
+    }
+    asm volatile("ud2");
+}
+
+static void run(void)
+{
+    u32 sum = 1;
+    if (!start_disk()) {
+        print("no disk\n");
+        return;
+    }
+    handlers[TICK_VECTOR] = on_tick;
+    handlers[DISK_VECTOR] = on_disk;
+    apic_write(0xf0, 0x1ff);
+    apic_write(0x3e0, 0xb);
+    apic_write(0x320, 0x20000 | TICK_VECTOR);
+    apic_write(0x380, 2000000); /* about 2 ms at 1 GHz */
+    for (u32 step = 0; step < STEPS; step++) {
+        u32 until = ticks + 1;
+        run_user(compute, sum, 0x200);
+        cli();
+        u16 done = used[1];
+        submit(0, step % 64);
+        submit(1, (step + 32) % 64);
+        while ((u16)(used[1] - done) < 2 || ticks < until) {
+            asm volatile("sti; hlt; cli" ::: "memory");
+        }
+        if (status[0] | status[1]) {
+            print("disk error %d %d\n", status[0], status[1]);
+            return;
+        }
+        for (u32 i = 0; i < BLOCK / 4; i += 128) {
+            sum = (sum << 5 | sum >> 27) ^ ((u32 *)out)[i] ^ ((u32 *)in)[i];
+        }
+    }
+    print("sum %x, %s\n", sum, messages && ticks >= STEPS ? "interrupted" : "lost interrupts");
+}
+
+const Group groups[] = { { "pingpong", run }, { NULL, NULL } };
