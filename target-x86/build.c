@@ -117,7 +117,7 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         if (!n) {
             break;
         }
-        tb = tb_alloc(c, sizeof(*tb));
+        tb = tb_new(c, n);
         full = !tb;
         if (full) {
             break;
@@ -125,7 +125,6 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         tb->key = ram_addr;
         tb->mode = mode;
         tb->size = size;
-        tb->ninsns = n;
         tb->large = large;
         tb->crossing = crossing;
         tb->key2 = key2;

@@ -20,13 +20,13 @@
 typedef struct Walk {
     X86Cpu *cpu;
     uint64_t lin;
-    unsigned n;          /* entries met */
+    unsigned n; /* entries met */
     struct {
-        uint8_t *host;   /* writable place, or NULL */
+        uint8_t *host; /* writable place, or NULL */
         uint64_t val;
-    } e[4];              /* root first; the last is the leaf */
-    bool wide;           /* 8-byte entries */
-    bool w, u, nx;       /* combined rights */
+    } e[4];        /* root first; the last is the leaf */
+    bool wide;     /* 8-byte entries */
+    bool w, u, nx; /* combined rights */
     uint64_t leaf, gpa, page_size;
 } Walk;
 
@@ -44,9 +44,15 @@ static uint32_t phys_ld32(X86Cpu *cpu, uint64_t gpa)
 
 static void walk_enter(Walk *k, uint64_t at)
 {
-    uint64_t v = k->wide ? x86_phys_ld64(k->cpu, at) : phys_ld32(k->cpu, at);
+    uint8_t *host = x86_phys_host(k->cpu, at, true);
+    uint64_t v;
 
-    k->e[k->n].host = x86_phys_host(k->cpu, at, true);
+    if (likely(host && k->wide)) {
+        v = *(const volatile uint64_t *)host;
+    } else {
+        v = k->wide ? x86_phys_ld64(k->cpu, at) : phys_ld32(k->cpu, at);
+    }
+    k->e[k->n].host = host;
     k->e[k->n++].val = v;
     k->leaf = v;
     k->w &= (v & PTE_W) != 0;
@@ -142,15 +148,17 @@ static bool entry_or(Walk *k, unsigned i, uint64_t bits)
     }
     k->e[i].val = new_value;
     if (env && env->page_log) {
-        tcg_page_log(env->page_log, (uint64_t)(k->e[i].host - env->page_log->ram_base) >> 12);
+        tcg_page_log(env->page_log,
+                     (uint64_t)(k->e[i].host - env->page_log->ram_base) >> 12);
     }
     if (k->wide) {
-        return __atomic_compare_exchange_n((uint64_t *)k->e[i].host, &old, new_value, false,
-                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        return __atomic_compare_exchange_n((uint64_t *)k->e[i].host, &old, new_value,
+                                           false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     }
     uint32_t old32 = old;
-    return __atomic_compare_exchange_n((uint32_t *)k->e[i].host, &old32, (uint32_t)new_value,
-                                       false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return __atomic_compare_exchange_n((uint32_t *)k->e[i].host, &old32,
+                                       (uint32_t)new_value, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
 }
 
 static bool set_accessed(Walk *k, bool dirty)
@@ -164,7 +172,8 @@ static bool set_accessed(Walk *k, bool dirty)
 }
 
 /* Rights of a translation, 4.6. */
-static void judge(const Walk *k, unsigned mmu, X86WalkResult *r, bool *pk_read, bool *pk_write)
+static void judge(const Walk *k, unsigned mmu, X86WalkResult *r, bool *pk_read,
+                  bool *pk_write)
 {
     const X86State *st = &k->cpu->st;
     bool wp = st->cr0 & CR0_WP, user_mode = mmu == X86_MMU_USER;
@@ -203,12 +212,20 @@ static uint32_t fault_base(const X86Cpu *cpu, unsigned access, unsigned mmu)
 static X86WalkResult walk_flat(uint64_t lin)
 {
     return (X86WalkResult){
-        .ok = true, .can_read = true, .can_write = true, .can_exec = true, .user = true,
-        .global = true, .dirty = true, .gpa = (uint32_t)lin, .page_size = 2 * MiB,
+        .ok = true,
+        .can_read = true,
+        .can_write = true,
+        .can_exec = true,
+        .user = true,
+        .global = true,
+        .dirty = true,
+        .gpa = (uint32_t)lin,
+        .page_size = 2 * MiB,
     };
 }
 
-X86WalkResult x86_walk(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu, bool set_ad)
+X86WalkResult x86_walk(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
+                       bool set_ad)
 {
     if (!(cpu->st.cr0 & CR0_PG)) {
         return walk_flat(lin);
@@ -227,7 +244,9 @@ X86WalkResult x86_walk(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
         r.gpa = k.gpa;
         r.page_size = k.page_size;
         r.global = k.leaf & PTE_G && cpu->st.cr4 & CR4_PGE;
-        r.ok = access == X86_READ ? r.can_read : access == X86_WRITE ? r.can_write : r.can_exec;
+        r.ok = access == X86_READ    ? r.can_read
+               : access == X86_WRITE ? r.can_write
+                                     : r.can_exec;
         if (!r.ok) {
             bool pk = access == X86_READ ? pk_read : access == X86_WRITE && pk_write;
             r.error |= PF_P | (pk ? PF_PK : 0);

@@ -333,6 +333,15 @@ void x86_tlb_flush_pcid(X86Cpu *cpu, uint16_t pcid)
 
 static void drop_host_page(TlbTable *t, uint64_t host)
 {
+    if (t->nfilled <= TLB_FILLED_MAX) {
+        for (unsigned i = 0; i < t->nfilled; i++) {
+            TlbEntry *e = &t->e[t->filled[i]];
+            if (e->host == host) {
+                e->tag = e->host = TLB_EMPTY;
+            }
+        }
+        return;
+    }
     for (unsigned i = 0; i < TLB_SIZE; i++) {
         if (t->e[i].host == host) {
             t->e[i].tag = t->e[i].host = TLB_EMPTY;
@@ -345,10 +354,7 @@ void softmmu_protect(X86Cpu *cpu, const uint8_t *host_page)
     TlbSet *set = x86_env(cpu)->tlb_set;
     for (unsigned i = 0; i < SLOTS; i++) {
         for (unsigned k = 0; k < 2; k++) {
-            TlbTable *t = set->slot[i].wr[k];
-            if (t->nfilled) {
-                drop_host_page(t, (uint64_t)host_page);
-            }
+            drop_host_page(set->slot[i].wr[k], (uint64_t)host_page);
         }
     }
     drop_host_page(set->kern_wr, (uint64_t)host_page);

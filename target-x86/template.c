@@ -561,8 +561,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->insns = insns;
     t->region = tb->large ? 2 * MiB : 4096;
     tb->region_off = tb->key & (t->region - 1);
-    tb->map = tb_alloc(c, tb->ninsns * sizeof(TbInsn));
-    if (!tb->map || !enc_room(&t->e, 16 * KiB) || c->n_by_code >= c->max_by_code) {
+    if (!enc_room(&t->e, 16 * KiB) || c->n_by_code >= c->max_by_code) {
         return false;
     }
     liveness(t);

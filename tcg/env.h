@@ -13,7 +13,7 @@
 #include "util/compiler.h"
 
 /* --- soft TLB: direct mapped, negated tags --- */
-#define TLB_BITS 10
+#define TLB_BITS 12
 #define TLB_SIZE (1u << TLB_BITS)
 #define TLB_PAGE_BITS 12
 #define TLB_PAGE 4096u
@@ -29,7 +29,7 @@ typedef struct TlbEntry {
  * host address it then gives is non-canonical too: a host fault, resolved exactly. */
 #define TLB_EMPTY 0x8000000000000000ull
 
-enum { TLB_FILLED_MAX = 62 };
+enum { TLB_FILLED_MAX = 254 };
 
 typedef struct TlbTable {
     TlbEntry e[TLB_SIZE];
@@ -45,7 +45,7 @@ static ALWAYS_INLINE TlbEntry *tlb_entry(TlbTable *t, uint64_t lin)
 }
 
 /* --- indirect branches: guest PC to host entry --- */
-#define JMP_BITS 13
+#define JMP_BITS 14
 #define JMP_SIZE (1u << JMP_BITS)
 
 typedef struct JmpEntry {

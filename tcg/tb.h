@@ -38,23 +38,26 @@ typedef struct TbInsn {
 } TbInsn;
 
 struct Tb {
+    /* first cache line: what lookup and dispatch read */
     uint64_t key;         /* RAM address of the first byte */
-    Tb *hash_next;        /* first cache line: what a lookup reads */
+    Tb *hash_next;
     uint32_t mode;        /* mode bits of the key */
     uint16_t size;        /* guest bytes covered */
     uint16_t ninsns;
     bool valid;           /* cleared on invalidation; checked on lookup */
     bool crossing;        /* one instruction that ends in the next page */
     bool next_crosses;    /* what follows may be a crossing one: no direct jump to it */
-    uint64_t key2;        /* crossing: RAM address of that page */
     bool large;           /* vbase is the 2 MiB region, not the 4 KiB page */
     uint32_t region_off;  /* offset of the first byte in its code region (vbase) */
+    uint64_t key2;        /* crossing: RAM address of that page */
     /* native code, offsets in the code buffer; code_end 0 = interpreted */
     uint32_t code_off, code_end;
     uint32_t entry_h;     /* direct entry, flags in EFLAGS */
     uint32_t entry_e;     /* direct entry, flags in env */
     uint32_t entry_ind;   /* through the indirect hash (checks the PC; flags in env) */
-    uint32_t dead_off[3];   /* stubs the entries jump to once the block is dropped */
+    uint32_t group_fails; /* shared checks that had to be given up */
+    /* the rest */
+    uint32_t dead_off[3]; /* stubs the entries jump to once the block is dropped */
     TbInsn *map;          /* ninsns rows: host to guest */
     TbExit exit[TB_MAX_EXITS];
     TbExit *incoming;     /* exits patched to this block (chain_lock) */
@@ -63,10 +66,8 @@ struct Tb {
     const void *bytecode;    /* of the interpreter back end, or NULL */
     Tb *page_next;        /* list of the page's blocks */
     Tb *page_next2;       /* crossing: list2 of the second page */
-    uint32_t group_fails; /* shared checks that had to be given up */
     uint64_t execs;       /* statistics, interpreter only */
 };
-
 
 /* ---- the cache of blocks ---- */
 
@@ -146,8 +147,10 @@ static inline void tb_chain_unlock(TbCache *c)
     __atomic_store_n((int *)&c->chain_lock, 0, __ATOMIC_RELEASE);
 }
 
-/* Memory from the arena, NULL when it is full (then tb_flush). Lock held. */
+/* Zeroed memory from the arena, NULL when it is full (then tb_flush). Lock held. */
 void *tb_alloc(TbCache *c, size_t size);
+/* The same for a block with its map of ninsns rows. */
+Tb *tb_new(TbCache *c, unsigned ninsns);
 /* Makes the page of `ram_addr` a code page: stores to it are reported from now on. Called
  * without the lock, before the bytes are read; the builder then takes the lock and checks
  * that the page still has TCG_PAGE_CODE. Lock order: an exclusive section may wait for the

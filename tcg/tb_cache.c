@@ -68,7 +68,7 @@ void tb_cache_destroy(TbCache *c)
 
 void *tb_alloc(TbCache *c, size_t size)
 {
-    size = ALIGN_UP(size, 64);
+    size = ALIGN_UP(size, 16);
     if (size > c->arena_size / 2 - c->arena_used) {
         return NULL;
     }
@@ -76,6 +76,20 @@ void *tb_alloc(TbCache *c, size_t size)
     c->arena_used += size;
     memset(p, 0, size);
     return p;
+}
+
+Tb *tb_new(TbCache *c, unsigned ninsns)
+{
+    c->arena_used = ALIGN_UP(c->arena_used, 64);
+    if (c->arena_used > c->arena_size / 2) {
+        return NULL;
+    }
+    Tb *tb = tb_alloc(c, sizeof(*tb) + ninsns * sizeof(TbInsn));
+    if (tb) {
+        tb->map = (TbInsn *)(tb + 1);
+        tb->ninsns = ninsns;
+    }
+    return tb;
 }
 
 void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self)
