@@ -6,18 +6,28 @@
 #include "target-x86/window.h"
 #include "util/alloc.h"
 
-static TlbTable *table_create(void)
+enum {
+    NTABLES = SLOTS * 4 + 2,
+    NJUMPS = SLOTS + 1,
+    TABLE_BYTES = ALIGN_UP(sizeof(TlbTable), 64),
+    JUMP_BYTES = ALIGN_UP(sizeof(JmpTable), 64),
+    ALL_BYTES = NTABLES * TABLE_BYTES + NJUMPS * JUMP_BYTES,
+};
+
+static TlbTable *table_create(char **at)
 {
-    TlbTable *t = xalloc_aligned(64, sizeof(*t));
+    TlbTable *t = (TlbTable *)*at;
+    *at += TABLE_BYTES;
     for (unsigned i = 0; i < TLB_SIZE; i++) {
         t->e[i].tag = t->e[i].host = TLB_EMPTY;
     }
     return t;
 }
 
-static JmpTable *jmp_create(const TcgEnv *env)
+static JmpTable *jmp_create(char **at, const TcgEnv *env)
 {
-    JmpTable *j = xalloc_aligned(64, sizeof(*j));
+    JmpTable *j = (JmpTable *)*at;
+    *at += JUMP_BYTES;
     for (unsigned i = 0; i < JMP_SIZE; i++) {
         j->e[i].pc = JMP_EMPTY;
         j->e[i].host = (uint64_t)env->jmp_miss;
@@ -29,19 +39,20 @@ bool softmmu_init(X86Cpu *cpu, Error *err)
 {
     TcgEnv *env = x86_env(cpu);
     TlbSet *set = env->tlb_set = xalloc(sizeof(TlbSet));
+    char *at = set->memory = xmap_large(ALL_BYTES);
 
     for (unsigned i = 0; i < SLOTS; i++) {
         Slot *s = &set->slot[i];
         for (unsigned k = 0; k < 2; k++) {
-            s->rd[k] = table_create();
-            s->wr[k] = table_create();
+            s->rd[k] = table_create(&at);
+            s->wr[k] = table_create(&at);
         }
-        s->jmp = jmp_create(env);
+        s->jmp = jmp_create(&at, env);
         s->gen = ++set->next_gen;
     }
-    set->kern_rd = table_create();
-    set->kern_wr = table_create();
-    set->kern_jmp = jmp_create(env);
+    set->kern_rd = table_create(&at);
+    set->kern_wr = table_create(&at);
+    set->kern_jmp = jmp_create(&at, env);
     set->global_gen = ++set->next_gen;
     for (unsigned k = 0; k < 2; k++) {
         for (unsigned i = 0; i < CODE_TLB; i++) {
@@ -60,18 +71,9 @@ void softmmu_free(X86Cpu *cpu)
 {
     TlbSet *set = x86_env(cpu)->tlb_set;
 
-    for (unsigned i = 0; set && i < SLOTS; i++) {
-        for (unsigned k = 0; k < 2; k++) {
-            free(set->slot[i].rd[k]);
-            free(set->slot[i].wr[k]);
-        }
-        free(set->slot[i].jmp);
-    }
     window_free(cpu);
     if (set) {
-        free(set->kern_rd);
-        free(set->kern_wr);
-        free(set->kern_jmp);
+        xunmap_large(set->memory, ALL_BYTES);
         free(set);
         x86_env(cpu)->tlb_set = NULL;
     }

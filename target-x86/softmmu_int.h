@@ -23,6 +23,7 @@ typedef struct Slot {
 } Slot;
 
 struct TlbSet {
+    void *memory;                /* all tables (softmmu_init.c) */
     Slot slot[SLOTS];
     Slot *cur;
     uint64_t stamp, next_gen, global_gen;

@@ -19,11 +19,22 @@ CodeBuf *codebuf_create(size_t size, Error *err)
         b->rw = mmap(NULL, b->size, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);
     }
     if (b->rw == MAP_FAILED) {
-        error_set(err, "cannot make a code buffer of %zu bytes: %s", size, strerror(errno));
+        error_set(err, "cannot make a code buffer of %zu bytes: %s", size,
+                  strerror(errno));
         codebuf_destroy(b);
         return NULL;
     }
     return b;
+}
+
+void codebuf_back(CodeBuf *b)
+{
+    enum { AHEAD = 64 * 1024, STEP = 256 * 1024 };
+    while (b->backed < b->size && b->used + AHEAD > b->backed) {
+        size_t n = MIN((size_t)STEP, b->size - b->backed);
+        (void)madvise(b->rw + b->backed, n, 23 /* MADV_POPULATE_WRITE, Linux 5.14 */);
+        b->backed += n;
+    }
 }
 
 void codebuf_destroy(CodeBuf *b)
@@ -43,13 +54,14 @@ void codebuf_destroy(CodeBuf *b)
 void *codebuf_view(CodeBuf *b, Error *err)
 {
     size_t size = CODE_ENV_SIZE + (b ? b->size : 0);
-    char *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                   0);
 
     if (p == MAP_FAILED ||
         mmap(p, CODE_ENV_SIZE, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED ||
-        (b && mmap(p + CODE_ENV_SIZE, b->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED,
-                   b->fd, 0) == MAP_FAILED)) {
+        (b && mmap(p + CODE_ENV_SIZE, b->size, PROT_READ | PROT_EXEC,
+                   MAP_SHARED | MAP_FIXED, b->fd, 0) == MAP_FAILED)) {
         error_set(err, "cannot map the code buffer: %s", strerror(errno));
         return NULL;
     }

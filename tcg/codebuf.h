@@ -17,11 +17,15 @@ typedef struct CodeBuf {
     int fd;
     size_t size, used;   /* bytes; used: bump pointer (the cache's lock) */
     size_t fixed;        /* thunks at the start that a flush keeps */
+    size_t backed;       /* bytes the host has been asked to back */
     uint8_t *rw;         /* writer's mapping */
 } CodeBuf;
 
 CodeBuf *codebuf_create(size_t size, Error *err);
 void codebuf_destroy(CodeBuf *b);
+/* Before writing at `used`: lets the host back the memory there in pieces larger than a
+ * page (a first touch is a fault). The cache's lock. */
+void codebuf_back(CodeBuf *b);
 /* A vCPU's view: returns the start of its env area (CODE_ENV_SIZE bytes, zeroed); the
  * code follows. b NULL: an env area alone. */
 void *codebuf_view(CodeBuf *b, Error *err);

@@ -78,6 +78,7 @@ typedef struct TbPage {
     /* stores beside code since the last drop, and how many are borne before the page's
      * blocks are dropped (doubles each time); racy counts do no harm */
     uint32_t data_stores, data_limit;
+    struct TbPage *next; /* all there are */
 } TbPage;
 
 typedef struct TbCacheOps {
@@ -99,6 +100,7 @@ typedef struct TbCache {
     TbCacheOps ops;
     Tb **hash;                 /* 1 << TB_HASH_BITS buckets; read without lock */
     TbPage **pages;            /* by RAM page */
+    TbPage *all_pages;
     uint64_t npages;
     _Atomic uint8_t *page_flags; /* TCG_PAGE_* by RAM page */
     uint8_t *ram_base;

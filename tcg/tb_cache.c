@@ -21,16 +21,15 @@ TbCache *tb_cache_create(uint64_t ram_max, uint8_t *ram_base, size_t arena_size,
 
     pthread_mutex_init(&c->lock, NULL);
     c->ops = *ops;
-    c->hash = NEW_ARRAY(Tb *, 1u << TB_HASH_BITS);
+    c->hash = xmap_large((1u << TB_HASH_BITS) * sizeof(Tb *));
     c->npages = ram_max >> 12;
     /* large and sparsely used: let the host give pages on touch */
     c->pages = mmap(NULL, c->npages * sizeof(*c->pages), PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     c->page_flags = mmap(NULL, c->npages, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    c->arena = mmap(NULL, arena_size, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (c->pages == MAP_FAILED || c->page_flags == MAP_FAILED || c->arena == MAP_FAILED) {
+    c->arena = xmap_large(arena_size);
+    if (c->pages == MAP_FAILED || c->page_flags == MAP_FAILED) {
         abort();
     }
     c->ram_base = ram_base;
@@ -52,16 +51,18 @@ void tb_cache_destroy(TbCache *c)
     if (!c) {
         return;
     }
-    for (uint64_t i = 0; i < c->npages; i++) {
-        free(c->pages[i]);
+    while (c->all_pages) {
+        TbPage *p = c->all_pages;
+        c->all_pages = p->next;
+        free(p);
     }
     munmap(c->pages, c->npages * sizeof(*c->pages));
     munmap((void *)c->page_flags, c->npages);
-    munmap(c->arena, c->arena_size);
+    xunmap_large(c->arena, c->arena_size);
     if (c->by_code) {
         munmap(c->by_code, c->max_by_code * sizeof(Tb *));
     }
-    free(c->hash);
+    xunmap_large(c->hash, (1u << TB_HASH_BITS) * sizeof(Tb *));
     pthread_mutex_destroy(&c->lock);
     free(c);
 }
@@ -101,7 +102,10 @@ void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self)
     }
     pthread_mutex_lock(&c->lock);
     if (!c->pages[n]) {
-        __atomic_store_n(&c->pages[n], NEW(TbPage), __ATOMIC_RELEASE);
+        TbPage *p = NEW(TbPage);
+        p->next = c->all_pages;
+        c->all_pages = p;
+        __atomic_store_n(&c->pages[n], p, __ATOMIC_RELEASE);
     }
     uint8_t old = atomic_fetch_or(&c->page_flags[n], TCG_PAGE_CODE);
     pthread_mutex_unlock(&c->lock);
