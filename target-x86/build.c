@@ -16,6 +16,8 @@
 #include "util/disas.h"
 #include "util/log.h"
 
+enum { SNAP = 320 }; /* guest bytes of a block at most */
+
 static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes,
                              unsigned avail, uint32_t mode, unsigned *size)
 {
@@ -83,7 +85,8 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
     X86Insn insns[TB_MAX_INSNS];
     unsigned size, avail = 4096 - (ram_addr & 4095);
     bool full = false, crossing = false;
-    uint8_t buf[16];
+    uint8_t buf[16], snap[SNAP];
+    unsigned nsnap = MIN(avail, SNAP);
     uint64_t key2 = 0;
     Tb *tb = NULL;
 
@@ -109,7 +112,8 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         if (tb) {
             break;
         }
-        unsigned n = crossing ? 0 : decode_block(cpu, insns, bytes, avail, mode, &size);
+        memcpy(snap, bytes, nsnap);
+        unsigned n = crossing ? 0 : decode_block(cpu, insns, snap, nsnap, mode, &size);
         if (crossing && x86_decode(insns, buf, 15, mode, cpu->feat) > 0) {
             n = 1;
             size = avail;
@@ -146,6 +150,15 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         }
         c->guest_bytes += size;
         tb_insert(c, tb);
+        /* a store that came too early to find the block in its page is seen here */
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if (unlikely(
+                memcmp(snap, bytes, size) != 0 ||
+                (crossing && memcmp(buf + avail, c->ram_base + key2, 15 - avail) != 0))) {
+            pthread_mutex_unlock(&c->lock);
+            tb_invalidate(c, ram_addr, 1, &cpu->cpu);
+            continue;
+        }
         break;
     } while (1);
     pthread_mutex_unlock(&c->lock);

@@ -8,27 +8,13 @@
 #include "target-x86/access.h"
 #include "target-x86/decode.h"
 #include "target-x86/leaf.h"
+#include "target-x86/native_sys.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/template.h"
 #include "target-x86/window.h"
 #include "tcg/codebuf.h"
 
 #if defined(__x86_64__)
-
-/* ---- flags: LAHF form in env->cc, the rest in st.rflags ---- */
-
-static void flags_from_env(X86Cpu *cpu)
-{
-    uint32_t cc = x86_env(cpu)->cc;
-    cpu->st.rflags = (cpu->st.rflags & ~(uint64_t)FL_STATUS) | FL_ONE |
-                     (cc >> 8 & (FL_STATUS & 0xff)) | (cc & 1) << 11;
-}
-
-static void flags_to_env(X86Cpu *cpu)
-{
-    uint64_t f = cpu->st.rflags;
-    x86_env(cpu)->cc = (f & 0xff) << 8 | (f >> 11 & 1);
-}
 
 /* ---- vector state ---- */
 
@@ -92,7 +78,7 @@ static void set_state_at(X86Cpu *cpu, uint32_t body_off)
     const TbInsn *m = site_insn(tb, body_off);
 
     cpu->st.rip = x86_env(cpu)->vbase + tb->region_off + m->guest;
-    flags_from_env(cpu);
+    x86_flags_from_env(cpu);
 }
 
 /* After a fault's longjmp: if it came out of a slow path, RIP and flags are still in the
@@ -137,7 +123,7 @@ static void native_abort(X86Cpu *cpu, uint64_t ret)
 static uint64_t leave_address(X86Cpu *cpu)
 {
     x86_env(cpu)->leaves++;
-    flags_to_env(cpu); /* x86_native_run takes them from there */
+    x86_flags_to_env(cpu); /* x86_native_run takes them from there */
     return (uint64_t)codebuf_rx(cpu) + x86_thunks.leave;
 }
 
@@ -147,7 +133,7 @@ static uint64_t enter_block(X86Cpu *cpu, const Tb *tb)
 
     softmmu_set_mode(cpu);
     env->vbase = cpu->st.rip - tb->region_off;
-    flags_to_env(cpu);
+    x86_flags_to_env(cpu);
     fpu_load(cpu);
     return (uint64_t)codebuf_rx(cpu) + tb->entry_e;
 }
@@ -167,7 +153,7 @@ static uint64_t go_on(X86Cpu *cpu)
     JmpEntry *e = &env->jmp->e[jmp_index(cpu->st.rip)];
     if (e->pc == cpu->st.rip && env->jmp->mode == x86_block_mode(cpu)) {
         env->hash_hits++;
-        flags_to_env(cpu);
+        x86_flags_to_env(cpu);
         fpu_load(cpu);
         env->scratch[1] = (uint64_t)e;
         return e->host;
@@ -191,7 +177,7 @@ static uint64_t native_dispatch(X86Cpu *cpu)
         e->pc = JMP_EMPTY;
         e->host = (uint64_t)x86_env(cpu)->jmp_miss;
     }
-    flags_from_env(cpu);
+    x86_flags_from_env(cpu);
     return go_on(cpu);
 }
 
@@ -204,7 +190,7 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
     uint64_t key = from->key - from->region_off + x->target;
 
     cpu->st.rip = env->vbase + x->target;
-    flags_from_env(cpu);
+    x86_flags_from_env(cpu);
     if (unlikely(cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow ||
                  x86_engine_attention(cpu))) {
         return leave_address(cpu);
@@ -244,7 +230,7 @@ static uint64_t native_exec(X86Cpu *cpu, const ExecSite *site)
 
     env->execs++;
     x86_engine.row_calls[x86_row_hash(in->row)]++;
-    flags_from_env(cpu);
+    x86_flags_from_env(cpu);
     uint64_t rip = env->vbase + site->region_off, next = rip + in->len;
     cpu->st.rip = rip;
     cpu->end_block = 0;
@@ -261,7 +247,7 @@ static uint64_t native_exec(X86Cpu *cpu, const ExecSite *site)
         return go_on(cpu);
     }
     softmmu_set_mode(cpu);
-    flags_to_env(cpu);
+    x86_flags_to_env(cpu);
     fpu_load(cpu);
     return 0;
 }
@@ -407,7 +393,7 @@ void x86_native_run(X86Cpu *cpu, Tb *tb)
     uint64_t host = enter_block(cpu, tb);
     softmmu_jmp_check_mode(cpu, x86_block_mode(cpu));
     enter(NULL, (void *)host);
-    flags_from_env(cpu);
+    x86_flags_from_env(cpu);
 }
 
 void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t mask)
@@ -418,6 +404,8 @@ void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t mask)
     env->thunk[TCG_FN_DISPATCH] = (void *)native_dispatch;
     env->thunk[TCG_FN_CHAIN] = (void *)native_chain;
     env->thunk[TCG_FN_ABORT] = (void *)native_abort;
+    env->thunk[TCG_FN_SYSCALL] = (void *)x86_native_syscall;
+    env->thunk[TCG_FN_SYSRET] = (void *)x86_native_sysret;
     env->jmp_miss = codebuf_rx(cpu) + x86_thunks.miss;
 }
 

@@ -5,6 +5,22 @@
 
 #include "target-x86/engine.h"
 #include "target-x86/insn.h"
+#include "target-x86/softmmu.h"
+
+/* Status flags: LAHF form in env->cc, architectural in st.rflags. */
+static inline void x86_flags_from_env(X86Cpu *cpu)
+{
+    /* as wide as generated code stores it */
+    uint64_t cc = *(const volatile uint16_t *)&x86_env(cpu)->cc;
+    cpu->st.rflags = (cpu->st.rflags & ~(uint64_t)FL_STATUS) | FL_ONE |
+                     (cc >> 8 & (FL_STATUS & 0xff)) | (cc & 1) << 11;
+}
+
+static inline void x86_flags_to_env(X86Cpu *cpu)
+{
+    uint64_t f = cpu->st.rflags;
+    x86_env(cpu)->cc = (f & 0xff) << 8 | (f >> 11 & 1);
+}
 
 /* Runs native blocks from tb on until something needs the loop. Leaf. */
 void x86_native_run(X86Cpu *cpu, Tb *tb);

@@ -101,6 +101,21 @@ static void step_by_new_flags(X86Cpu *cpu)
     }
 }
 
+uint64_t x86_syscall64(X86Cpu *cpu, uint64_t next)
+{
+    X86State *st = &cpu->st;
+    uint16_t cs = st->msr.star >> 32 & 0xfffc;
+    uint64_t target = cpu->hflags & HF_CS64 ? st->msr.lstar : st->msr.cstar;
+
+    st->gpr[R_CX] = next;
+    st->gpr[R_11] = st->rflags & ~(uint64_t)FL_RF;
+    st->rflags = (st->rflags & ~st->msr.sfmask & ~(uint64_t)FL_RF) | FL_ONE;
+    st->seg[R_CS] = fixed_code(cs, 0, true, false);
+    st->seg[R_SS] = fixed_stack(cs + 8, 0);
+    x86_set_cpl(cpu, 0);
+    return target;
+}
+
 /* Intel takes SYSCALL in 64-bit mode only; in compatibility mode it is AMD's, to CSTAR. */
 static void exec_SYSCALL(X86Cpu *cpu, const X86Insn *in)
 {
@@ -111,15 +126,11 @@ static void exec_SYSCALL(X86Cpu *cpu, const X86Insn *in)
         x86_raise(cpu, EXC_UD);
     }
     if (cpu->hflags & HF_LMA) {
-        bool wide = cpu->hflags & HF_CS64;
-        if (!wide && !x86_cpu_is_amd(cpu)) {
+        if (!(cpu->hflags & HF_CS64) && !x86_cpu_is_amd(cpu)) {
             x86_raise(cpu, EXC_UD);
         }
-        st->gpr[R_CX] = cpu->next_rip;
-        st->gpr[R_11] = st->rflags & ~(uint64_t)FL_RF;
-        cpu->next_rip = wide ? st->msr.lstar : st->msr.cstar;
-        st->rflags = (st->rflags & ~st->msr.sfmask & ~(uint64_t)FL_RF) | FL_ONE;
-        st->seg[R_CS] = fixed_code(cs, 0, true, false);
+        cpu->next_rip = x86_syscall64(cpu, cpu->next_rip);
+        return;
     } else {
         if (!x86_cpu_is_amd(cpu)) {
             x86_raise(cpu, EXC_UD);
@@ -132,6 +143,17 @@ static void exec_SYSCALL(X86Cpu *cpu, const X86Insn *in)
     st->seg[R_SS] = fixed_stack(cs + 8, 0);
     x86_set_cpl(cpu, 0);
     step_by_new_flags(cpu);
+}
+
+void x86_sysret64(X86Cpu *cpu)
+{
+    X86State *st = &cpu->st;
+    uint16_t cs = st->msr.star >> 48;
+
+    st->seg[R_CS] = fixed_code((cs + 16) | 3, 3, true, false);
+    st->seg[R_SS] = fixed_stack((cs + 8) | 3, 3);
+    st->rflags = (st->gpr[R_11] & 0x3c7fd7 & ~(uint64_t)(FL_RF | FL_VM)) | FL_ONE;
+    x86_set_cpl(cpu, 3);
 }
 
 static void exec_SYSRET(X86Cpu *cpu, const X86Insn *in)
@@ -152,11 +174,11 @@ static void exec_SYSRET(X86Cpu *cpu, const X86Insn *in)
             x86_raise_err(cpu, EXC_GP, 0);
         }
         cpu->next_rip = rip;
-        st->seg[R_CS] = fixed_code((cs + 16) | 3, 3, true, false);
-    } else {
-        cpu->next_rip = (uint32_t)st->gpr[R_CX];
-        st->seg[R_CS] = fixed_code(cs | 3, 3, false, true);
+        x86_sysret64(cpu);
+        return;
     }
+    cpu->next_rip = (uint32_t)st->gpr[R_CX];
+    st->seg[R_CS] = fixed_code(cs | 3, 3, false, true);
     st->seg[R_SS] = fixed_stack((cs + 8) | 3, 3);
     if (cpu->hflags & HF_LMA) {
         st->rflags = (st->gpr[R_11] & 0x3c7fd7 & ~keep) | FL_ONE;

@@ -4,7 +4,9 @@
  * reference functions. SDM vol. 2. MOV to and from segment, control and debug registers
  * is in rows_seg.c and rows_sys.c. Leaf.
  */
+#include "hw/core/machine.h"
 #include "target-x86/rows_util.h"
+#include "target-x86/softmmu.h"
 
 /* ---- moves ---- */
 
@@ -138,6 +140,22 @@ static void exec_STD(X86Cpu *cpu, const X86Insn *in)
 
 static void exec_NOP(X86Cpu *cpu, const X86Insn *in)
 {
+}
+
+/* Host code comes here once in PAUSES times, if there are other vCPUs: spinning for one
+ * whose thread does not run is a waste. */
+static void exec_PAUSE(X86Cpu *cpu, const X86Insn *in)
+{
+    enum { PAUSES = 64 };
+    TcgEnv *env = x86_env(cpu);
+
+    if (env && cpu->cpu.machine && cpu->cpu.machine->ncpus > 1) {
+        env->pauses = PAUSES;
+#if defined(__x86_64__) && defined(__linux__)
+        uint64_t ret = 24; /* sched_yield; leaf: no libc */
+        __asm__ volatile("syscall" : "+a"(ret) : : "rcx", "r11", "memory");
+#endif
+    }
 }
 
 static void exec_UD(X86Cpu *cpu, const X86Insn *in)
@@ -319,7 +337,7 @@ const X86Row x86_rows_mov[] = {
 
     /* With REX.B 90H is XCHG: see decode.c on rm without ModRM. */
     { .name = "NOP", .op = 0x90, .rm = EXT(0), .exec = exec_NOP },
-    { .name = "PAUSE", .op = 0x90, .rm = EXT(0), .pp = PP_F3, .exec = exec_NOP },
+    { .name = "PAUSE", .op = 0x90, .rm = EXT(0), .pp = PP_F3, .exec = exec_PAUSE },
     HINT_EXT("PREFETCHNTA", 0x18, 0, RF_MEM),
     HINT_EXT("PREFETCHT0", 0x18, 1, RF_MEM),
     HINT_EXT("PREFETCHT1", 0x18, 2, RF_MEM),

@@ -136,4 +136,10 @@ void x86_task_switch(X86Cpu *cpu, uint16_t selector, enum X86TaskReason why, uns
 void x86_task_gate(X86Cpu *cpu, const X86Desc *gate, enum X86TaskReason why, unsigned ext,
                    bool has_error, uint32_t error);
 
+/* What SYSCALL does in IA-32e mode once it is allowed: all but RIP, which is returned;
+ * next: address behind the instruction. */
+uint64_t x86_syscall64(X86Cpu *cpu, uint64_t next);
+/* What SYSRET with REX.W does once it is allowed: all but RIP, which is RCX. */
+void x86_sysret64(X86Cpu *cpu);
+
 #endif

@@ -539,6 +539,7 @@ void softmmu_stored(X86Cpu *cpu, uint64_t ram_addr, unsigned len)
         }
     }
     env->slow_watch++;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* with x86_build's */
     if (!(env->page_flags[ram_addr >> 12] & TCG_PAGE_CODE ||
           env->page_flags[last] & TCG_PAGE_CODE)) {
         return;
@@ -600,6 +601,12 @@ const uint8_t *softmmu_fetch(X86Cpu *cpu, uint64_t lin, uint64_t *ram_addr, bool
     return c->host + off;
 }
 
+JmpTable *softmmu_jmp(X86Cpu *cpu, bool user)
+{
+    TlbSet *set = x86_env(cpu)->tlb_set;
+    return user ? set->cur->jmp : set->kern_jmp;
+}
+
 void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode,
                         bool crossing)
 {
@@ -609,6 +616,9 @@ void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode,
     unsigned i = jmp_index(lin);
     uint64_t h = page_hash(lin & ~(uint64_t)(TLB_PAGE - 1));
 
+    if (!lin) {
+        return; /* a dead block's entry tells that it is dead by a PC that is not 0 */
+    }
     if (j->mode != mode) {
         softmmu_jmp_clear(env, j);
         j->mode = mode;

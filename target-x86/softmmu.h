@@ -52,6 +52,8 @@ const uint8_t *softmmu_fetch(X86Cpu *cpu, uint64_t lin, uint64_t *ram_addr, bool
  * for guest PC lin. `mode` is the block-key mode; a table holds one mode only. */
 void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode,
                         bool crossing /* also depends on the next page */);
+/* The jump hash of user or kernel code in the current address space. */
+JmpTable *softmmu_jmp(X86Cpu *cpu, bool user);
 void softmmu_jmp_check_mode(X86Cpu *cpu, uint32_t mode);
 void softmmu_jmp_clear_all(X86Cpu *cpu);
 void softmmu_jmp_clear(TcgEnv *env, JmpTable *j);

@@ -27,6 +27,7 @@ static bool ops_init(TbCache *cache, const TcgOptions *opts, Error *err)
     if (cache->code) {
         Enc e = { .rw = cache->code->rw, .end = 4096, .env_base = -(int64_t)CODE_ENV_SIZE };
         x86_thunks_emit(&e);
+        tmpl_sys_thunks(&e);
         if (e.full) {
             return error_set(err, "thunks do not fit");
         }

@@ -480,7 +480,6 @@ static void entries(Tmpl *t)
     enc_store(e, rm_env(ENV_F(vbase)), S1);
     tb->entry_e = e->off;
     if (dead) {
-        enc_nop(e, 5);
         t->in_env = false;
     } else if (flags_used(&t->insns[0]) &&
                t->insns[0].row->flags & (RF_PLAIN | RF_BRANCH)) {
@@ -526,14 +525,6 @@ static void stubs(Tmpl *t)
         enc_mov_ri(e, S2, (uint64_t)x);
         enc_jmp_to(e, x->flags_in_env ? x86_thunks.chain_e : x86_thunks.chain_h);
     }
-    /* where the entries lead once the block is dropped */
-    for (unsigned i = 0; i < 2; i++) {
-        tb->dead_off[i] = e->off;
-        enc_load(e, S1, rm_env(ENV_F(vbase)));
-        enc_lea(e, S1, rm_mem(S1, tb->region_off), true);
-        enc_jmp_to(e, i ? x86_thunks.dead_e : x86_thunks.dead_h);
-    }
-    tb->dead_off[2] = x86_thunks.miss;
 }
 
 static void log_host(const Tmpl *t)

@@ -142,6 +142,7 @@ void tmpl_before_check(Tmpl *t, const X86Insn *in);
 bool tmpl_flow(Tmpl *t, const X86Insn *in);
 /* frequent system instructions of CPL 0 (template_sys.c) */
 bool tmpl_sys(Tmpl *t, const X86Insn *in);
+void tmpl_pause(Tmpl *t, const X86Insn *in);
 /* one of them after which a block may go on although its row says RF_END */
 bool tmpl_sys_continues(const X86Insn *in, uint32_t mode);
 void tmpl_jump_pc(Tmpl *t);                     /* to guest PC in S1 */
@@ -160,9 +161,12 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last);
 
 /* thunks.c: code at the start of the buffer, offsets */
 typedef struct Thunks {
-    uint32_t enter, leave, mem, exec, miss, chain_h, chain_e, dead_h, dead_e;
+    uint32_t syscall, sysret; /* template_sys.c */
+    uint32_t enter, leave, mem, exec, miss, chain_h, chain_e;
 } Thunks;
 extern Thunks x86_thunks;
 void x86_thunks_emit(Enc *e);
+/* Those of template_sys.c; after the others. */
+void tmpl_sys_thunks(Enc *e);
 
 #endif

@@ -268,8 +268,7 @@ static bool one_byte(Tmpl *t, const X86Insn *in)
             return false;
         }
         if (in->rep == 0xf3) { /* PAUSE */
-            enc_u8(&t->e, 0xf3);
-            enc_u8(&t->e, 0x90);
+            tmpl_pause(t, in);
         }
         return true;
     case 0xc2:

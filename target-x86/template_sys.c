@@ -4,6 +4,7 @@
  * flag, flags image, SMAP window, SWAPGS. For CPL 0 only (part of the block key), so no
  * privilege checks are left. Everything unusual goes to the reference function.
  */
+#include "hw/core/machine.h"
 #include "target-x86/native.h"
 #include "target-x86/template.h"
 
@@ -210,6 +211,26 @@ static void pop_sp(Tmpl *t, const X86Insn *in)
     enc_load(&t->e, GSP, rm_mem(S1, 0));
 }
 
+/* With one vCPU nobody is waited for; with more, every 64th PAUSE goes to the reference
+ * function, which gives the host's CPU to whoever is waited for. */
+void tmpl_pause(Tmpl *t, const X86Insn *in)
+{
+    Enc *e = &t->e;
+
+    if (t->cpu->cpu.machine->ncpus < 2 || x86_engine.exact_flags) {
+        enc_u8(e, 0xf3);
+        enc_u8(e, 0x90);
+        return;
+    }
+    tmpl_save_flags(t);
+    enc_alu_mi32(e, ALU_SUB, rm_env(ENV_F(pauses)), 1);
+    uint32_t skip = enc_jcc(e, CC_NS);
+    tmpl_call_exec(t, in, false);
+    enc_patch(e, skip, e->off);
+    enc_u8(e, 0xf3);
+    enc_u8(e, 0x90);
+}
+
 /* Fences order the host's accesses, which are the guest's. */
 static bool is_fence(const X86Insn *in)
 {
@@ -228,6 +249,174 @@ static bool is_string(const X86Insn *in)
 {
     return in->row->map == MAP_1 && (in->opcode & ~0xfu) == 0xa0 &&
            in->row->flags & RF_REP;
+}
+
+/* ---- segment selectors and bases ---- */
+
+static Rm seg_field(unsigned seg, size_t field)
+{
+    return rm_env(ENV_ST(seg) + seg * sizeof(X86Seg) + field);
+}
+
+static bool mov_from_seg(Tmpl *t, const X86Insn *in)
+{
+    static const Op movzx16 = { .map = 1, .opcode = 0xb7 };
+    static const Op store16 = { .prefix = 0x66, .opcode = 0x89 };
+    if (in->op[1].reg > R_GS) {
+        return false; /* #UD */
+    }
+    Rm sel = seg_field(in->op[1].reg, offsetof(X86Seg, selector));
+    if (!in->is_mem) {
+        if (in->opsize == 2) {
+            return false;
+        }
+        enc_op(&t->e, &movzx16, S1, sel);
+        tmpl_put(t, in->op[0].reg, S1);
+        return true;
+    }
+    tmpl_before_check(t, in);
+    if (!tmpl_addr(t, in, true)) {
+        return false;
+    }
+    tmpl_check(t, 2 | MEM_WRITE);
+    enc_op(&t->e, &movzx16, S2, sel);
+    enc_op(&t->e, &store16, S2, rm_mem(S1, 0));
+    return true;
+}
+
+/* RD/WR FS/GS BASE at CPL 0 (programs' go through windows): slow if CR4 forbids them or
+ * the new base is not canonical. */
+static bool fsgsbase(Tmpl *t, const X86Insn *in)
+{
+    static const Op test_m = { .opcode = 0xf7, .imm_len = 4 };
+    Enc *e = &t->e;
+    unsigned ext = in->modrm >> 3 & 7;
+    Rm base = seg_field(ext & 1 ? R_GS : R_FS, offsetof(X86Seg, base));
+    uint32_t slow[2], nslow = 0;
+
+    if (ext > 3 || in->opsize != 8 || in->op[0].kind != OPND_GPR) {
+        return false;
+    }
+    tmpl_save_flags(t);
+    enc_op(e, &test_m, 0, rm_env(ENV_ST(cr4)));
+    enc_u32(e, CR4_FSGSBASE);
+    slow[nslow++] = enc_jcc(e, CC_E);
+    if (ext < 2) {
+        enc_load(e, S1, base);
+        tmpl_put(t, in->op[0].reg, S1);
+    } else {
+        tmpl_get(t, S1, in->op[0].reg);
+        enc_mov_rr(e, S2, S1);
+        enc_shift_ri(e, 4, S2, 16, true);
+        enc_shift_ri(e, 7, S2, 16, true);
+        enc_alu_rm(e, ALU_CMP, S2, rm_reg(S1));
+        slow[nslow++] = enc_jcc(e, CC_NE);
+        enc_store(e, base, S1);
+    }
+    uint32_t done = enc_jmp(e);
+    for (unsigned i = 0; i < nslow; i++) {
+        enc_patch(e, slow[i], e->off);
+    }
+    tmpl_call_exec(t, in, false);
+    enc_patch(e, done, e->off);
+    return true;
+}
+
+/* Usual case: protection keys on, ECX 0. */
+static void rdpkru(Tmpl *t, const X86Insn *in)
+{
+    static const Op test_m = { .opcode = 0xf7, .imm_len = 4 };
+    Enc *e = &t->e;
+    uint32_t slow[2];
+
+    tmpl_save_flags(t);
+    enc_op(e, &test_m, 0, rm_env(ENV_ST(cr4)));
+    enc_u32(e, CR4_PKE);
+    slow[0] = enc_jcc(e, CC_E);
+    enc_alu_ri(e, ALU_CMP, H_RCX, 0, false);
+    slow[1] = enc_jcc(e, CC_NE);
+    enc_load32(e, H_RAX, rm_env(ENV_ST(pkru)));
+    enc_mov_ri(e, H_RDX, 0);
+    uint32_t done = enc_jmp(e);
+    enc_patch(e, slow[0], e->off);
+    enc_patch(e, slow[1], e->off);
+    tmpl_call_exec(t, in, false);
+    enc_patch(e, done, e->off);
+}
+
+/* ---- SYSCALL, SYSRET (native_sys.c) ---- */
+
+static const uint8_t clobbered[] = { R_AX, R_CX, R_DX, R_SI, R_DI, R_8, R_9 };
+static const uint8_t kept[] = { R_BX, R_SP, R_BP, R_12, R_13, R_14 };
+
+/* r11 = argument; comes back if the slow way is to be taken */
+static uint32_t fast_thunk(Enc *e, unsigned fn)
+{
+    uint32_t at = e->off;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(clobbered); i++) {
+        enc_store(e, rm_env(ENV_GPR(clobbered[i])), host_reg(clobbered[i]));
+    }
+    enc_lea(e, H_RDI, rm_env(0), true);
+    enc_mov_rr(e, H_RSI, S1);
+    enc_alu_ri(e, ALU_SUB, H_RSP, 8, true);
+    enc_call_rm(e, rm_env(tmpl_env_off(offsetof(TcgEnv, thunk) + 8 * fn)));
+    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
+    enc_alu_ri(e, ALU_CMP, H_RAX, 0, true);
+    uint32_t slow = enc_jcc(e, CC_E);
+    enc_store(e, rm_env(ENV_F(scratch)), H_RAX);
+    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
+    enc_alu_mi32(e, ALU_CMP, rm_env(offsetof(X86Cpu, cpu) + offsetof(Cpu, exit_request)),
+                 0);
+    uint32_t leave = enc_jcc(e, CC_NE);
+    for (unsigned i = 0; i < ARRAY_SIZE(clobbered); i++) {
+        enc_load(e, host_reg(clobbered[i]), rm_env(ENV_GPR(clobbered[i])));
+    }
+    enc_load(e, S1, rm_env(ENV_ST(rip)));
+    enc_load(e, S2, rm_env(ENV_F(scratch) + 8));
+    enc_jmp_rm(e, rm_env(ENV_F(scratch)));
+    enc_patch(e, leave, e->off);
+    for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) {
+        enc_store(e, rm_env(ENV_GPR(kept[i])), host_reg(kept[i]));
+    }
+    enc_jmp_to(e, x86_thunks.leave);
+    enc_patch(e, slow, e->off);
+    for (unsigned i = 0; i < ARRAY_SIZE(clobbered); i++) {
+        enc_load(e, host_reg(clobbered[i]), rm_env(ENV_GPR(clobbered[i])));
+    }
+    enc_ret(e);
+    return at;
+}
+
+void tmpl_sys_thunks(Enc *e)
+{
+    x86_thunks.syscall = fast_thunk(e, TCG_FN_SYSCALL);
+    x86_thunks.sysret = fast_thunk(e, TCG_FN_SYSRET);
+}
+
+static void fast_call(Tmpl *t, const X86Insn *in, uint32_t thunk)
+{
+    uint32_t at = t->e.off;
+
+    enc_u8(&t->e, 0xe8);
+    enc_u32(&t->e, 0);
+    enc_patch(&t->e, at + 1, thunk);
+    tmpl_call_exec(t, in, true);
+}
+
+static void syscall_insn(Tmpl *t, const X86Insn *in)
+{
+    tmpl_save_flags(t);
+    enc_load(&t->e, S1, rm_env(ENV_F(vbase)));
+    enc_lea(&t->e, S1, rm_mem(S1, (int32_t)(t->off + in->len)), true);
+    fast_call(t, in, x86_thunks.syscall);
+}
+
+static void sysret_insn(Tmpl *t, const X86Insn *in)
+{
+    tmpl_save_flags(t);
+    enc_mov_rr(&t->e, S1, H_RCX);
+    fast_call(t, in, x86_thunks.sysret);
 }
 
 static bool mov_from_cr(Tmpl *t, const X86Insn *in)
@@ -264,8 +453,19 @@ static bool user_sys(Tmpl *t, const X86Insn *in)
         fence(t, in);
         return true;
     }
+    if (in->row->map == MAP_0F && op == 0x05) {
+        syscall_insn(t, in);
+        return true;
+    }
+    if (in->row->map == MAP_0F && op == 0x01 && in->modrm == 0xee) {
+        rdpkru(t, in);
+        return true;
+    }
     if (in->row->map != MAP_1) {
         return false;
+    }
+    if (op == 0x8c) {
+        return mov_from_seg(t, in);
     }
     if (op == 0xff && (in->modrm >> 3 & 7) == 6 && in->is_mem && in->opsize == 8) {
         return push_mem(t, in);
@@ -317,6 +517,13 @@ bool tmpl_sys(Tmpl *t, const X86Insn *in)
     if (in->row->enc == ENC_LEGACY && in->row->map == MAP_0F && !in->lock && cpl0) {
         if (in->opcode == 0x20) {
             return mov_from_cr(t, in);
+        }
+        if (in->opcode == 0x07 && in->opsize == 8) {
+            sysret_insn(t, in);
+            return true;
+        }
+        if (in->opcode == 0xae && in->rep == 0xf3 && !in->is_mem) {
+            return fsgsbase(t, in);
         }
         if (in->opcode == 0x01 && in->modrm == 0xe8) { /* SERIALIZE: fetch again */
             tmpl_exit_to(t, (int64_t)t->off + in->len);

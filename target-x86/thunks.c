@@ -131,9 +131,7 @@ void x86_thunks_emit(Enc *e)
     emit_exec(e);
 
     /* r11 = guest PC */
-    x86_thunks.dead_h = e->off;
-    tmpl_emit_save(e);
-    x86_thunks.dead_e = x86_thunks.miss = e->off;
+    x86_thunks.miss = e->off;
     store_all(e);
     enc_store(e, rm_env(offsetof(X86State, rip)), S1);
     enc_lea(e, H_RDI, rm_env(0), true);

@@ -110,6 +110,7 @@ struct TcgEnv {
                                  * EFLAGS: LAHF's AH in bits 15..8, OF in bit 0; the rest
                                  * is anything. Written and read as 32 bits: a load of
                                  * another size than the store waits for the cache */
+    int32_t pauses;             /* PAUSEs until the next one that yields */
     uint64_t scratch[4];        /* [0] where a thunk jumps, [1] its hash entry (r10) */
     uint64_t host_rsp;          /* C stack at entry to generated code */
     void *thunk[8];             /* C functions called by the thunks (TCG_FN_*) */
@@ -155,6 +156,7 @@ enum {
     TCG_PAGE_BACKED = 4,   /* first page of a chunk that the host was asked to back */
 };
 
-enum { TCG_FN_MEM, TCG_FN_EXEC, TCG_FN_DISPATCH, TCG_FN_CHAIN, TCG_FN_ABORT };
+enum { TCG_FN_MEM, TCG_FN_EXEC, TCG_FN_DISPATCH, TCG_FN_CHAIN, TCG_FN_ABORT, TCG_FN_SYSCALL,
+       TCG_FN_SYSRET };
 
 #endif

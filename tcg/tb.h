@@ -57,7 +57,6 @@ struct Tb {
     uint32_t entry_ind;   /* through the indirect hash (checks the PC; flags in env) */
     uint32_t group_fails; /* shared checks that had to be given up */
     /* the rest */
-    uint32_t dead_off[3]; /* stubs the entries jump to once the block is dropped */
     TbInsn *map;          /* ninsns rows: host to guest */
     TbExit exit[TB_MAX_EXITS];
     TbExit *incoming;     /* exits patched to this block (chain_lock) */
@@ -161,8 +160,7 @@ void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self);
 /* Publishes. Lock held. */
 void tb_insert(TbCache *c, Tb *tb);
 /* A store hit [ram_addr, +len): drops the blocks that overlap. Returns whether any was.
- * Takes the lock (and an exclusive section if there is native code and more than one
- * vCPU). */
+ * Takes the lock. Others may be running such blocks and finish them. */
 bool tb_invalidate(TbCache *c, uint64_t ram_addr, uint64_t len, void *self);
 /* Would tb_invalidate drop something? Leaf, no lock; may say yes needlessly. */
 static inline bool tb_may_hit(const TbCache *c, uint64_t ram_addr, uint64_t len)

@@ -3,8 +3,9 @@
  * The cache of translated blocks: lookup by RAM address and mode, pages that hold code,
  * invalidation by stores, flush. Blocks are bump-allocated and freed all at once.
  *
- * A dropped native block is patched at its entries to leave generated code, so nothing
- * that jumps to it needs to be found; its bytes stay until the next flush.
+ * Dropping a block stops nobody: direct jumps to it are led to their stubs again, and its
+ * entry for jump hashes is patched to miss, both by single stores. Its bytes stay until the
+ * next flush, which needs everybody out.
  */
 #include "tcg/tb.h"
 #include <stdlib.h>
@@ -154,18 +155,15 @@ static void unhash(TbCache *c, Tb *tb)
     }
 }
 
-/* Entries of a dead block: the 5 bytes there become a jump to its exit stub, which was
- * emitted with the block for this purpose. */
+/* Jump hashes may still lead to a dead block: the comparison of the PC at that entry,
+ * `cmp r11, [r10]` (REX 3B ModRM), becomes `test [r10], r11` (REX 85 ModRM). A PC is not 0
+ * there, so the entry now always misses, and the hash's owner drops it. One byte: other
+ * vCPUs may be running the block, and then finish it, as a CPU does whose code another one
+ * changes. */
 static void kill_code(TbCache *c, Tb *tb)
 {
-    const uint32_t at[3] = { tb->entry_h, tb->entry_e, tb->entry_ind };
-
-    for (unsigned i = 0; tb->code_end && i < 3; i++) {
-        if (at[i]) {
-            int32_t rel = tb->dead_off[i] - (at[i] + 5);
-            c->code->rw[at[i]] = 0xe9;
-            memcpy(c->code->rw + at[i] + 1, &rel, 4);
-        }
+    if (tb->code_end) {
+        __atomic_store_n(c->code->rw + tb->entry_ind + 1, 0x85, __ATOMIC_RELEASE);
     }
 }
 
@@ -205,7 +203,7 @@ static void unlink1(TbCache *c, Tb *tb)
 
 static void drop(TbCache *c, Tb *tb)
 {
-    tb->valid = false;
+    __atomic_store_n(&tb->valid, false, __ATOMIC_RELEASE);
     if (tb->crossing) {
         unlink2(c, tb);
     }
@@ -221,9 +219,6 @@ bool tb_invalidate(TbCache *c, uint64_t ram_addr, uint64_t len, void *self)
 
     if (!tb_may_hit(c, ram_addr, len)) {
         return false;
-    }
-    if (c->code) {
-        c->ops.exclusive_begin(c->ops.opaque, self);
     }
     pthread_mutex_lock(&c->lock);
     for (uint64_t n = ram_addr >> 12; n <= (ram_addr + len - 1) >> 12; n++) {
@@ -262,9 +257,6 @@ bool tb_invalidate(TbCache *c, uint64_t ram_addr, uint64_t len, void *self)
         }
     }
     pthread_mutex_unlock(&c->lock);
-    if (c->code) {
-        c->ops.exclusive_end(c->ops.opaque, self);
-    }
     return any;
 }
 
