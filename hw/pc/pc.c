@@ -22,7 +22,6 @@
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818.h"
 #include "target-x86/cpu.h"
-#include "util/log.h"
 
 enum { DEVFN_PIIX3 = 1 << 3, DEVFN_IDE = (1 << 3) | 1, DEVFN_PM = (1 << 3) | 3,
        DEVFN_LPC = 0x1f << 3, DEVFN_AHCI = (0x1f << 3) | 2 };
@@ -70,9 +69,7 @@ static void hpet_legacy(void *opaque, unsigned n, bool level)
 
 static void a20_set(void *opaque, unsigned n, bool level)
 {
-    if (!level) {
-        log_unimp("pc: address line 20 switched off: has no effect\n");
-    }
+    pc_set_a20(opaque, level);
 }
 
 static void pc_nmi(Machine *m)
@@ -224,6 +221,7 @@ static bool init_pci(PcMachine *pc, Error *err)
 static bool init_isa(PcMachine *pc, Error *err)
 {
     Machine *m = &pc->m;
+    pc_init_a20(pc);
     pc->isa = isa_bus_create(m, pc->bridge, "isa.0");
     for (unsigned i = 0; i < ISA_IRQS; i++) {
         pc->isa->irq[i] = gsi(pc, SRC_ISA, i);

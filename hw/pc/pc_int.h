@@ -11,7 +11,7 @@
 #include "hw/pc/boot.h"
 #include "hw/pci/host.h"
 
-enum { PC_GSIS = 24 };
+enum { PC_GSIS = 24, A20_PAIRS = 32 };
 #define Q35_ECAM 0xb0000000ull /* where we put it without firmware, as SeaBIOS does */
 /* Who drives an interrupt input: they are ORed. */
 enum PcIrqSource { SRC_ISA, SRC_ROUTER /* PCI's */, SRC_CHIP, SRC_HPET, SRC_COUNT };
@@ -34,7 +34,7 @@ struct PcMachine {
     RamLayout layout;
     MemoryRegion ram, ram_low, ram_high;
     MemoryRegion bios, bios_low;
-    MemoryRegion *flash_rom;    /* unit 0 */
+    MemoryRegion a20, a20_odd[A20_PAIRS]; /* shown while address line 20 is held low */
     ApicBus apic;
     PciBus *pci;
     IsaBus *isa;
@@ -80,6 +80,10 @@ void *pc_map_file(const char *path, size_t *len, Error *err); /* read only */
 
 /* firmware.c: hands the kernel's files to firmware that loads them itself (OVMF). */
 bool pc_offer_kernel(PcMachine *pc, Error *err);
+
+/* a20.c */
+void pc_init_a20(PcMachine *pc);
+void pc_set_a20(PcMachine *pc, bool on);
 
 /* boot_rom.c: the plan (real mode) is started by the BIOS. */
 bool pc_add_boot_rom(PcMachine *pc, Error *err);

@@ -208,6 +208,32 @@ static void interrupt_sources_are_ored(void **state)
     drop(m);
 }
 
+static void addresses_wrap_while_line_20_is_held_low(void **state)
+{
+    MachineConfig cfg = { .kernel = kernel_file(4096) };
+    Machine *m = board(&cfg, true, NULL);
+    unlink(cfg.kernel);
+    machine_lock(m);
+    memory_io_write(&m->mem, 0x500, 4, 0x11111111);
+    memory_io_write(&m->mem, 0x100500, 4, 0x22222222);
+    memory_io_write(&m->mem, 0x200500, 4, 0x33333333);
+    assert_int_equal(port_read(m, 0x92, 1) & 2, 2);
+    memory_io_write(&m->io, 0x92, 1, 0);
+    assert_int_equal(memory_io_read(&m->mem, 0x100500, 4), 0x11111111);
+    assert_int_equal(memory_io_read(&m->mem, 0x300500, 4), 0x33333333);
+    memory_io_write(&m->mem, 0x100504, 4, 0x44444444);
+    assert_int_equal(memory_io_read(&m->mem, 0x504, 4), 0x44444444);
+    memory_io_write(&m->io, 0x64, 1, 0xdd); /* the 8042's hand: off, then on */
+    assert_int_equal(memory_io_read(&m->mem, 0x100500, 4), 0x11111111);
+    memory_io_write(&m->io, 0x64, 1, 0xdf);
+    assert_int_equal(memory_io_read(&m->mem, 0x100500, 4), 0x22222222);
+    memory_io_write(&m->io, 0x64, 1, 0xd1);
+    memory_io_write(&m->io, 0x60, 1, 0xdd); /* output port: line 20 low */
+    assert_int_equal(memory_io_read(&m->mem, 0x100500, 4), 0x11111111);
+    machine_unlock(m);
+    drop(m);
+}
+
 static void memory_above_the_hole_is_at_4_gib(void **state)
 {
     MachineConfig cfg = { .kernel = kernel_file(4096), .ram_size = 5 * GiB, .cpus = 1 };
@@ -252,6 +278,7 @@ int main(void)
         cmocka_unit_test(reset_loads_the_kernel_again),
         cmocka_unit_test(bad_kernels_end_in_one_clear_line),
         cmocka_unit_test(interrupt_sources_are_ored),
+        cmocka_unit_test(addresses_wrap_while_line_20_is_held_low),
         cmocka_unit_test(memory_above_the_hole_is_at_4_gib),
         cmocka_unit_test(firmware_is_mapped_and_told),
     };
