@@ -33,5 +33,23 @@ EXTRA_DIST += $(CLI_TESTS)
 # Whole boots: scripts/check runs them, they need Debian's kernel.
 EXTRA_DIST += tests/boot/run
 
+# Long ones, by hand, from Debian's packages (what is not installed is a SKIP):
+#   make installers   Debian's installer, text and graphical, to its first question
+#   make machines     SeaBIOS, memtest86+, GRUB and Debian on every kind of disk, UEFI,
+#                     microvm; as root, for it makes a disk image (debian.img) first
+BOOT_SCRIPTS = tests/boot/disks tests/boot/firmware tests/boot/installers \
+	tests/boot/make-disk tests/boot/micro tests/boot/uefi
+EXTRA_DIST += $(BOOT_SCRIPTS) tests/boot/pcvm.py
+installers: dyad$(EXEEXT)
+	$(top_srcdir)/tests/boot/installers ./dyad$(EXEEXT)
+debian.img:
+	TREE=$(abs_builddir)/debian.tree $(top_srcdir)/tests/boot/make-disk $(abs_builddir)/$@
+machines: dyad$(EXEEXT) debian.img
+	$(top_srcdir)/tests/boot/firmware ./dyad$(EXEEXT)
+	$(top_srcdir)/tests/boot/disks ./dyad$(EXEEXT) debian.img
+	$(top_srcdir)/tests/boot/uefi ./dyad$(EXEEXT) debian.img
+	$(top_srcdir)/tests/boot/micro ./dyad$(EXEEXT) debian.tree debian.img
+.PHONY: installers machines
+
 # Guests.
 include tests/guest/local.mk

@@ -109,6 +109,12 @@ static bool add_serials(Machine *m, Options *o, Error *err)
     return true;
 }
 
+/* The transport that the board has. */
+static const char *virtio_suffix(Machine *m)
+{
+    return bus_find(m, BUS_VIRTIO, NULL) ? "device" : "pci";
+}
+
 /* Drives that say how the guest sees them become devices. */
 static bool add_drives(Machine *m, Error *err)
 {
@@ -116,7 +122,7 @@ static bool add_drives(Machine *m, Error *err)
         if (b->attached || b->interface != DRIVE_VIRTIO) {
             continue; /* the board attaches its own kinds */
         }
-        if (!add_device(m, err, "virtio-blk-pci,drive=%s", b->id)) {
+        if (!add_device(m, err, "virtio-blk-%s,drive=%s", virtio_suffix(m), b->id)) {
             error_prefix(err, "-drive %s: ", b->path);
             return false;
         }
@@ -145,9 +151,12 @@ static bool add_nic(Machine *m, unsigned index, const char *text, Error *err)
         free(backend);
         backend = longer;
     }
+    if (!model) {
+        model = xasprintf("virtio-net-%s", virtio_suffix(m));
+    }
     bool ok = netdev_open(m, backend, err) &&
-              add_device(m, err, "%s,netdev=%s%s%s", model ? model : "virtio-net-pci", id,
-                         mac ? ",mac=" : "", mac ? mac : "");
+              add_device(m, err, "%s,netdev=%s%s%s", model, id, mac ? ",mac=" : "",
+                         mac ? mac : "");
     free(model);
     free(mac);
     free(id);

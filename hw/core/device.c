@@ -240,7 +240,7 @@ static bool choose_bus(Device *dev, Bus **bus, Error *err)
     }
     if (!*bus) {
         static const char *const names[BUS_KINDS] = { "", "ISA", "PCI", "IDE",
-                                                     "virtio-serial" };
+                                                     "virtio-serial", "virtio-mmio" };
         return error_set(err, "this machine has no %s bus with room", names[kind]);
     }
     if ((*bus)->cls->kind != kind) {

@@ -25,7 +25,8 @@ typedef struct Bus Bus;
 typedef struct BusClass BusClass;
 
 enum BusKind { BUS_NONE /* board wires it by hand */, BUS_ISA, BUS_PCI, BUS_IDE,
-               BUS_VSERIAL /* ports of virtio-serial */, BUS_KINDS };
+               BUS_VSERIAL /* ports of virtio-serial */, BUS_VIRTIO /* virtio-mmio */,
+               BUS_KINDS };
 
 struct DeviceClass {
     const char *name;        /* as in -device NAME */

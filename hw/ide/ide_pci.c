@@ -222,12 +222,16 @@ static uint8_t tf_read(Channel *c, unsigned reg)
     }
 }
 
+/* Nobody drives the cable: ones, but the host pulls bit 7 down, so that an empty channel
+ * does not look busy (ATA/ATAPI-6, 4.2.1; EDK2 waits for that bit). */
+enum { NO_DRIVE = 0x7f };
+
 static uint64_t cmd_read(void *opaque, uint64_t addr, unsigned size)
 {
     Channel *c = opaque;
     IdeDrive *d = selected(c);
     if (!c->bus->unit[0] && !c->bus->unit[1]) {
-        return ~0ull;       /* nobody drives the cable */
+        return NO_DRIVE * 0x0101010101010101ull;
     }
     if (addr == 0) {
         uint64_t v = 0;
@@ -349,7 +353,7 @@ static uint64_t ctl_read(void *opaque, uint64_t addr, unsigned size)
 {
     Channel *c = opaque;
     if (!c->bus->unit[0] && !c->bus->unit[1]) {
-        return 0xff;
+        return NO_DRIVE;
     }
     return selected(c) ? tf_read(c, 7) : 0;     /* alternate status: INTRQ stays */
 }

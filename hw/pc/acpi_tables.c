@@ -10,6 +10,7 @@
 #include <string.h>
 #include "hw/intc/apic.h"
 #include "hw/pc/dsdt.hex"
+#include "hw/pc/dsdt_microvm.hex"
 #include "hw/pc/dsdt_q35.hex"
 #include "hw/timer/acpi_pm.h"
 #include "hw/timer/hpet.h"
@@ -47,6 +48,8 @@ static uint32_t build_dsdt(AcpiBlob *a, const AcpiConfig *cfg)
     uint32_t at = acpi_table_begin(a, "DSDT", 2);
     if (cfg->q35) {
         acpi_put(b, dsdt_q35_aml_code + 36, sizeof(dsdt_q35_aml_code) - 36);
+    } else if (cfg->mmio_slots) {
+        acpi_put(b, dsdt_microvm_aml_code + 36, sizeof(dsdt_microvm_aml_code) - 36);
     } else {
         acpi_put(b, dsdt_aml_code + 36, sizeof(dsdt_aml_code) - 36);
     }
@@ -89,11 +92,12 @@ static uint32_t build_fadt(AcpiBlob *a, const AcpiConfig *cfg, uint32_t facs,
     acpi_zero(b, 6);                    /* FLUSH_SIZE .. DUTY_WIDTH */
     acpi_zero(b, 2);                    /* DAY_ALRM, MON_ALRM */
     acpi_put_int(b, 0x32, 1);           /* CENTURY in CMOS */
-    acpi_put_int(b, 1 << 0 | 1 << 1, 2); /* legacy devices, 8042 */
+    acpi_put_int(b, cfg->mmio_slots ? 1 << 0 | 1 << 2 : 1 << 0 | 1 << 1, 2); /* legacy
+                                         * devices; no VGA, or 8042 */
     acpi_zero(b, 1);
     acpi_put_int(b, WBINVD | PROC_C1 | SLP_BUTTON | RESET_REG, 4);
-    put_gas(b, 1, 8, 1, 0xcf9);
-    acpi_put_int(b, 0x06, 1);           /* RESET_VALUE: hard reset */
+    put_gas(b, 1, 8, 1, cfg->mmio_slots ? 0x92 : 0xcf9);
+    acpi_put_int(b, cfg->mmio_slots ? 0x03 : 0x06, 1); /* RESET_VALUE: hard reset */
     acpi_zero(b, 2);
     acpi_put_int(b, 5, 1);              /* minor version */
     acpi_zero(b, 8);                    /* X_FIRMWARE_CTRL: the 32-bit field is in use */
@@ -329,6 +333,38 @@ static void put_board_resources(AcpiBuf *b, const AcpiConfig *cfg)
     aml_end(b, dev);
 }
 
+/* LNRO0005 is what Linux's virtio_mmio driver binds to. */
+static void put_mmio_slots(AcpiBuf *b, const AcpiConfig *cfg)
+{
+    for (unsigned i = 0; i < cfg->mmio_slots; i++) {
+        char name[8];
+        AcpiBuf r = { 0 };
+        snprintf(name, sizeof(name), "VR%02X", i & 0xff);
+        size_t dev = aml_begin_device(b, name);
+        aml_name(b, "_HID");
+        aml_string(b, "LNRO0005");
+        aml_name(b, "_UID");
+        aml_int(b, i);
+        aml_name(b, "_CCA");
+        aml_int(b, 1);
+        acpi_put_int(&r, 0x86, 1);      /* fixed 32-bit memory range (6.4.3.4) */
+        acpi_put_int(&r, 9, 2);
+        acpi_put_int(&r, 1, 1);
+        acpi_put_int(&r, cfg->mmio_base + i * cfg->mmio_step, 4);
+        acpi_put_int(&r, cfg->mmio_step, 4);
+        acpi_put_int(&r, 0x89, 1);      /* extended interrupt (6.4.3.6) */
+        acpi_put_int(&r, 6, 2);
+        acpi_put_int(&r, 1, 1);         /* consumer, level, active high, exclusive */
+        acpi_put_int(&r, 1, 1);
+        acpi_put_int(&r, 16 + i, 4);
+        acpi_put_int(&r, 0x79, 2);
+        aml_name(b, "_CRS");
+        aml_buffer(b, &r);
+        free(r.data);
+        aml_end(b, dev);
+    }
+}
+
 static uint32_t build_ssdt(AcpiBlob *a, const AcpiConfig *cfg)
 {
     AcpiBuf *b = &a->tables;
@@ -345,6 +381,13 @@ static uint32_t build_ssdt(AcpiBlob *a, const AcpiConfig *cfg)
         aml_name(b, "_UID");
         aml_int(b, i);
         aml_end(b, dev);
+    }
+    if (cfg->mmio_slots) {
+        put_mmio_slots(b, cfg);
+        put_board_resources(b, cfg);
+        aml_end(b, sb);
+        acpi_table_end(a, at);
+        return at;
     }
     aml_end(b, sb);
     size_t pci = aml_begin_scope(b, "\\_SB_.PCI0");

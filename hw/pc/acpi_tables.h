@@ -17,12 +17,12 @@ typedef struct AcpiConfig {
     uint16_t pm_base;               /* of the power management block */
     bool q35;                       /* ICH9: its links, block layout and MCFG */
     uint64_t ecam;                  /* q35: configuration window of 256 MiB */
-    bool microvm;                   /* no PCI, no 8042, virtio-mmio devices */
-    unsigned mmio_devices;
-    uint64_t mmio_base;             /* of the first one, MICROVM_MMIO_STEP bytes each */
+    /* microvm: no PCI, no 8042; so many virtio-mmio slots, from interrupt 16 on */
+    unsigned mmio_slots, mmio_step;
+    uint64_t mmio_base;
 } AcpiConfig;
 
-enum { ACPI_ECAM_SIZE = 256 * MiB, MICROVM_MMIO_STEP = 512 };
+enum { ACPI_ECAM_SIZE = 256 * MiB };
 
 /* Not relocated yet. */
 void acpi_tables_build(AcpiBlob *a, const AcpiConfig *cfg);

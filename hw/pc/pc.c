@@ -21,6 +21,7 @@
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818.h"
+#include "hw/virtio/virtio_mmio.h"
 #include "target-x86/cpu.h"
 
 enum { DEVFN_PIIX3 = 1 << 3, DEVFN_IDE = (1 << 3) | 1, DEVFN_PM = (1 << 3) | 3,
@@ -253,6 +254,49 @@ static bool pc_init(Machine *m, Error *err)
            init_pci(pc, err) && init_isa(pc, err);
 }
 
+/* microvm: a clock, a serial port and virtio-mmio; port 92H resets. */
+static bool init_micro(PcMachine *pc, Error *err)
+{
+    Machine *m = &pc->m;
+    IrqLine irq[VIRTIO_MMIO_SLOTS];
+    for (unsigned i = 0; i < VIRTIO_MMIO_SLOTS; i++) {
+        irq[i] = gsi(pc, SRC_ROUTER, 16 + i);
+    }
+    memory_add(&m->io_root, acpi_pm_region(pc->pm), PC_PM_BASE, 0);
+    pc_init_a20(pc);
+    pc->isa = isa_bus_create(m, NULL, "isa.0");
+    for (unsigned i = 0; i < ISA_IRQS; i++) {
+        pc->isa->irq[i] = gsi(pc, SRC_ISA, i);
+    }
+    virtio_mmio_bus_create(m, "virtio-mmio.0", MICROVM_MMIO, irq);
+    return (pc->port92 = port92_create(m, (IrqLine){ a20_set, pc, 0 }, err)) != NULL;
+}
+
+static bool micro_init(Machine *m, Error *err)
+{
+    PcMachine *pc = pc_machine(m);
+    pc->micro = pc->direct = true;
+    if (m->cfg.bios || pflash_wanted(m)) {
+        return error_set(err, "-machine microvm: starts kernels without firmware: -kernel "
+                         "instead of %s", m->cfg.bios ? "-bios" : "-drive if=pflash");
+    }
+    if (!m->cfg.kernel) {
+        return error_set(err, "-machine microvm: has no firmware: a -kernel is needed");
+    }
+    return init_memory(pc, err) && init_intc(pc, err) && init_timers(pc, err) &&
+           init_micro(pc, err);
+}
+
+static bool micro_ready(Machine *m, Error *err)
+{
+    PcMachine *pc = pc_machine(m);
+    if (!ide_attach_drives(m, err)) { /* says that there is no place for them */
+        return false;
+    }
+    pc_build_tables(pc);
+    return pc_plan_kernel(pc, err);
+}
+
 static bool q35_init(Machine *m, Error *err)
 {
     pc_machine(m)->q35 = true;
@@ -309,14 +353,16 @@ static void pc_reset(Machine *m)
     }
     /* DEVACTB, APMC_EN (82371AB, 7.1.20): tells SeaBIOS that system management mode is set
      * up. There is none, and it would wait for its handler. */
-    if (!pc->q35) {
+    if (pc->pm_pci) {
         pci_config_write((PciDevice *)pc->pm_pci, 0x5b, 0x02, 1);
     }
     if (pc->direct) {
         if (pc->q35) { /* PCIEXBAR: 256 MiB, on */
             pci_config_write(pc->pci->fn[0], 0x60, (uint32_t)Q35_ECAM | 1, 4);
         }
-        pc_assign_pci(pc);
+        if (pc->pci) {
+            pc_assign_pci(pc);
+        }
         if (pc_find_vga(pc)) {
             vga_pci_post_text(pc_find_vga(pc));
         }
@@ -347,5 +393,18 @@ const MachineClass q35_machine_class = {
     .name = "q35", .aliases = q35_aliases, .desc = "PC with PCI Express (Q35, ICH9)",
     .props = pc_props, .size = sizeof(PcMachine), .default_ram = 128 * MiB,
     .max_cpus = APIC_MAX_CPUS, .init = q35_init, .ready = pc_ready, .reset = pc_reset,
+    .destroy = pc_destroy,
+};
+
+static const Property micro_props[] = {
+    { "kernel-protocol", PK_ENUM, offsetof(PcMachine, kernel_protocol), KERNEL_AUTO, 0, 0,
+      NULL, kernel_protocol_names, NULL, "entry of a Linux kernel to use, in bits" },
+    PROP_END
+};
+
+const MachineClass microvm_machine_class = {
+    .name = "microvm", .desc = "small machine for -kernel: virtio-mmio, no PCI, no firmware",
+    .props = micro_props, .size = sizeof(PcMachine), .default_ram = 128 * MiB,
+    .max_cpus = APIC_MAX_CPUS, .init = micro_init, .ready = micro_ready, .reset = pc_reset,
     .destroy = pc_destroy,
 };

@@ -13,6 +13,7 @@
 #include "hw/display/display_devices.h"
 #include "hw/pc/pc_int.h"
 #include "hw/timer/hpet.h"
+#include "hw/virtio/virtio_mmio.h"
 #include "target-x86/cpu.h"
 #include "util/alloc.h"
 
@@ -46,6 +47,12 @@ void *pc_map_file(const char *path, size_t *len, Error *err)
     return NULL;
 }
 
+static uint16_t pm_base(const PcMachine *pc)
+{
+    return pc->micro ? PC_PM_BASE
+           : pc->q35 ? ich9_lpc_pm_base(pc->bridge) : piix4_pm_base(pc->pm_pci);
+}
+
 static void build_acpi(PcMachine *pc)
 {
     uint32_t ids[APIC_MAX_CPUS];
@@ -54,11 +61,13 @@ static void build_acpi(PcMachine *pc)
     }
     uint64_t top = 4 * GiB + pc->layout.high;
     uint64_t ecam = pc->q35 ? pci_q35_ecam(pc->pci) : 0;
-    uint16_t pm = pc->q35 ? ich9_lpc_pm_base(pc->bridge) : piix4_pm_base(pc->pm_pci);
+    uint16_t pm = pm_base(pc);
     pc->acpi_ecam = ecam ? ecam : Q35_ECAM;
     pc->acpi_pm_base = pm ? pm : PC_PM_BASE;
     const AcpiConfig cfg = {
         .q35 = pc->q35, .ecam = pc->acpi_ecam, .pm_base = pc->acpi_pm_base,
+        .mmio_slots = pc->micro ? VIRTIO_MMIO_SLOTS : 0, .mmio_step = VIRTIO_MMIO_STEP,
+        .mmio_base = MICROVM_MMIO,
         .cpus = pc->m.ncpus, .apic_ids = ids, .hpet = pc->hpet,
         .hpet_block_id = pc->hpet ? hpet_block_id(pc->hpet_dev) : 0,
         .pci_hole_start = MAX(pc->layout.low, 0xc0000000ull),
@@ -71,7 +80,7 @@ static void build_acpi(PcMachine *pc)
 bool pc_refresh_tables(PcMachine *pc)
 {
     uint64_t ecam = pc->q35 ? pci_q35_ecam(pc->pci) : 0;
-    uint16_t pm = pc->q35 ? ich9_lpc_pm_base(pc->bridge) : piix4_pm_base(pc->pm_pci);
+    uint16_t pm = pm_base(pc);
     if ((!ecam || ecam == pc->acpi_ecam) && (!pm || pm == pc->acpi_pm_base)) {
         return false;
     }

@@ -12,6 +12,7 @@
 #include "hw/pci/host.h"
 
 enum { PC_GSIS = 24, A20_PAIRS = 32 };
+#define MICROVM_MMIO 0xfeb00000ull /* virtio-mmio slots, pins 16-23 */
 #define Q35_ECAM 0xb0000000ull /* where we put it without firmware, as SeaBIOS does */
 /* Who drives an interrupt input: they are ORed. */
 enum PcIrqSource { SRC_ISA, SRC_ROUTER /* PCI's */, SRC_CHIP, SRC_HPET, SRC_COUNT };
@@ -30,6 +31,7 @@ struct PcMachine {
     bool hpet;
 
     bool q35;                   /* the class: ICH9 instead of PIIX3 */
+    bool micro;                 /* the class: no PCI, virtio-mmio; pci is NULL */
     bool flash;                 /* firmware is in flash memory */
     RamLayout layout;
     MemoryRegion ram, ram_low, ram_high;

@@ -71,7 +71,7 @@ void pc_assign_pci(PcMachine *pc)
 
 Device *pc_find_vga(const PcMachine *pc)
 {
-    for (unsigned fn = 0; fn < PCI_DEVFNS; fn++) {
+    for (unsigned fn = 0; pc->pci && fn < PCI_DEVFNS; fn++) {
         PciDevice *d = pc->pci->fn[fn];
         if (d && d->dev.cls == &vga_pci_class) {
             return &d->dev;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "hw/core/block.h"
+#include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
 #include "util/alloc.h"
 #include "util/log.h"
@@ -301,25 +302,26 @@ static bool blk_pre_save(void *dev)
     return true;
 }
 
-static const Property blk_props[] = {
-    VIRTIO_PCI_PROPS(VirtioBlk),
-    PROP_LINK(VirtioBlk, drive, block_link, "the disk: ID of a -drive or -blockdev"),
-    PROP_STR(VirtioBlk, serial, NULL, "serial number, 20 bytes at most"),
-    { "num-queues", PK_U32, offsetof(VirtioBlk, num_queues), 1, 1, VIRTIO_QUEUES, NULL, NULL,
-      NULL, "request queues" },
-    { "queue-size", PK_U32, offsetof(VirtioBlk, queue_size), 256, 4, VIRTQ_SIZE_MAX, NULL,
-      NULL, NULL, "entries of a queue" },
-    { "logical_block_size", PK_U32, offsetof(VirtioBlk, blk_size), 512, 512, 32768, NULL,
-      NULL, NULL, "bytes of a block as the guest sees it" },
-    { "physical_block_size", PK_U32, offsetof(VirtioBlk, phys_size), 512, 512, 32768, NULL,
-      NULL, NULL, "bytes that are best written together" },
-    { "discard", PK_BOOL, offsetof(VirtioBlk, discard), 1, 0, 1, NULL, NULL, NULL,
-      "offer discard" },
-    { "write-zeroes", PK_BOOL, offsetof(VirtioBlk, write_zeroes), 1, 0, 1, NULL, NULL, NULL,
-      "offer write zeroes" },
-    PROP_U32(VirtioBlk, bootindex, 0xffffffff, 0, 0, "place in the boot order"),
-    PROP_END
-};
+#define BLK_PROPS \
+    PROP_LINK(VirtioBlk, drive, block_link, "the disk: ID of a -drive or -blockdev"), \
+    PROP_STR(VirtioBlk, serial, NULL, "serial number, 20 bytes at most"), \
+    { "num-queues", PK_U32, offsetof(VirtioBlk, num_queues), 1, 1, VIRTIO_QUEUES, NULL, NULL, \
+      NULL, "request queues" }, \
+    { "queue-size", PK_U32, offsetof(VirtioBlk, queue_size), 256, 4, VIRTQ_SIZE_MAX, NULL, \
+      NULL, NULL, "entries of a queue" }, \
+    { "logical_block_size", PK_U32, offsetof(VirtioBlk, blk_size), 512, 512, 32768, NULL, \
+      NULL, NULL, "bytes of a block as the guest sees it" }, \
+    { "physical_block_size", PK_U32, offsetof(VirtioBlk, phys_size), 512, 512, 32768, NULL, \
+      NULL, NULL, "bytes that are best written together" }, \
+    { "discard", PK_BOOL, offsetof(VirtioBlk, discard), 1, 0, 1, NULL, NULL, NULL, \
+      "offer discard" }, \
+    { "write-zeroes", PK_BOOL, offsetof(VirtioBlk, write_zeroes), 1, 0, 1, NULL, NULL, NULL, \
+      "offer write zeroes" }, \
+    PROP_U32(VirtioBlk, bootindex, 0xffffffff, 0, 0, "place in the boot order")
+
+static const Property blk_props[] = { VIRTIO_PCI_PROPS(VirtioBlk), BLK_PROPS, PROP_END };
+static const Property blk_mmio_props[] = { VIRTIO_MMIO_PROPS(VirtioBlk), BLK_PROPS,
+                                           PROP_END };
 
 static const StateField blk_fields[] = {
     STATE_SUB(VirtioBlkState, pci, pci_state),
@@ -331,6 +333,16 @@ static const char *const blk_aliases[] = { "virtio-blk", NULL };
 const DeviceClass virtio_blk_pci_class = {
     .name = "virtio-blk-pci", .aliases = blk_aliases, .desc = "virtio disk", .bus = BUS_PCI,
     .size = sizeof(VirtioBlk), .props = blk_props,
+    .bus_data = &(const PciInfo){ VIRTIO_PCI_INFO(VirtioBlk, 0x1001, 0x010000) },
+    .state = { .version = 1, .offset = offsetof(VirtioBlk, s),
+               .size = sizeof(VirtioBlkState), .fields = blk_fields,
+               .pre_save = blk_pre_save, .post_load = virtio_pci_post_load },
+    .realize = blk_realize, .unrealize = blk_unrealize, .reset = virtio_pci_reset,
+};
+
+const DeviceClass virtio_blk_device_class = {
+    .name = "virtio-blk-device", .desc = "virtio disk", .bus = BUS_VIRTIO,
+    .size = sizeof(VirtioBlk), .props = blk_mmio_props,
     .bus_data = &(const PciInfo){ VIRTIO_PCI_INFO(VirtioBlk, 0x1001, 0x010000) },
     .state = { .version = 1, .offset = offsetof(VirtioBlk, s),
                .size = sizeof(VirtioBlkState), .fields = blk_fields,

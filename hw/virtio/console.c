@@ -11,6 +11,7 @@
 #include <string.h>
 #include "hw/core/chardev.h"
 #include "hw/core/machine.h"
+#include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
 #include "util/log.h"
 
@@ -397,12 +398,26 @@ static const Property vs_props[] = {
     PROP_U32(VirtioSerial, max_ports, 8, 1, PORTS_MAX, "ports that can be plugged"),
     PROP_END
 };
+static const Property vs_mmio_props[] = {
+    VIRTIO_MMIO_PROPS(VirtioSerial),
+    PROP_U32(VirtioSerial, max_ports, 8, 1, PORTS_MAX, "ports that can be plugged"),
+    PROP_END
+};
 static const char *const vs_aliases[] = { "virtio-serial", NULL };
 
 const DeviceClass virtio_serial_pci_class = {
     .name = "virtio-serial-pci", .aliases = vs_aliases,
     .desc = "virtio serial ports (virtconsole, virtserialport)",
     .bus = BUS_PCI, .size = sizeof(VirtioSerial), .props = vs_props,
+    .bus_data = &(const PciInfo){ VIRTIO_PCI_INFO(VirtioSerial, 0x1003, 0x078000) },
+    .state = VSERIAL_STATE,
+    .realize = vs_realize, .reset = virtio_pci_reset,
+};
+
+const DeviceClass virtio_serial_device_class = {
+    .name = "virtio-serial-device",
+    .desc = "virtio serial ports (virtconsole, virtserialport)",
+    .bus = BUS_VIRTIO, .size = sizeof(VirtioSerial), .props = vs_mmio_props,
     .bus_data = &(const PciInfo){ VIRTIO_PCI_INFO(VirtioSerial, 0x1003, 0x078000) },
     .state = VSERIAL_STATE,
     .realize = vs_realize, .reset = virtio_pci_reset,

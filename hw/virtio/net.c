@@ -9,6 +9,7 @@
 #include <string.h>
 #include "hw/core/netdev.h"
 #include "hw/core/nondet.h"
+#include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
 #include "util/log.h"
 
@@ -409,21 +410,22 @@ static bool net_post_load(void *dev, Error *err)
     return virtio_pci_post_load(dev, err);
 }
 
-static const Property net_props[] = {
-    VIRTIO_PCI_PROPS(VirtioNet),
-    PROP_LINK(VirtioNet, netdev, netdev_link, "ID of a -netdev"),
-    PROP_MAC(VirtioNet, mac, "Ethernet address; default 52:54:00:12:34:53 and slot"),
-    PROP_BOOL(VirtioNet, mrg_rxbuf, 1, "offer mergeable receive buffers"),
-    PROP_BOOL(VirtioNet, ctrl_vq, 1, "offer the control queue"),
-    PROP_BOOL(VirtioNet, status, 1, "offer link status"),
-    { "rx_queue_size", PK_U32, offsetof(VirtioNet, rx_size), 256, 64, VIRTQ_SIZE_MAX, NULL,
-      NULL, NULL, "entries of the receive queue" },
-    { "tx_queue_size", PK_U32, offsetof(VirtioNet, tx_size), 256, 64, VIRTQ_SIZE_MAX, NULL,
-      NULL, NULL, "entries of the transmit queue" },
-    PROP_STR(VirtioNet, romfile, NULL, "empty: no option ROM (there never is one)"),
-    PROP_U32(VirtioNet, bootindex, 0xffffffff, 0, 0, "place in the boot order"),
-    PROP_END
-};
+#define NET_PROPS \
+    PROP_LINK(VirtioNet, netdev, netdev_link, "ID of a -netdev"), \
+    PROP_MAC(VirtioNet, mac, "Ethernet address; default 52:54:00:12:34:53 and slot"), \
+    PROP_BOOL(VirtioNet, mrg_rxbuf, 1, "offer mergeable receive buffers"), \
+    PROP_BOOL(VirtioNet, ctrl_vq, 1, "offer the control queue"), \
+    PROP_BOOL(VirtioNet, status, 1, "offer link status"), \
+    { "rx_queue_size", PK_U32, offsetof(VirtioNet, rx_size), 256, 64, VIRTQ_SIZE_MAX, NULL, \
+      NULL, NULL, "entries of the receive queue" }, \
+    { "tx_queue_size", PK_U32, offsetof(VirtioNet, tx_size), 256, 64, VIRTQ_SIZE_MAX, NULL, \
+      NULL, NULL, "entries of the transmit queue" }, \
+    PROP_STR(VirtioNet, romfile, NULL, "empty: no option ROM (there never is one)"), \
+    PROP_U32(VirtioNet, bootindex, 0xffffffff, 0, 0, "place in the boot order")
+
+static const Property net_props[] = { VIRTIO_PCI_PROPS(VirtioNet), NET_PROPS, PROP_END };
+static const Property net_mmio_props[] = { VIRTIO_MMIO_PROPS(VirtioNet), NET_PROPS,
+                                           PROP_END };
 
 static const StateField net_fields[] = {
     STATE_SUB(VirtioNetState, pci, pci_state),
@@ -438,6 +440,16 @@ static const char *const net_aliases[] = { "virtio-net", NULL };
 const DeviceClass virtio_net_pci_class = {
     .name = "virtio-net-pci", .aliases = net_aliases, .desc = "virtio network card",
     .bus = BUS_PCI, .size = sizeof(VirtioNet), .props = net_props,
+    .bus_data = &(const PciInfo){ VIRTIO_PCI_INFO(VirtioNet, 0x1000, 0x020000) },
+    .state = { .version = 1, .offset = offsetof(VirtioNet, s),
+               .size = sizeof(VirtioNetState), .fields = net_fields,
+               .pre_save = virtio_pci_pre_save, .post_load = net_post_load },
+    .realize = net_realize, .unrealize = net_unrealize, .reset = virtio_pci_reset,
+};
+
+const DeviceClass virtio_net_device_class = {
+    .name = "virtio-net-device", .desc = "virtio network card",
+    .bus = BUS_VIRTIO, .size = sizeof(VirtioNet), .props = net_mmio_props,
     .bus_data = &(const PciInfo){ VIRTIO_PCI_INFO(VirtioNet, 0x1000, 0x020000) },
     .state = { .version = 1, .offset = offsetof(VirtioNet, s),
                .size = sizeof(VirtioNetState), .fields = net_fields,

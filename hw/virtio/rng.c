@@ -6,6 +6,7 @@
 #include "hw/virtio/devices.h"
 
 #include "hw/core/nondet.h"
+#include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
 
 enum { QUEUE_SIZE = 8, BYTES_MAX = 65536 /* given for one request */ };
@@ -67,6 +68,7 @@ static bool rng_realize(Device *dev, Error *err)
 }
 
 static const Property rng_props[] = { VIRTIO_PCI_PROPS(VirtioRng), PROP_END };
+static const Property rng_mmio_props[] = { VIRTIO_MMIO_PROPS(VirtioRng), PROP_END };
 
 static const StateField rng_fields[] = {
     STATE_SUB(VirtioRngState, pci, pci_state),
@@ -78,6 +80,16 @@ static const char *const rng_aliases[] = { "virtio-rng", NULL };
 const DeviceClass virtio_rng_pci_class = {
     .name = "virtio-rng-pci", .aliases = rng_aliases, .desc = "virtio entropy source",
     .bus = BUS_PCI, .size = sizeof(VirtioRng), .props = rng_props,
+    .bus_data = &(const PciInfo){ VIRTIO_PCI_INFO(VirtioRng, 0x1005, 0x00ff00) },
+    .state = { .version = 1, .offset = offsetof(VirtioRng, s),
+               .size = sizeof(VirtioRngState), .fields = rng_fields,
+               .pre_save = virtio_pci_pre_save, .post_load = virtio_pci_post_load },
+    .realize = rng_realize, .reset = virtio_pci_reset,
+};
+
+const DeviceClass virtio_rng_device_class = {
+    .name = "virtio-rng-device", .desc = "virtio entropy source",
+    .bus = BUS_VIRTIO, .size = sizeof(VirtioRng), .props = rng_mmio_props,
     .bus_data = &(const PciInfo){ VIRTIO_PCI_INFO(VirtioRng, 0x1005, 0x00ff00) },
     .state = { .version = 1, .offset = offsetof(VirtioRng, s),
                .size = sizeof(VirtioRngState), .fields = rng_fields,

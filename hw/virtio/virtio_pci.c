@@ -9,6 +9,7 @@
 
 #include <string.h>
 #include "hw/core/machine.h"
+#include "hw/virtio/virtio_mmio.h"
 #include "util/log.h"
 
 enum { /* layout of BAR 4 */
@@ -446,6 +447,10 @@ static bool vp_legacy(const VirtioPci *d)
 
 bool virtio_pci_init(VirtioPci *d, const VirtioOps *ops, VirtioState *s, Error *err)
 {
+    if (virtio_on_mmio(d)) {
+        virtio_init(&d->v, &d->pci.dev, ops, &virtio_mmio_transport, s);
+        return true;
+    }
     if (d->disable_modern && !vp_legacy(d)) {
         return error_set(err, "disable-modern: on is not accepted with disable-legacy=on: "
                          "the device would have no interface");
@@ -468,6 +473,10 @@ bool virtio_pci_finish(VirtioPci *d, Error *err)
     v->offered = v->ops->features(v);
     v->offered |= d->event_idx ? BIT(VIRTIO_F_EVENT_IDX) : 0;
     v->offered |= d->indirect_desc ? BIT(VIRTIO_F_INDIRECT) : 0;
+    if (virtio_on_mmio(d)) {
+        virtio_mmio_finish(d);
+        return true;
+    }
     v->offered |= d->disable_modern ? 0 : BIT(VIRTIO_F_VERSION_1);
     if (vp_legacy(d)) {
         v->offered |= BIT(VIRTIO_F_ANY_LAYOUT);
@@ -492,7 +501,11 @@ void virtio_pci_reset(Device *dev)
 {
     VirtioPci *d = (VirtioPci *)dev;
     virtio_reset(&d->v);
-    pci_reset(&d->pci);
+    if (virtio_on_mmio(d)) {
+        virtio_mmio_update_irq(d);
+    } else {
+        pci_reset(&d->pci);
+    }
 }
 
 bool virtio_pci_pre_save(void *dev)
@@ -504,5 +517,6 @@ bool virtio_pci_pre_save(void *dev)
 bool virtio_pci_post_load(void *dev, Error *err)
 {
     VirtioPci *d = dev;
-    return pci_post_load(&d->pci, err) && virtio_post_load(&d->v, err);
+    return (virtio_on_mmio(d) || pci_post_load(&d->pci, err)) &&
+           virtio_post_load(&d->v, err);
 }

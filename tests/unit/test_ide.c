@@ -139,6 +139,7 @@ static void sectors_outside_are_refused(void **state)
 static void an_absent_drive_does_not_answer(void **state)
 {
     Board *b = *state;
+    assert_int_equal(io_read(b, P0 + 7, 1) & 0x80, 0); /* empty, and not busy */
     attach(b);
     io_write(b, P0 + 6, 0xb0, 1);
     io_write(b, P0 + 2, 0x55, 1);
