@@ -37,9 +37,9 @@ EXTRA_DIST += tests/boot/run
 #   make installers   Debian's installer, text and graphical, to its first question
 #   make machines     SeaBIOS, memtest86+, GRUB and Debian on every kind of disk, UEFI,
 #                     microvm; as root, for it makes a disk image (debian.img) first
-BOOT_SCRIPTS = tests/boot/disks tests/boot/firmware tests/boot/installers \
+BOOT_BY_HAND = tests/boot/disks tests/boot/firmware tests/boot/installers \
 	tests/boot/make-disk tests/boot/micro tests/boot/uefi
-EXTRA_DIST += $(BOOT_SCRIPTS) tests/boot/pcvm.py
+EXTRA_DIST += $(BOOT_BY_HAND) tests/boot/pcvm.py
 installers: dyad$(EXEEXT)
 	$(top_srcdir)/tests/boot/installers ./dyad$(EXEEXT)
 debian.img:

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "ui/options.h"
@@ -378,6 +379,17 @@ static bool add_disk(Options *o, const OptionRow *row, const char *value, Error 
     char *option = xasprintf("-%s", row->name);
     option_list_add(&o->drives, options_own(o, option), options_own(o, text));
     return true;
+}
+
+void options_add_image(Options *o, const char *file)
+{
+    size_t n = strlen(file);
+    bool cd = n > 4 && strcasecmp(file + n - 4, ".iso") == 0;
+    char *escaped = escape_commas(file);
+    char *text = xasprintf("file=%s,if=ide,media=%s", escaped, cd ? "cdrom" : "disk");
+    free(escaped);
+    option_list_add(&o->drives, "image", options_own(o, text));
+    o->bare_images = true;
 }
 
 /* --- network --- */

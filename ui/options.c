@@ -97,11 +97,8 @@ enum OptionsVerdict options_parse(Options *o, int argc, char **argv, Error *err)
     for (int i = 1; i < argc; i++) {
         const char *given = argv[i];
         if (given[0] != '-' || !given[1]) {
-            error_set(err,
-                      "%s: not an option; a disk image is given as -drive file=%s,"
-                      "if=virtio,format=raw",
-                      given, given);
-            return OPTIONS_ERROR;
+            options_add_image(o, given);
+            continue;
         }
         const char *name = given + (given[1] == '-' ? 2 : 1);
         const OptionRow *r = find_row(name);
@@ -128,6 +125,9 @@ enum OptionsVerdict options_parse(Options *o, int argc, char **argv, Error *err)
         if (!r->set(o, r, value, err)) {
             return OPTIONS_ERROR;
         }
+    }
+    if (o->bare_images && !o->cfg.ram_size) {
+        o->cfg.ram_size = GiB; /* enough for an installer with a picture */
     }
     if (!o->cfg.kernel && (o->cfg.initrd || o->cfg.append)) {
         error_set(err, "%s: only goes with -kernel FILE",
@@ -177,7 +177,7 @@ static void print_wrapped(FILE *f, const char *text, int at, int indent, int wid
 
 void options_usage(FILE *f)
 {
-    fprintf(f, "usage: dyad [options]\n");
+    fprintf(f, "usage: dyad [options] [DISK-IMAGE | CD.iso]...\n");
     for (const OptionSection *s = option_sections; s->title; s++) {
         fprintf(f, "\n%s:\n", s->title);
         for (const OptionRow *r = s->rows; r->name; r++) {

@@ -37,6 +37,7 @@ typedef struct Options {
     const char *log_items, *log_file, *log_filter, *pidfile, *profile;
     OptionList symbols;     /* files with names of guest addresses */
     bool nographic, snapshot;
+    bool bare_images;       /* images were given without an option */
     bool no_network;        /* -net none, -nic none */
     struct OptionText *owned; /* texts that the parser made */
 
@@ -84,6 +85,9 @@ typedef struct OptionSection {
 
 extern const OptionSection option_sections[]; /* ended by a NULL title */
 
+/* `dyad FILE`: a file named *.iso is a CD, anything else a disk. By its name, never by its
+ * content, which a guest may have written. */
+void options_add_image(Options *o, const char *file);
 /* A text that lives as long as o; takes over a malloc'ed string. */
 const char *options_own(Options *o, char *text);
 void option_list_add(OptionList *l, const char *option, const char *text);

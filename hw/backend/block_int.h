@@ -19,6 +19,7 @@ typedef struct BlockOpen {
     bool unmap;             /* discards punch holes */
     bool locking;           /* take the image's lock */
     bool probe;             /* refuse images that look like another format */
+    bool cd;                /* with probe: and those of a CD that are cut short */
     enum BlockAio aio;
 } BlockOpen;
 

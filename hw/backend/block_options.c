@@ -117,7 +117,7 @@ static BlockBackend *open_opts(struct Machine *m, const DriveOpts *o, bool probe
         .dsync = o->cache == CACHE_WRITETHROUGH || o->cache == CACHE_DIRECTSYNC,
         .no_flush = o->no_flush || o->cache == CACHE_UNSAFE,
         .unmap = o->discard >= DISCARD_UNMAP, .locking = o->locking != LOCKING_OFF && !o->share,
-        .probe = probe, .aio = o->aio,
+        .probe = probe, .cd = o->media == 1, .aio = o->aio,
     };
     BlockBackend *b = block_raw_open(m, &open, err);
     if (!b && o->auto_readonly && !open.readonly) {

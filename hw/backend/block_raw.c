@@ -469,6 +469,24 @@ static bool raw_probe(int fd, const char *path, Error *err)
     return true;
 }
 
+/* ISO 9660 (ECMA-119), 8.4.8 and 8.4.12: the primary volume descriptor in sector 16 says how
+ * many blocks the volume has. */
+static bool cd_probe(int fd, const char *path, uint64_t size, Error *err)
+{
+    uint8_t d[132];
+    if (pread(fd, d, sizeof(d), 16 * 2048) != sizeof(d) || memcmp(d, "\1CD001", 6) != 0) {
+        return true; /* some other file system */
+    }
+    uint64_t blocks = d[80] | d[81] << 8 | d[82] << 16 | (uint64_t)d[83] << 24;
+    uint64_t bytes = blocks * (d[128] | d[129] << 8);
+    if (bytes > size) {
+        return error_set(err, "'%s' is cut short: it has %llu bytes of the %llu that its "
+                         "volume needs (format=raw takes it as it is)", path,
+                         (unsigned long long)size, (unsigned long long)bytes);
+    }
+    return true;
+}
+
 static bool raw_open_file(Raw *d, const BlockOpen *o, Error *err)
 {
     int flags = o->readonly || o->snapshot ? O_RDONLY : O_RDWR;
@@ -487,7 +505,8 @@ static bool raw_open_file(Raw *d, const BlockOpen *o, Error *err)
     }
     d->b.size = size;
     return (!o->locking || raw_lock(d->fd, o, err)) &&
-           (!o->probe || raw_probe(d->fd, o->path, err));
+           (!o->probe || raw_probe(d->fd, o->path, err)) &&
+           (!o->probe || !o->cd || cd_probe(d->fd, o->path, size, err));
 }
 
 BlockBackend *block_raw_open(struct Machine *m, const BlockOpen *o, Error *err)
