@@ -274,7 +274,7 @@ bool pc_fill_fw_cfg(PcMachine *pc, Error *err)
         return error_set(err, "fw_cfg: no room for the firmware's tables");
     }
     fw_cfg_on_select(f, tables_selected, pc);
-    return true;
+    return pc_add_boot_order(pc, err);
 }
 
 static void offer(PcMachine *pc, uint16_t size_key, uint16_t data_key, const void *data,

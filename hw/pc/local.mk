@@ -1,7 +1,7 @@
 # the PC board; its DSDT is compiled by iasl into a C array
 libhw_a_SOURCES += \
 	hw/machine_list.c hw/pc/a20.c hw/pc/acpi_build.c hw/pc/acpi_build.h hw/pc/acpi_tables.c \
-	hw/pc/acpi_tables.h hw/pc/boot.c hw/pc/boot.h hw/pc/boot_rom.c hw/pc/e820.c hw/pc/e820.h \
+	hw/pc/acpi_tables.h hw/pc/boot.c hw/pc/boot.h hw/pc/boot_rom.c hw/pc/bootorder.c hw/pc/e820.c hw/pc/e820.h \
 	hw/pc/elf_boot.c hw/pc/firmware.c hw/pc/linux_boot.c hw/pc/multiboot.c hw/pc/pc.c \
 	hw/pc/pc.h hw/pc/pc_boot.c hw/pc/pc_int.h hw/pc/pc_pci.c hw/pc/smbios.c
 EXTRA_DIST += hw/pc/dsdt.asl hw/pc/dsdt_microvm.asl hw/pc/dsdt_q35.asl

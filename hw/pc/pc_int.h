@@ -87,6 +87,9 @@ bool pc_offer_kernel(PcMachine *pc, Error *err);
 void pc_init_a20(PcMachine *pc);
 void pc_set_a20(PcMachine *pc, bool on);
 
+/* bootorder.c: bootindex= of the devices, for firmware. */
+bool pc_add_boot_order(PcMachine *pc, Error *err);
+
 /* boot_rom.c: the plan (real mode) is started by the BIOS. */
 bool pc_add_boot_rom(PcMachine *pc, Error *err);
 
