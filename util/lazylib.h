@@ -18,7 +18,8 @@
 #include "util/error.h"
 
 #define LAZY_FIELD(fn) __typeof__(fn) *fn;
-#define LAZY_NAME(fn) #fn,
+#define LAZY_TEXT(fn) #fn
+#define LAZY_NAME(fn) LAZY_TEXT(fn), /* a macro's name: what it stands for */
 
 typedef struct LazyLib {
     const char *file;         /* the library's SONAME, from configure */
