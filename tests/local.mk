@@ -26,7 +26,7 @@ check-style:
 
 # The command line.
 EXTRA_DIST += tests/guest/profile64.S
-CLI_TESTS = tests/cli/bad_options tests/cli/monitor tests/cli/profile tests/cli/window
+CLI_TESTS = tests/boot/check_firmware tests/cli/bad_options tests/cli/monitor tests/cli/profile tests/cli/window
 TESTS += $(CLI_TESTS)
 EXTRA_DIST += $(CLI_TESTS)
 
@@ -39,7 +39,7 @@ EXTRA_DIST += tests/boot/run
 #                     microvm; as root, for it makes a disk image (debian.img) first
 BOOT_BY_HAND = tests/boot/disks tests/boot/firmware tests/boot/installers \
 	tests/boot/make-disk tests/boot/micro tests/boot/uefi
-EXTRA_DIST += $(BOOT_BY_HAND) tests/boot/pcvm.py
+EXTRA_DIST += $(BOOT_BY_HAND) tests/boot/pcvm.py tests/boot/modes.S
 installers: dyad$(EXEEXT)
 	$(top_srcdir)/tests/boot/installers ./dyad$(EXEEXT)
 debian.img:

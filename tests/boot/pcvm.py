@@ -188,6 +188,7 @@ class Report:
 
     def __init__(self):
         self.failed = False
+        self.passed = 0
         self.only = os.environ.get("CASES", "").split()
 
     def case(self, name, function, *args):
@@ -196,6 +197,7 @@ class Report:
         start = time.time()
         try:
             function(*args)
+            self.passed += 1
             print(f"PASS: {name} ({time.time() - start:.1f} s)", flush=True)
         except Failed as e:
             self.failed = True
@@ -205,4 +207,4 @@ class Report:
         print(f"SKIP: {name}: {why}", flush=True)
 
     def exit(self):
-        sys.exit(1 if self.failed else 0)
+        sys.exit(1 if self.failed else 0 if self.passed else 77)

@@ -1,7 +1,7 @@
 # tests of PCI, virtio and the host ends
 PCI_TEST_LIBS = libhw.a libhwcore.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
 PCI_TEST_FLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-PCI_TESTS = tests/unit/test_pci tests/unit/test_virtqueue tests/unit/test_virtio_pci \
+PCI_TESTS = tests/unit/test_pci tests/unit/test_q35 tests/unit/test_virtio_mmio tests/unit/test_virtqueue tests/unit/test_virtio_pci \
 	tests/unit/test_block tests/unit/test_chardev tests/unit/test_net_user tests/unit/test_pci_fuzz
 check_PROGRAMS += $(PCI_TESTS)
 TESTS += $(PCI_TESTS)
@@ -33,3 +33,12 @@ tests_unit_test_net_user_CPPFLAGS = $(PCI_TEST_FLAGS)
 tests_unit_test_pci_fuzz_SOURCES = tests/unit/test_pci_fuzz.c tests/unit/pci_board.c tests/unit/pci_board.h
 tests_unit_test_pci_fuzz_LDADD = $(PCI_TEST_LIBS)
 tests_unit_test_pci_fuzz_CPPFLAGS = $(PCI_TEST_FLAGS)
+
+tests_unit_test_q35_SOURCES = tests/unit/test_q35.c tests/unit/pci_board.c tests/unit/pci_board.h
+tests_unit_test_q35_LDADD = $(PCI_TEST_LIBS)
+tests_unit_test_q35_CPPFLAGS = $(PCI_TEST_FLAGS)
+
+tests_unit_test_virtio_mmio_SOURCES = tests/unit/test_virtio_mmio.c tests/unit/pci_board.c \
+	tests/unit/pci_board.h
+tests_unit_test_virtio_mmio_LDADD = $(PCI_TEST_LIBS)
+tests_unit_test_virtio_mmio_CPPFLAGS = $(PCI_TEST_FLAGS)

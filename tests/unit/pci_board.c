@@ -17,7 +17,8 @@ const DeviceClass *const device_classes[] = {
     &pci_testdev_class, &virtio_blk_pci_class, &virtio_rng_pci_class,
     &virtio_net_pci_class, &virtio_serial_pci_class, &virtio_console_pci_class,
     &virtconsole_class, &virtserialport_class, &vga_pci_class, &virtio_tablet_pci_class,
-    &virtio_keyboard_pci_class, &virtio_mouse_pci_class, NULL
+    &virtio_keyboard_pci_class, &virtio_mouse_pci_class, &virtio_rng_device_class,
+    &virtio_serial_device_class, NULL
 };
 
 static const MachineClass board_class = {
@@ -46,7 +47,7 @@ static void board_release(Machine *m, void *arg)
     netdev_close_all(m);
 }
 
-Board *board_create(void)
+Board *board_create_bare(void)
 {
     Error err = ERROR_INIT;
     const MachineConfig cfg = { .ram_size = BOARD_RAM };
@@ -56,6 +57,13 @@ Board *board_create(void)
     machine_lock(&b->m);
     assert_true(memory_init_ram(&b->ram, &b->m, "ram", BOARD_RAM, &err));
     memory_add(&b->m.mem_root, &b->ram, 0, 0);
+    return b;
+}
+
+Board *board_create(void)
+{
+    Error err = ERROR_INIT;
+    Board *b = board_create_bare();
     const PciHostConfig host = { .ram = &b->ram, .msi = board_msi, .msi_opaque = b };
     b->bus = pci_i440fx_create(&b->m, &host, &err);
     assert_non_null(b->bus);

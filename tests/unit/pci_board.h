@@ -24,6 +24,7 @@ typedef struct Board {
 } Board;
 
 Board *board_create(void);
+Board *board_create_bare(void);     /* RAM only */
 void board_destroy(Board *b);
 void board_turn(Board *b);          /* one turn of the loop, 1 s at most */
 /* -device text; fails the test if it does not work. */
