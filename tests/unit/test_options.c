@@ -92,9 +92,18 @@ static void a_missing_value_is_named(void **state)
     expect_error("-kernel", "FILE");
 }
 
-static void a_bare_word_is_refused_with_advice(void **state)
+static void a_bare_file_is_a_disk_or_a_cd_by_its_name(void **state)
 {
-    expect_error("disk.img", "-drive file=disk.img");
+    Options o;
+    expect_run(&o, "a,b.img x/Installer.ISO");
+    assert_int_equal(o.drives.n, 2);
+    assert_string_equal(o.drives.v[0].text, "file=a,,b.img,if=ide,media=disk");
+    assert_string_equal(o.drives.v[1].text, "file=x/Installer.ISO,if=ide,media=cdrom");
+    assert_int_equal(o.cfg.ram_size, 1ull << 30);
+    options_free(&o);
+    expect_run(&o, "-m 64 disk.img");
+    assert_int_equal(o.cfg.ram_size, 64ull << 20);
+    options_free(&o);
 }
 
 static void memory_sizes(void **state)
@@ -264,7 +273,7 @@ int main(void)
         cmocka_unit_test(two_dashes_are_one),
         cmocka_unit_test(unknown_option_names_the_nearest),
         cmocka_unit_test(a_missing_value_is_named),
-        cmocka_unit_test(a_bare_word_is_refused_with_advice),
+        cmocka_unit_test(a_bare_file_is_a_disk_or_a_cd_by_its_name),
         cmocka_unit_test(memory_sizes),
         cmocka_unit_test(cpu_counts),
         cmocka_unit_test(machine_accel_goes_to_the_engines),
