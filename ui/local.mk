@@ -3,7 +3,7 @@ libui_a_SOURCES = \
 	ui/headless.c ui/keys.c ui/line_edit.c ui/line_edit.h ui/monitor.c ui/monitor.h \
 	ui/monitor_args.c ui/monitor_cmds.c ui/monitor_info.c ui/monitor_mem.c \
 	ui/monitor_screen.c ui/option_table.c ui/options.c ui/options.h ui/png.c ui/png.h \
-	ui/sdl.c ui/sdl_keymap.c ui/sdl_keymap.h ui/sdl_lib.h ui/sdl_x11.c ui/sdl_x11.h \
+	ui/sdl.c ui/sdl_keymap.c ui/sdl_keymap.h ui/sdl_lib.h ui/sdl_sound.c ui/sdl_sound.h ui/sdl_x11.c ui/sdl_x11.h \
 	ui/setup.c ui/setup.h ui/ui.c ui/ui.h ui/ui_list.c ui/vnc_keymap.c ui/vnc_keymap.h
 if VNC
 libui_a_SOURCES += ui/vnc.c

@@ -19,6 +19,7 @@
 #include "ui/png.h"
 #include "ui/sdl_keymap.h"
 #include "ui/sdl_lib.h"
+#include "ui/sdl_sound.h"
 #include "ui/sdl_x11.h"
 #include "ui/ui.h"
 #include "util/alloc.h"
@@ -508,12 +509,14 @@ static bool sdl_init(Machine *m, const char *options, Error *err)
     redraw(d);
     d->poller = (LoopPoller){ .prepare = sdl_prepare, .dispatch = sdl_dispatch, .opaque = d };
     loop_add_poller(m->loop, &d->poller);
+    sdl_sound_start(m, &lib);
     return true;
 }
 
 static void sdl_destroy(Machine *m)
 {
     SdlDisplay *d = sdl;
+    sdl_sound_stop();
     loop_del_poller(m->loop, &d->poller);
     screen_detach(&d->listener);
     lib.SDL_FreeSurface(d->frame);

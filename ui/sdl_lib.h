@@ -8,6 +8,8 @@
 
 #define SDL_FNS(F)                                                                       \
     F(SDL_CreateRGBSurfaceWithFormat)                                                    \
+    F(SDL_CloseAudioDevice) F(SDL_InitSubSystem) F(SDL_OpenAudioDevice)                  \
+    F(SDL_PauseAudioDevice)                                                              \
     F(SDL_CreateWindow) F(SDL_DestroyWindow) F(SDL_FillRect) F(SDL_FreeSurface)          \
         F(SDL_GetDisplayUsableBounds) F(SDL_GetError) F(SDL_GetWindowDisplayIndex)       \
             F(SDL_GetWindowFlags) F(SDL_GetWindowSize) F(SDL_GetWindowSurface)           \

@@ -82,6 +82,8 @@ struct Machine {
     struct Loop *loop;
     void (*powerdown)(Machine *m);  /* ACPI power button, set by the board; or NULL */
     void (*nmi)(Machine *m);
+    /* The display's: the PC speaker's tone, 0: silent. NULL: nobody listens. */
+    void (*speaker)(Machine *m, unsigned hz);
     /* main.c's: called by machine_destroy once threads are joined and devices are gone,
      * before loop and RAM go; lock held. Closes backends and engine. */
     void (*release)(Machine *m, void *arg);

@@ -44,6 +44,7 @@ typedef struct Pit {
     IrqLine irq;
     Timer timer;
     MemoryRegion io, port61;
+    unsigned told_hz; /* the tone that the speaker plays */
 } Pit;
 
 static int64_t pit_now(const Pit *d)
@@ -368,6 +369,23 @@ static uint64_t pit_read(void *opaque, uint64_t addr, unsigned size)
     return addr == 3 ? 0xff : pit_read_counter(d, &d->s.c[addr & 3]);
 }
 
+/* Counter 2's output drives the speaker while both bits of 61H are set. Only its square
+ * waves are a tone; samples by pulse width are not followed. */
+static void pit_tell_speaker(Pit *d)
+{
+    const PitCounter *c = &d->s.c[2];
+    uint32_t count = c->next_count ? c->next_count : c->count;
+    bool on = d->s.speaker && c->gate && mode_is_periodic(c) && count;
+    unsigned hz = on ? (PIT_HZ + count / 2) / count : 0;
+    Machine *m = d->dev.machine;
+    if (hz != d->told_hz) {
+        d->told_hz = hz;
+        if (m->speaker) {
+            m->speaker(m, hz);
+        }
+    }
+}
+
 static void pit_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
 {
     Pit *d = opaque;
@@ -375,6 +393,9 @@ static void pit_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
         pit_control(d, val);
     } else {
         pit_write_counter(d, &d->s.c[addr & 3], val);
+    }
+    if ((addr & 3) >= 2) {
+        pit_tell_speaker(d);
     }
 }
 
@@ -393,6 +414,7 @@ static void port61_write(void *opaque, uint64_t addr, uint64_t val, unsigned siz
     Pit *d = opaque;
     d->s.speaker = val & 2;
     pit_set_gate(d, &d->s.c[2], val & 1);
+    pit_tell_speaker(d);
 }
 
 static const MemoryOps pit_ops = { pit_read, pit_write, 1, 1 };
@@ -432,6 +454,7 @@ static void pit_reset(Device *dev)
         c->stopped = -1;
     }
     timer_del(&d->timer);
+    pit_tell_speaker(d);
 }
 
 static void pit_reset_lines(Device *dev)
