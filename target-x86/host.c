@@ -37,7 +37,10 @@ static void __attribute__((constructor)) detect(void)
                                     1u << (X86F_F16C % 32));
         host_feat[X86FW_7_0_EBX] &= ~(1u << (X86F_AVX2 % 32));
     }
-    if ((host_xcr0 & 0xe6) != 0xe6) { /* nor of opmasks and ZMM */
+    uint32_t base = 1u << (X86F_AVX512F % 32) | 1u << (X86F_AVX512DQ % 32) |
+                    1u << (X86F_AVX512BW % 32) | 1u << (X86F_AVX512VL % 32);
+    if ((host_xcr0 & 0xe6) != 0xe6 || (host_feat[X86FW_7_0_EBX] & base) != base) {
+        /* no state of opmasks and ZMM, or a CPU with a part of AVX-512 only */
         host_feat[X86FW_7_0_EBX] &=
             ~(1u << (X86F_AVX512F % 32) | 1u << (X86F_AVX512DQ % 32) |
               1u << (X86F_AVX512IFMA % 32) | 1u << (X86F_AVX512CD % 32) |

@@ -20,13 +20,25 @@
 
 static uint32_t xsave_mask = 3;
 
+enum { LIVE_FPU = 1, LIVE_ZMM = 2 }; /* X86Cpu.fpu_live */
+
+static void move_zmm(X86Cpu *cpu, uint32_t thunk)
+{
+    void (*move)(void *) = (void (*)(void *))(codebuf_rx(cpu) + thunk);
+    move(&cpu->st.xsave);
+}
+
 static void fpu_load(X86Cpu *cpu)
 {
     if (!cpu->fpu_live) {
         cpu->st.xsave.xstate_bv = 7;
         cpu->st.xsave.xcomp_bv = 0;
         __asm__ volatile("xrstor64 %0" : : "m"(cpu->st.xsave), "a"(xsave_mask), "d"(0));
-        cpu->fpu_live = 1;
+        cpu->fpu_live = LIVE_FPU;
+        if (cpu->hflags & HF_AVX512 && x86_thunks.zmm_load) {
+            move_zmm(cpu, x86_thunks.zmm_load);
+            cpu->fpu_live |= LIVE_ZMM;
+        }
     }
 }
 
@@ -40,6 +52,9 @@ void x86_fpu_sync(X86Cpu *cpu)
                          : "m"(mxcsr), "a"(xsave_mask), "d"(0)
                          : "memory");
         cpu->st.xsave.fip = cpu->st.xsave.fdp = 0; /* they hold host addresses */
+        if (cpu->fpu_live & LIVE_ZMM) {
+            move_zmm(cpu, x86_thunks.zmm_save);
+        }
         cpu->fpu_live = 0;
     }
 }
@@ -276,10 +291,9 @@ static uint64_t drop_heavy(X86Cpu *cpu, void *arg)
     return 0;
 }
 
-/* A group's range: mapped in one piece if that is possible without a fault or a dirty
- * bit set too early; else the instruction is executed by itself. */
-static uint8_t *group_range(X86Cpu *cpu, uint64_t lin, unsigned size, bool write,
-                            uint64_t ret)
+/* The range of a group or of a masked access: mapped in one piece if that is possible
+ * without a fault or a dirty bit set too early; else the instruction is executed by itself. */
+static uint8_t *quiet_range(X86Cpu *cpu, uint64_t lin, unsigned size, bool write)
 {
     SoftmmuRef ref;
 
@@ -294,12 +308,16 @@ static uint8_t *group_range(X86Cpu *cpu, uint64_t lin, unsigned size, bool write
             }
         }
     }
+    return NULL;
+}
+
+static void group_failed(X86Cpu *cpu, uint64_t ret)
+{
     Tb *tb = tb_by_code(x86_engine.cache, site_body(cpu, ret));
     if (++tb->group_fails == GROUP_FAILS) {
         unsigned h = x86_group_hash(tb->key);
         x86_engine.group_failed[h / 8] |= 1u << (h % 8);
     }
-    return NULL;
 }
 
 /* A block in window mode looked for an address in the wrong range: its site is told better
@@ -343,13 +361,16 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
         env->win_missed = lin;
         env->win_misses++;
     }
-    if (kind & MEM_GROUP) {
-        uint8_t *host = group_range(cpu, lin, size, write, ret);
+    if (kind & (MEM_GROUP | MEM_QUIET)) {
+        uint8_t *host = quiet_range(cpu, lin, size, write);
         if (host) {
             env->site = 0;
             return (uint64_t)host;
         }
-        env->slow_group++;
+        if (kind & MEM_GROUP) {
+            env->slow_group++;
+            group_failed(cpu, ret);
+        }
     } else if ((uint64_t)((int64_t)(lin << 16) >> 16) == lin) {
         if (in_page >= size) {
             softmmu_translate(cpu, lin, write ? X86_WRITE : X86_READ, cpu->mmu_idx, &ref);

@@ -295,7 +295,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
             }
             break;
         case OPND_MEM:
-            mem_size = o->size;
+            mem_size = tmpl_access_size(in, o);
             mem_write |= writes(in, n);
             if (method == OM_O || method == OM_X || method == OM_Y) {
                 return false;
@@ -320,8 +320,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
         default: break; /* immediates, ST */
         }
     }
-    if (row->flags & RF_AVX512 ||
-        (high && (low8 || in->is_mem || reg > 7 || rm.base > 7))) {
+    if (high && (low8 || in->is_mem || reg > 7 || rm.base > 7)) {
         return false;
     }
     if (in->is_mem && !mem_size) {
@@ -335,8 +334,9 @@ static bool plain(Tmpl *t, const X86Insn *in)
     uint8_t live_after = t->live[t->i + 1];
     bool need_host = use || (def && live_after & ~def);
 
-    if (in->is_mem &&
-        !tmpl_operand(t, in, mem_size | (mem_write ? MEM_WRITE : 0), &rm)) {
+    unsigned kind = mem_size | (mem_write ? MEM_WRITE : 0) |
+                    (tmpl_masked_access(in) ? MEM_QUIET : 0);
+    if (in->is_mem && !tmpl_operand(t, in, kind, &rm)) {
         return false;
     }
     bool was_env = t->in_env;
@@ -360,8 +360,12 @@ static bool plain(Tmpl *t, const X86Insn *in)
         .vex = row->enc == ENC_VEX,
         .vvvv = vvvv,
         .l = in->vl == 32,
+        .evex = row->enc == ENC_EVEX,
     };
-    if (op.vex) {
+    if (op.evex) { /* z, L'L, b, aaa are as they were */
+        op.evex_z = in->bytes[in->opc_off - 1] & 0xf7;
+    }
+    if (op.vex || op.evex) {
         static const uint8_t pps[] = { 0, 0, 0x66, 0xf3, 0xf2 };
         op.prefix = pps[row->pp];
     } else {
@@ -406,7 +410,8 @@ static bool plain(Tmpl *t, const X86Insn *in)
 /* Does the host execute this row as the guest's CPU model says? */
 static bool host_can(const X86Insn *in)
 {
-    return x86_host_has(in->row->feat);
+    return x86_host_has(in->row->feat) &&
+           (!(in->row->flags & RF_AVX512) || x86_host_has(X86F_AVX512F));
 }
 
 /* In this mode, does the row execute without a generic fault? */

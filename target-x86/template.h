@@ -58,6 +58,7 @@ typedef struct SlowSite {
 /* kind of a checked access: bytes, and flags. A group's check must not fault. A wrong
  * guess: the register in bits 14..10 (and no other flag), the instruction's offset in the block above 15. */
 enum { MEM_SIZE = 0xff, MEM_WRITE = 0x100, MEM_GROUP = 0x200, MEM_OUTSIDE = 0x400,
+       MEM_QUIET = 0x800, /* a masked access: what is not there may not be wanted */
        MEM_GUESS = 0x8000 };
 
 /* A run of accesses that share a check (template_group.c). r11 = host address of guest
@@ -159,10 +160,16 @@ bool tmpl_is_plain(const Tmpl *t, const X86Insn *in);
 bool tmpl_lea_is_direct(const X86Insn *in);
 void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last);
 
+/* template_evex.c: what plain rows need for AVX-512 */
+unsigned tmpl_access_size(const X86Insn *in, const X86Opnd *o);
+bool tmpl_masked_access(const X86Insn *in);
+void tmpl_evex_thunks(Enc *e);
+
 /* thunks.c: code at the start of the buffer, offsets */
 typedef struct Thunks {
     uint32_t syscall, sysret; /* template_sys.c */
     uint32_t enter, leave, mem, exec, miss, chain_h, chain_e;
+    uint32_t zmm_save, zmm_load; /* void (X86Xsave *); 0: host has no AVX-512 */
 } Thunks;
 extern Thunks x86_thunks;
 void x86_thunks_emit(Enc *e);

@@ -44,12 +44,12 @@ static void plain_effect(const X86Insn *in, Effect *f)
             }
         } else if (o->kind == OPND_MEM) {
             f->access = true;
-            f->size = o->size;
+            f->size = tmpl_access_size(in, o);
             f->write |= w;
         }
     }
     f->writes |= tmpl_implicit_writes(in);
-    f->stop = scratch > 1; /* would use r11 */
+    f->stop = scratch > 1 /* would use r11 */ || tmpl_masked_access(in);
     if (!f->access) {
         /* add/sub rsp, imm */
         if (f->writes == 1u << R_SP && in->row->enc == ENC_LEGACY && in->row->map == MAP_1 &&

@@ -129,6 +129,7 @@ void x86_thunks_emit(Enc *e)
 
     emit_mem(e);
     emit_exec(e);
+    tmpl_evex_thunks(e);
 
     /* r11 = guest PC */
     x86_thunks.miss = e->off;

@@ -15,7 +15,8 @@ void enc_u64(Enc *e, uint64_t v)
     enc_u32(e, v >> 32);
 }
 
-static void enc_modrm(Enc *e, int reg, Rm rm, unsigned imm_len)
+/* scaled: an 8-bit displacement would count in operands (EVEX): it is not used. */
+static void enc_modrm(Enc *e, int reg, Rm rm, unsigned imm_len, bool scaled)
 {
     unsigned r = (reg & 7) << 3;
 
@@ -31,7 +32,7 @@ static void enc_modrm(Enc *e, int reg, Rm rm, unsigned imm_len)
     bool sib = rm.index >= 0 || rm.base < 0 || (rm.base & 7) == H_RSP;
     unsigned mod = rm.base < 0                               ? 0
                    : rm.disp == 0 && (rm.base & 7) != H_RBP ? 0
-                   : rm.disp == (int8_t)rm.disp             ? 1
+                   : rm.disp == (int8_t)rm.disp && !scaled  ? 1
                                                             : 2;
     enc_u8(e, mod << 6 | r | (sib ? 4 : rm.base & 7));
     if (sib) {
@@ -53,9 +54,16 @@ void enc_op(Enc *e, const Op *op, int reg, Rm rm)
         enc_u8(e, rm.seg);
     }
 
-    if (op->vex) {
-        static const uint8_t pps[] = { [0x66] = 1, [0xf3] = 2, [0xf2] = 3 };
-        unsigned pp = op->prefix ? pps[op->prefix] : 0;
+    static const uint8_t pps[] = { [0x66] = 1, [0xf3] = 2, [0xf2] = 3 };
+    unsigned pp = op->prefix && (op->vex || op->evex) ? pps[op->prefix] : 0;
+    if (op->evex) {
+        b = rm.base >> 3 & 1 & (rm.base >= 0);
+        x |= rm.kind == RM_REG && rm.base > 15;
+        enc_u8(e, 0x62);
+        enc_u8(e, !r << 7 | !x << 6 | !b << 5 | !(reg >> 4 & 1) << 4 | op->map);
+        enc_u8(e, op->w << 7 | (~op->vvvv & 15) << 3 | 4 | pp);
+        enc_u8(e, op->evex_z | !(op->vvvv >> 4 & 1) << 3);
+    } else if (op->vex) {
         unsigned tail = (~op->vvvv & 15) << 3 | op->l << 2 | pp;
         if (op->map == 1 && !x && !b && !op->w) {
             enc_u8(e, 0xc5);
@@ -84,7 +92,7 @@ void enc_op(Enc *e, const Op *op, int reg, Rm rm)
         }
     }
     enc_u8(e, op->opcode);
-    enc_modrm(e, reg, rm, op->imm_len);
+    enc_modrm(e, reg, rm, op->imm_len, op->evex);
 }
 
 static void op1(Enc *e, uint8_t opcode, bool w, int reg, Rm rm)

@@ -47,6 +47,8 @@ typedef struct Op {
     uint8_t imm_len;    /* immediate bytes that the caller adds behind */
     bool vex;           /* VEX encoding: */
     uint8_t vvvv, l;    /*   second source (0..15), vector length bit */
+    bool evex;          /* EVEX encoding: registers 0..31, vvvv too; */
+    uint8_t evex_z;     /*   its third byte without V': z, L'L, b, aaa (SDM 2.7.1) */
 } Op;
 
 static inline void enc_u8(Enc *e, uint8_t b)

@@ -20,6 +20,7 @@
 #include "target-x86/engine.h"
 #include "target-x86/leaf.h"
 #include "target-x86/leaf.h"
+#include "target-x86/models.h"
 #include "target-x86/native.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/tcg_ops.h"
@@ -74,6 +75,7 @@ static void build_tables(void)
     for (unsigned i = 0; i < 512; i++) {
         put64(PT + 0x3000 + 8 * i, (uint64_t)i << 12 | 0x67);
     }
+    put64(PT + 0x3000 + 8 * ((DATA + DATA_SIZE) >> 12), 0); /* not there: masked accesses */
     for (unsigned i = 1; i < 16; i++) {
         put64(PT + 0x2000 + 8 * i, (uint64_t)i << 21 | 0xe7);
     }
@@ -107,12 +109,12 @@ static void base_state(X86State *st)
     st->cr3 = PT;
     st->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
     st->efer = EFER_LMA | EFER_LME | EFER_NXE | EFER_SCE;
-    st->xcr0 = 7;
+    st->xcr0 = 7 | (x86_host_has(X86F_AVX512F) ? XCR0_AVX512 : 0);
     st->dr6 = DR6_FIXED;
     st->dr7 = DR7_FIXED;
     st->xsave.fcw = 0x37f;
     st->xsave.mxcsr = 0x1f80;
-    st->xsave.xstate_bv = 7;
+    st->xsave.xstate_bv = st->xcr0;
     st->rip = CODE;
     st->gpr[R_SP] = STACK + 0x800;
 }
@@ -152,6 +154,9 @@ static int setup(void **state)
         return -1;
     }
     cpu = X86_CPU(machine->cpus[0]);
+    for (unsigned i = 0; i < X86F_NWORDS; i++) { /* not only what "max" shows */
+        cpu->feat[i] |= x86_tcg_features()[i];
+    }
     cpu_self = &cpu->cpu;
     build_tables();
     keep_signals();
@@ -200,7 +205,8 @@ static void collect_rows(void)
     for (const X86RowTable *t = x86_row_tables; t->name; t++) {
         for (unsigned i = 0; i < t->count; i++) {
             const X86Row *r = &t->rows[i];
-            if (!(r->flags & RF_PLAIN) || (r->flags & RF_NO64) || r->enc == ENC_EVEX ||
+            if (!(r->flags & RF_PLAIN) || (r->flags & RF_NO64) ||
+                (r->flags & RF_AVX512 && !(cpu->hflags & HF_AVX512)) ||
                 (r->feat && (!x86_host_has(r->feat) || !x86_has(cpu, r->feat))) ||
                 (only && strcmp(only, r->name))) {
                 continue;
@@ -253,6 +259,10 @@ static void emit_random(Seq *s)
         }
         uint64_t to = DATA + 0x1000 + (gen_rand() % 8 ? gen_rand() % 256 & ~31ull
                                                       : 0xff0 + gen_rand() % 32);
+        if (row->enc == ENC_EVEX) {
+            to = gen_rand() & 1 ? to & ~63ull : to;
+            to = in.k && gen_rand() % 4 == 0 ? DATA + DATA_SIZE - gen_rand() % 80 : to;
+        }
         if (in.base == R_SP || in.index == R_SP || !gen_point(&in, gpr, to)) {
             return;
         }
@@ -354,6 +364,9 @@ static bool compare(const X86State *a, const X86State *b, const uint8_t *ma,
         memcmp(a->xsave.xmm, b->xsave.xmm, sizeof(a->xsave.xmm)) ||
         memcmp(a->xsave.ymmh, b->xsave.ymmh, sizeof(a->xsave.ymmh)) ||
         a->xsave.mxcsr != b->xsave.mxcsr || a->xsave.fsw != b->xsave.fsw ||
+        memcmp(a->xsave.k, b->xsave.k, sizeof(a->xsave.k)) ||
+        memcmp(a->xsave.zmmh, b->xsave.zmmh, sizeof(a->xsave.zmmh)) ||
+        memcmp(a->xsave.zmm16, b->xsave.zmm16, sizeof(a->xsave.zmm16)) ||
         a->xsave.fcw != b->xsave.fcw || a->xsave.ftw != b->xsave.ftw) {
         fprintf(stderr, "vector state differs: mxcsr %x %x fsw %x %x ftw %x %x\n",
                 a->xsave.mxcsr, b->xsave.mxcsr, a->xsave.fsw, b->xsave.fsw, a->xsave.ftw,
@@ -420,6 +433,15 @@ static void random_sequences(bool exact)
             for (unsigned k = 0; k < 2; k++) {
                 start.xsave.xmm[i].q[k] = gen_value();
                 start.xsave.ymmh[i].q[k] = gen_value();
+            }
+        }
+        for (unsigned i = 0; i < 8 && start.xcr0 & XCR0_AVX512; i++) {
+            start.xsave.k[i] = gen_value();
+        }
+        for (unsigned i = 0; i < 16 && start.xcr0 & XCR0_AVX512; i++) {
+            for (unsigned k = 0; k < 8; k++) {
+                start.xsave.zmmh[i][k / 4].q[k & 1] = gen_value();
+                start.xsave.zmm16[i][k / 2].q[k & 1] = gen_value();
             }
         }
         start.xsave.mxcsr = 0x1f80 | (gen_rand() & 0xe040);
