@@ -21,7 +21,7 @@
 #include "tests/unit/x86_flat_access.h"
 
 static uint64_t seed = 0xe7ec0de;
-static unsigned rounds = 30000;
+static unsigned rounds = 8000;
 static uint32_t host_feat[X86F_NWORDS];
 
 static const X86Row *random_row(void)

@@ -25,7 +25,7 @@
 #define TARGET (window + 256)
 #define FLAT_END (FLAT_BASE + FLAT_SIZE) /* nothing is mapped behind */
 #define TRIES 400
-#define EVEX_TRIES 100 /* there are many rows */
+#define EVEX_TRIES 40 /* there are many rows */
 
 static uint64_t seed = 0x5eed5eed1;
 static uint64_t window = FLAT_DATA;
