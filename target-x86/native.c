@@ -361,7 +361,9 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
         env->win_missed = lin;
         env->win_misses++;
     }
-    if (kind & (MEM_GROUP | MEM_QUIET)) {
+    if (kind & MEM_ALIGN && lin & (size - 1)) {
+        /* #GP: the reference function's */
+    } else if (kind & (MEM_GROUP | MEM_QUIET)) {
         uint8_t *host = quiet_range(cpu, lin, size, write);
         if (host) {
             env->site = 0;

@@ -335,7 +335,8 @@ static bool plain(Tmpl *t, const X86Insn *in)
     bool need_host = use || (def && live_after & ~def);
 
     unsigned kind = mem_size | (mem_write ? MEM_WRITE : 0) |
-                    (tmpl_masked_access(in) ? MEM_QUIET : 0);
+                    (tmpl_masked_access(in) ? MEM_QUIET : 0) |
+                    (row->flags & RF_ALIGN && mem_size >= 16 ? MEM_ALIGN : 0);
     if (in->is_mem && !tmpl_operand(t, in, kind, &rm)) {
         return false;
     }

@@ -59,6 +59,7 @@ typedef struct SlowSite {
  * guess: the register in bits 14..10 (and no other flag), the instruction's offset in the block above 15. */
 enum { MEM_SIZE = 0xff, MEM_WRITE = 0x100, MEM_GROUP = 0x200, MEM_OUTSIDE = 0x400,
        MEM_QUIET = 0x800, /* a masked access: what is not there may not be wanted */
+       MEM_ALIGN = 0x1000, /* #GP comes before #PF if it is not aligned */
        MEM_GUESS = 0x8000 };
 
 /* A run of accesses that share a check (template_group.c). r11 = host address of guest
