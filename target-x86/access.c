@@ -63,6 +63,9 @@ uint64_t x86_linear(X86Cpu *cpu, unsigned seg, uint64_t off, unsigned n, bool wr
         if (seg >= R_FS || cpu->hflags & HF_SEGCHK) {
             check_segment(cpu, seg, off, n, write);
             lin += cpu->st.seg[seg].base;
+        } else if (unlikely(write && seg == R_CS) &&
+                   (cpu->hflags & (HF_PE | HF_VM)) == HF_PE) {
+            raise_seg(cpu, seg); /* flat or not, code cannot be written */
         }
         lin = (uint32_t)lin;
     }
@@ -75,7 +78,9 @@ uint64_t x86_linear(X86Cpu *cpu, unsigned seg, uint64_t off, unsigned n, bool wr
 /* Alignment checks (6.15, #AC) and data breakpoints (17.2.5). */
 void x86_access_debug(X86Cpu *cpu, uint64_t lin, unsigned n, bool write)
 {
-    if (cpu->hflags & HF_AC && lin & (n - 1) && !(n & (n - 1)) && n <= 8) {
+    unsigned align = n == 10 ? 8 : n; /* vol. 3, table 6-7 */
+
+    if (cpu->hflags & HF_AC && lin & (align - 1) && !(align & (align - 1)) && n <= 64) {
         x86_raise_err(cpu, EXC_AC, 0);
     }
     if (!(cpu->hflags & HF_DBG)) {
@@ -328,6 +333,12 @@ void x86_probe_write(X86Cpu *cpu, unsigned seg, uint64_t off, unsigned n)
     }
 }
 
+void x86_probe_read(X86Cpu *cpu, unsigned seg, uint64_t off)
+{
+    SoftmmuRef ref;
+    softmmu_translate(cpu, x86_linear(cpu, seg, off, 1, false), X86_READ, cpu->mmu_idx, &ref);
+}
+
 void *x86_direct(X86Cpu *cpu, unsigned seg, uint64_t off, unsigned max, bool write,
                  unsigned *n)
 {
@@ -510,12 +521,13 @@ bool x86_rmw_end(X86Cpu *cpu, X86Rmw *m, uint64_t v)
 bool x86_cmpxchg16(X86Cpu *cpu, unsigned seg, uint64_t off, uint64_t old[2],
                    const uint64_t new_value[2], bool locked)
 {
-    uint64_t lin = x86_linear(cpu, seg, off, 16, true);
+    uint64_t lin = x86_linear(cpu, seg, off, 1, true);
     SoftmmuRef ref;
 
-    if (lin & 15) {
+    if (lin & 15) { /* before #AC */
         x86_raise_err(cpu, EXC_GP, 0);
     }
+    lin = x86_linear(cpu, seg, off, 16, true);
     softmmu_translate(cpu, lin, X86_WRITE, cpu->mmu_idx, &ref);
     if (!ref.host || ref.readonly) { /* no device takes 16 bytes: two halves */
         uint64_t lo = mmio(cpu, ref.gpa, 8, false, 0);

@@ -77,6 +77,8 @@ void x86_load_bytes(X86Cpu *cpu, unsigned seg, uint64_t off, void *to, unsigned 
 void x86_store_bytes(X86Cpu *cpu, unsigned seg, uint64_t off, const void *from, unsigned n);
 /* Raises what a write of n bytes there would raise; writes nothing. */
 void x86_probe_write(X86Cpu *cpu, unsigned seg, uint64_t off, unsigned n);
+/* The same for a read of one byte. */
+void x86_probe_read(X86Cpu *cpu, unsigned seg, uint64_t off);
 
 /* A run of bytes at seg:off that one REP iteration block may touch directly: returns the
  * host pointer of plain RAM and *n <= max bytes to the page's (or segment's) end after all

@@ -59,6 +59,17 @@ void x86_fpu_sync(X86Cpu *cpu)
     }
 }
 
+/* Does an x87 exception wait for the next instruction that looks? */
+static bool x87_pending(X86Cpu *cpu)
+{
+    uint16_t fsw = cpu->st.xsave.fsw;
+
+    if (cpu->fpu_live) {
+        __asm__ volatile("fnstsw %0" : "=a"(fsw));
+    }
+    return fsw & 0x80; /* ES */
+}
+
 /* ---- where a slow path was ---- */
 
 static const TbInsn *site_insn(const Tb *tb, uint32_t off)
@@ -361,8 +372,8 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
         env->win_missed = lin;
         env->win_misses++;
     }
-    if (kind & MEM_ALIGN && lin & (size - 1)) {
-        /* #GP: the reference function's */
+    if ((kind & MEM_ALIGN && lin & (size - 1)) || (kind & MEM_FPU && x87_pending(cpu))) {
+        /* #GP, #MF: the reference function's */
     } else if (kind & (MEM_GROUP | MEM_QUIET)) {
         uint8_t *host = quiet_range(cpu, lin, size, write);
         if (host) {

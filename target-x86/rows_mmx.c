@@ -21,7 +21,7 @@
       .exec = x86_vec_##nm, .w = { ROLE_RW } }
 
 const X86Row x86_rows_mmx[] = {
-    M3(PUNPCKLWD, 0x61, MMX),
+    MMX("PUNPCKLWD", 0F, 0x61, MMX, PUNPCKLWD, RW, Pq, Qd),
     MMX("PUNPCKLBW", 0F, 0x60, MMX, PUNPCKLBW, RW, Pq, Qd),
     MMX("PUNPCKLDQ", 0F, 0x62, MMX, PUNPCKLDQ, RW, Pq, Qd),
     M3(PACKSSWB, 0x63, MMX),

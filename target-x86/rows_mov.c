@@ -163,18 +163,11 @@ static void exec_UD(X86Cpu *cpu, const X86Insn *in)
     x86_raise(cpu, EXC_UD);
 }
 
-/* Caches are not modelled; the address is checked like a byte load, but a device is not
- * read: x86_direct translates and touches nothing (only with segmentation in force it
- * declines before it has checked). */
+/* Caches are not modelled; the address is checked as for a load of a byte, but a device is
+ * not read. */
 static void exec_CLFLUSH(X86Cpu *cpu, const X86Insn *in)
 {
-    uint64_t off = x86_ea(cpu, in);
-    unsigned n;
-
-    if (!x86_direct(cpu, in->seg, off, 1, false, &n) &&
-        (cpu->hflags & (HF_CS64 | HF_SEGCHK)) == HF_SEGCHK) {
-        (void)x86_load(cpu, in->seg, off, 1);
-    }
+    x86_probe_read(cpu, in->seg, x86_ea(cpu, in));
 }
 
 /* The host's own order is what the guest sees; a full fence serves all three. */

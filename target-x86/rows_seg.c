@@ -235,14 +235,12 @@ static void exec_VERW(X86Cpu *cpu, const X86Insn *in)
 
 static void exec_ARPL(X86Cpu *cpu, const X86Insn *in)
 {
-    X86Rmw m;
-    bool raise;
-    uint16_t rpl = x86_reg_get(cpu, in->op[1].reg, 2) & 3, v;
+    uint16_t rpl = x86_reg_get(cpu, in->op[1].reg, 2) & 3, v = x86_opnd_read(cpu, in, 0);
+    bool raise = (v & 3) < rpl;
 
-    do {
-        v = x86_rmw_begin(cpu, in, 0, &m);
-        raise = (v & 3) < rpl;
-    } while (!x86_rmw_end(cpu, &m, raise ? (v & 0xfffc) | rpl : v));
+    if (raise) { /* else nothing is written */
+        x86_opnd_write(cpu, in, 0, (v & 0xfffc) | rpl);
+    }
     set_zf(cpu, raise);
 }
 

@@ -241,6 +241,16 @@ static bool env_operand(const X86Insn *in, unsigned n)
            (in->row->w[n] == ROLE_R || (o->size != 4 && in->row->w[n] != ROLE_NONE));
 }
 
+/* MEM_* for what the instruction may raise before its memory operand's #PF. */
+static unsigned faults_before_paging(const X86Insn *in)
+{
+    const X86Row *row = in->row;
+    bool cas16 = row->map == MAP_0F && in->opcode == 0xc7 && row->flags & RF_W1;
+
+    return (row->flags & RF_ALIGN || cas16 ? MEM_ALIGN : 0) |
+           (row->flags & (RF_WAIT | RF_MMX) ? MEM_FPU : 0);
+}
+
 /* Emits a RF_PLAIN instruction. False: not possible here (nothing was emitted). */
 static bool plain(Tmpl *t, const X86Insn *in)
 {
@@ -335,8 +345,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
     bool need_host = use || (def && live_after & ~def);
 
     unsigned kind = mem_size | (mem_write ? MEM_WRITE : 0) |
-                    (tmpl_masked_access(in) ? MEM_QUIET : 0) |
-                    (row->flags & RF_ALIGN && mem_size >= 16 ? MEM_ALIGN : 0);
+                    (tmpl_masked_access(in) ? MEM_QUIET : 0) | faults_before_paging(in);
     if (in->is_mem && !tmpl_operand(t, in, kind, &rm)) {
         return false;
     }

@@ -55,12 +55,13 @@ typedef struct SlowSite {
     uint8_t form;     /* SLOW_* */
 } SlowSite;
 
-/* kind of a checked access: bytes, and flags. A group's check must not fault. A wrong
- * guess: the register in bits 14..10 (and no other flag), the instruction's offset in the block above 15. */
+/* kind of a checked access: bytes, and flags. A group's check must not fault. An access
+ * that must be aligned (#GP), or of an instruction that a pending x87 exception stops (#MF),
+ * says so before its page is looked at. A wrong guess: the register in bits 14..10 (and no
+ * other flag), the instruction's offset in the block above 15. */
 enum { MEM_SIZE = 0xff, MEM_WRITE = 0x100, MEM_GROUP = 0x200, MEM_OUTSIDE = 0x400,
        MEM_QUIET = 0x800, /* a masked access: what is not there may not be wanted */
-       MEM_ALIGN = 0x1000, /* #GP comes before #PF if it is not aligned */
-       MEM_GUESS = 0x8000 };
+       MEM_ALIGN = 0x1000, MEM_FPU = 0x2000, MEM_GUESS = 0x8000 };
 
 /* A run of accesses that share a check (template_group.c). r11 = host address of guest
  * address (base register at the beginning) + lo. */

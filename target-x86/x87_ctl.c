@@ -136,12 +136,19 @@ static void take_env(X86Cpu *cpu, Layout l, const uint8_t *image)
     x87_update_es(cpu);
 }
 
+/* #AC: words or doublewords, vol. 3, table 6-7. */
+static void check_alignment(X86Cpu *cpu, const X86Insn *in, Layout l, bool write)
+{
+    (void)x86_linear(cpu, in->seg, x86_ea(cpu, in), l.step, write);
+}
+
 void x87_exec_FNSTENV(X86Cpu *cpu, const X86Insn *in)
 {
     Layout l = layout_of(cpu, in);
     uint8_t image[28];
 
     make_env(&cpu->st.xsave, l, image);
+    check_alignment(cpu, in, l, true);
     x86_store_bytes(cpu, in->seg, x86_ea(cpu, in), image, 7 * l.step);
     cpu->st.xsave.fcw |= SF_ALL;
     x87_update_es(cpu);
@@ -152,6 +159,7 @@ void x87_exec_FLDENV(X86Cpu *cpu, const X86Insn *in)
     Layout l = layout_of(cpu, in);
     uint8_t image[28];
 
+    check_alignment(cpu, in, l, false);
     x86_load_bytes(cpu, in->seg, x86_ea(cpu, in), image, 7 * l.step);
     take_env(cpu, l, image);
 }
@@ -168,6 +176,7 @@ void x87_exec_FNSAVE(X86Cpu *cpu, const X86Insn *in)
         memcpy(image + n, &x->st[i].m, 8);
         memcpy(image + n + 8, &x->st[i].se, 2);
     }
+    check_alignment(cpu, in, l, true);
     x86_store_bytes(cpu, in->seg, x86_ea(cpu, in), image, n);
     x87_init(x);
     x87_update_es(cpu);
@@ -180,6 +189,7 @@ void x87_exec_FRSTOR(X86Cpu *cpu, const X86Insn *in)
     unsigned n = 7 * l.step;
     uint8_t image[28 + 80];
 
+    check_alignment(cpu, in, l, false);
     x86_load_bytes(cpu, in->seg, x86_ea(cpu, in), image, n + 80);
     take_env(cpu, l, image);
     for (unsigned i = 0; i < 8; i++, n += 10) {

@@ -128,6 +128,17 @@ void x87_exec_FLDconst(X86Cpu *cpu, const X86Insn *in)
 
 /* ---- stores ---- */
 
+/* Is nothing stored because of an unmasked exception? The address is looked at even then:
+ * a page fault comes before the exception is noted. */
+static bool store_stopped(X87 *e, const X86Insn *in, unsigned size)
+{
+    if (!x87_store_stopped(e)) {
+        return false;
+    }
+    x86_probe_write(e->cpu, in->seg, x86_ea(e->cpu, in), size);
+    return true;
+}
+
 void x87_exec_FST_m(X86Cpu *cpu, const X86Insn *in)
 {
     bool wide = in->opcode == 0xdd;
@@ -139,7 +150,7 @@ void x87_exec_FST_m(X86Cpu *cpu, const X86Insn *in)
         a.denormal = false; /* FST does not raise #D */
         r = sf_convert(wide ? &sf_f64 : &sf_f32, a, &e.s);
     }
-    if (x87_store_stopped(&e)) {
+    if (store_stopped(&e, in, wide ? 8 : 4)) {
         e.s.flags &= ~SF_PE;
         e.s.up = false;
     } else {
@@ -157,7 +168,7 @@ void x87_exec_FSTP_m80(X86Cpu *cpu, const X86Insn *in)
     X87 e = x87_begin(cpu, true);
     Sf80 v = x87_need(&e, 0) ? x87_st(e.x, 0) : x87_indefinite();
 
-    if (!x87_store_stopped(&e)) {
+    if (!store_stopped(&e, in, 10)) {
         store80(cpu, in, v);
         x87_pop(e.x);
     }
@@ -207,7 +218,7 @@ static void store_int(X86Cpu *cpu, const X86Insn *in, bool trunc, bool pop)
     if (x87_need(&e, 0)) {
         v = sf_to_int(x87_val(e.x, 0), size * 8, trunc, &e.s);
     }
-    if (!x87_store_stopped(&e)) {
+    if (!store_stopped(&e, in, size)) {
         x86_store(cpu, in->seg, x86_ea(cpu, in), size, v);
         if (pop) {
             x87_pop(e.x);
@@ -255,7 +266,7 @@ void x87_exec_FBSTP(X86Cpu *cpu, const X86Insn *in)
     if (x87_need(&e, 0)) {
         v = to_bcd(&e, x87_val(e.x, 0));
     }
-    if (!x87_store_stopped(&e)) {
+    if (!store_stopped(&e, in, 10)) {
         store80(cpu, in, v);
         x87_pop(e.x);
     }

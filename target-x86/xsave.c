@@ -95,11 +95,8 @@ static void check_mxcsr(X86Cpu *cpu, uint32_t v)
 
 static void check_aligned(X86Cpu *cpu, const X86Insn *in, uint64_t ea, unsigned align)
 {
-    uint64_t lin = ea;
+    uint64_t lin = x86_linear(cpu, in->seg, ea, 1, false); /* #SS, #GP(0) come first */
 
-    if (!(cpu->hflags & HF_CS64) || in->seg >= R_FS) {
-        lin += cpu->st.seg[in->seg].base;
-    }
     if (lin & (align - 1)) {
         x86_raise_err(cpu, EXC_GP, 0);
     }

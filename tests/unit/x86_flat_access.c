@@ -135,6 +135,11 @@ WEAK void x86_probe_write(X86Cpu *cpu, unsigned seg, uint64_t off, unsigned n)
     flat_ptr(cpu, x86_linear(cpu, seg, off, n, true), n, true);
 }
 
+WEAK void x86_probe_read(X86Cpu *cpu, unsigned seg, uint64_t off)
+{
+    flat_ptr(cpu, x86_linear(cpu, seg, off, 1, false), 1, false);
+}
+
 WEAK void *x86_direct(X86Cpu *cpu, unsigned seg, uint64_t off, unsigned max, bool write,
                       unsigned *n)
 {
