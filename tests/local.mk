@@ -51,5 +51,8 @@ machines: dyad$(EXEEXT) debian.img
 	$(top_srcdir)/tests/boot/micro ./dyad$(EXEEXT) debian.tree debian.img
 .PHONY: installers machines
 
+# The host CPU as judge.
+include tests/judge/local.mk
+
 # Guests.
 include tests/guest/local.mk
