@@ -352,12 +352,15 @@ static Rm win_base(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
 }
 
 /* With an index, or a segment base: the address without its displacement into r11. */
-static Rm win_computed(Tmpl *t, const X86Insn *in, unsigned k)
+static Rm win_computed(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
 {
     Enc *e = &t->e;
-    Rm m = address_rm(t, in->base, in->index, in->scale, 0);
+    bool rip = in->base == 16;
+    Rm m = address_rm(t, rip ? -1 : in->base, in->index, in->scale, 0);
 
-    if (m.index >= 0) {
+    if (rip) {
+        load_vbase(t);
+    } else if (m.index >= 0) {
         enc_lea(e, S1, m, true);
     } else if (m.base >= 0 && m.base != S1) {
         enc_mov_rr(e, S1, m.base);
@@ -369,10 +372,10 @@ static Rm win_computed(Tmpl *t, const X86Insn *in, unsigned k)
     }
     check_range(t, S2, S1, k, WIN_WHOLE, t->off - t->tb->region_off);
     if (k == 0) {
-        return (Rm){ RM_MEM, S1, -1, 0, in->disp, SEG_GS };
+        return (Rm){ RM_MEM, S1, -1, 0, disp, SEG_GS };
     }
     enc_alu_rm(e, ALU_ADD, S1, delta_a());
-    return rm_mem(S1, in->disp);
+    return rm_mem(S1, disp);
 }
 
 /* What the memory operand of a plain or stack instruction looks like to the checks: one
@@ -456,7 +459,7 @@ static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
         *rm = win_base(t, in, k, disp);
     } else {
         tmpl_before_check(t, in);
-        *rm = win_computed(t, in, k);
+        *rm = win_computed(t, in, k, disp);
     }
     return true;
 }

@@ -71,7 +71,9 @@ static bool in_set(unsigned set, const char *family, const X86Row *row)
 static bool row_in_mode(const X86Row *row, unsigned mode)
 {
     const uint32_t *feat = rig_features();
-    if (row->feat && !(feat[row->feat / 32] >> (row->feat % 32) & 1)) {
+    bool evex = feat[X86F_AVX512F / 32] >> (X86F_AVX512F % 32) & 1;
+    if ((row->feat && !(feat[row->feat / 32] >> (row->feat % 32) & 1)) ||
+        (row->enc == ENC_EVEX && !evex)) {
         return false;
     }
     return !(row->flags & (mode == JUDGE_64 ? RF_NO64 : RF_ONLY64)) && !oracle_denied(row);

@@ -300,7 +300,6 @@ bool host_init(const char **why)
     __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
     xmask = lo & 0xe7;
     __asm__ volatile("rdfsbase %0" : "=r"(arena->host_fs));
-    __asm__ volatile("rdgsbase %0" : "=r"(arena->host_gs));
     arena->clean.fcw = 0x37f;
     arena->clean.mxcsr = 0x1f80;
     for (unsigned m = 0; m < JUDGE_NMODES; m++) {
@@ -351,6 +350,7 @@ void host_run(const JudgeCase *c, JudgeState *result, JudgeMem *mem)
     memcpy(stack, c->mem->stack, STACK_SIZE);
     memcpy(rw, c->mem->rw, RW_SIZE);
     arena->in = c->in;
+    __asm__ volatile("rdgsbase %0" : "=r"(arena->host_gs)); /* the engine's windows move it */
     arena->in_flags = 0x202 | (c->in.rflags & ~(uint64_t)FL_TF);
     arena->entry = c->start;
     arena->leave = (uintptr_t)leave_at[c->mode];

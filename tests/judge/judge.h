@@ -79,8 +79,9 @@ typedef struct JudgeCase {
 enum JudgeEngine { ENG_REF, ENG_NATIVE, ENG_WARM, ENG_EXACT, ENG_IR, JUDGE_NENGINES };
 extern const char *const judge_engine_names[JUDGE_NENGINES];
 
-/* Makes the machine. Prints and returns false if it cannot. */
-bool rig_init(void);
+/* Makes the machine, with user memory through windows (docs/windows.md) or the soft TLB.
+ * Prints and returns false if it cannot. */
+bool rig_init(bool windows);
 /* What both the host and the guest's CPU model have. */
 const uint32_t *rig_features(void);
 uint64_t rig_xcr0(void);

@@ -139,13 +139,14 @@ static void build_gates(void)
     }
 }
 
-bool rig_init(void)
+bool rig_init(bool windows)
 {
     static TcgOptions opts = { .backend = 0, .tb_size = 16 * MiB };
     Error err = ERROR_INIT;
     MachineConfig cfg = { .ram_size = RAM, .cpus = 1, .cpu_model = "max,+sse4a" };
     uint32_t host[X86F_NWORDS];
 
+    opts.mem = windows ? 2 : 0;
     tcg_set_guest(&x86_tcg_ops);
     machine = machine_create(&board_class, &cfg, &err);
     if (!machine) {

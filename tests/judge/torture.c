@@ -21,14 +21,15 @@ enum { MAX_JOBS = 64, HANG_SECONDS = 60, SKIPPED = 77 };
 
 static const char usage[] =
     "usage: torture [-seed N] [-first N] [-count N | -seconds N] [-jobs N] [-row MNEMONIC]\n"
-    "               [-mode 64|32|16] [-engine NAME] [-out DIR] [-report FILE] [-keep-going]\n"
-    "       torture -case FILE...\n"
+    "               [-mode 64|32|16] [-engine NAME] [-mem soft|window] [-out DIR]\n"
+    "               [-report FILE] [-keep-going]\n"
+    "       torture [-mem soft|window] -case FILE...\n"
     "-jobs 0 stays in one process. -first N -count 1 -jobs 0 repeats case N of a seed.\n";
 
 static struct {
     uint64_t seed, first, count, seconds;
     unsigned jobs;
-    const char *row, *mode, *out, *report;
+    const char *row, *mode, *out, *report, *mem;
     bool keep_going;
 } opt = { .seed = 1, .jobs = 1, .out = "." };
 
@@ -75,6 +76,11 @@ static void write_case(const JudgeCase *c, const char *what)
     printf("  kept as %s\n", path);
 }
 
+/* What differed when it was first seen: it may depend on what ran before. */
+static FILE *first;
+static char *first_text;
+static size_t first_size;
+
 static void report_difference(JudgeCase *c)
 {
     static JudgeMem mem;
@@ -97,7 +103,8 @@ static void report_difference(JudgeCase *c)
     if (r.valid && r.engine >= 0) {
         snprintf(what, sizeof(what), "%s differs", judge_engine_names[r.engine]);
     } else {
-        fprintf(f, "  %s\n", what);
+        fflush(first);
+        fprintf(f, "  %s; at first:\n%.*s", what, (int)first_size, first_text);
     }
     fclose(f);
     fputs(text, stdout);
@@ -109,7 +116,13 @@ static void report_difference(JudgeCase *c)
 
 /* ---- a worker ---- */
 
-static bool worker_init(void)
+/* Of several workers every second one uses windows, unless told. */
+static bool windows(unsigned index)
+{
+    return opt.mem ? !strcmp(opt.mem, "window") : index & 1;
+}
+
+static bool worker_init(unsigned index)
 {
     const char *why;
 
@@ -118,7 +131,7 @@ static bool worker_init(void)
         printf("SKIP: %s\n", why);
         exit(SKIPPED);
     }
-    if (!rig_init()) {
+    if (!rig_init(windows(index))) {
         exit(1);
     }
     host_take_signals();
@@ -140,7 +153,11 @@ static void one_case(uint64_t id)
         judge_counts->refused++;
         return;
     }
-    JudgeResult r = judge_case(&c, NULL);
+    if (!first) {
+        first = open_memstream(&first_text, &first_size);
+    }
+    rewind(first);
+    JudgeResult r = judge_case(&c, first);
     if (!r.valid) {
         judge_counts->refused++;
         return;
@@ -162,7 +179,7 @@ static void work(unsigned index)
     Worker *w = &shared->worker[index];
 
     judge_counts = &w->counts;
-    worker_init();
+    worker_init(index);
     while (!atomic_load(&shared->stop)) {
         uint64_t block = atomic_fetch_add(&shared->next, 1) * 256;
         for (uint64_t i = block; i < block + 256; i++) {
@@ -247,7 +264,7 @@ static bool feature_there(unsigned f)
 static const char *why_not(const X86Row *row)
 {
     const char *denied = oracle_denied(row);
-    return denied ? denied : !feature_there(row->feat) ? "host or dyad lacks it" : "not met";
+    return denied ? denied : !feature_there(row->feat) || (row->enc == ENC_EVEX && !feature_there(X86F_AVX512F)) ? "host or dyad lacks it" : "not met";
 }
 
 /* Rows by family: covered, and those that are not with the reason. */
@@ -397,6 +414,7 @@ static bool option(const char *name, const char *value)
         { "-count", &opt.count, NULL }, { "-seconds", &opt.seconds, NULL },
         { "-row", NULL, &opt.row },     { "-mode", NULL, &opt.mode },
         { "-out", NULL, &opt.out },     { "-report", NULL, &opt.report },
+        { "-mem", NULL, &opt.mem },
     };
     if (!strcmp(name, "-engine")) {
         return set_engine(value);
@@ -434,15 +452,14 @@ int main(int argc, char **argv)
         perror("mmap");
         return 1;
     }
-    if (argc > 1 && !strcmp(argv[1], "-case")) {
-        worker_init();
-        for (int i = 2; i < argc; i++) {
-            ok &= run_file(argv[i]);
-        }
-        return ok ? 0 : 1;
-    }
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "-keep-going")) {
+        if (!strcmp(argv[i], "-case")) {
+            worker_init(0);
+            while (++i < argc) {
+                ok &= run_file(argv[i]);
+            }
+            return ok ? 0 : 1;
+        } else if (!strcmp(argv[i], "-keep-going")) {
             opt.keep_going = true;
         } else if (!strcmp(argv[i], "-help") || i + 1 == argc) {
             fputs(usage, stdout);
