@@ -690,10 +690,6 @@ static int set_operand(Dec *d, unsigned n, X86OpCode code)
         return 1;
     case OM_C:
     case OM_D:
-        /* CR0, 2, 3, 4, 8; no DR8 and up: #UD before CPL is looked at, vol. 2, MOV */
-        if (method == OM_C ? !(0x11d >> in->reg & 1) : in->reg > 7) {
-            return X86_DEC_UD;
-        }
         o->kind = method == OM_C ? OPND_CR : OPND_DR;
         o->reg = in->reg;
         return 1;

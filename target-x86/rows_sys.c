@@ -40,8 +40,19 @@ static uint64_t tpr_set(X86Cpu *cpu, void *arg)
     return 0;
 }
 
+/* Only CR0, 2, 3, 4 and 8 exist, and no DR8 and up: #UD before CPL is looked at, vol. 2,
+ * MOV. */
+static void check_number(X86Cpu *cpu, const X86Opnd *o)
+{
+    if (o->kind == OPND_CR ? !(0x11d >> o->reg & 1) : o->reg > 7) {
+        x86_raise(cpu, EXC_UD);
+    }
+    require(cpu, !cpu->st.cpl);
+}
+
 static void exec_MOV_from_CR(X86Cpu *cpu, const X86Insn *in)
 {
+    check_number(cpu, &in->op[1]);
     uint64_t v;
 
     switch (in->op[1].reg) {
@@ -68,6 +79,7 @@ static void exec_MOV_from_CR(X86Cpu *cpu, const X86Insn *in)
 
 static void exec_MOV_to_CR(X86Cpu *cpu, const X86Insn *in)
 {
+    check_number(cpu, &in->op[0]);
     uint64_t v = x86_reg_get(cpu, in->op[1].reg, in->op[1].size);
 
     switch (in->op[0].reg) {
@@ -128,6 +140,7 @@ static unsigned debug_reg(X86Cpu *cpu, unsigned r)
 
 static void exec_MOV_from_DR(X86Cpu *cpu, const X86Insn *in)
 {
+    check_number(cpu, &in->op[1]);
     unsigned r = debug_reg(cpu, in->op[1].reg);
     uint64_t v = r < 4 ? cpu->st.dr[r] : r == 6 ? cpu->st.dr6 : cpu->st.dr7;
 
@@ -136,6 +149,7 @@ static void exec_MOV_from_DR(X86Cpu *cpu, const X86Insn *in)
 
 static void exec_MOV_to_DR(X86Cpu *cpu, const X86Insn *in)
 {
+    check_number(cpu, &in->op[0]);
     unsigned r = debug_reg(cpu, in->op[0].reg);
     uint64_t v = x86_reg_get(cpu, in->op[1].reg, in->op[1].size);
 
@@ -458,7 +472,7 @@ static void exec_VMCALL(X86Cpu *cpu, const X86Insn *in)
 
 #define CRDR(mn, opc, o1, o2, fl, fn)                                                    \
     { .name = mn, .map = MAP_0F, .op = (opc), OPS(o1, o2), ROLES(WR, RD),                \
-      .flags = RF_CPL0 | RF_F64 | RF_REG | (fl), FLAGS(0, 0, FL_STATUS), .exec = (fn) }
+      .flags = RF_F64 | RF_REG | (fl), FLAGS(0, 0, FL_STATUS), .exec = (fn) }
 /* 0F 01 with a register ModRM */
 #define G7(mn, e, r, fl, ft, fn)                                                         \
     { .name = mn, .map = MAP_0F, .op = 0x01, .ext = EXT(e), .rm = EXT(r),                \
