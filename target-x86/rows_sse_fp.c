@@ -66,7 +66,9 @@ const X86Row x86_rows_sse_fp[] = {
 
     /* ---- conversions ---- */
     LEG("CVTPI2PS", 0F, 0x2a, NP, SSE, RF_MMX, CVTPI2PS, RW, Vq, Qq),
-    LEG("CVTPI2PD", 0F, 0x2a, 66, SSE2, RF_MMX, CVTPI2PD, W, Vdq, Qq),
+    /* from memory it has nothing to do with MMX state */
+    LEG("CVTPI2PD", 0F, 0x2a, 66, SSE2, RF_MMX | RF_REG, CVTPI2PD, W, Vdq, Qq),
+    LEG("CVTPI2PD", 0F, 0x2a, 66, SSE2, RF_MEM, CVTPI2PD, W, Vdq, Qq),
     LEG("CVTTPS2PI", 0F, 0x2c, NP, SSE, RF_MMX, CVTTPS2PI, W, Pq, Wq),
     LEG("CVTTPD2PI", 0F, 0x2c, 66, SSE2, RF_MMX | RF_ALIGN, CVTTPD2PI, W, Pq, Wdq),
     LEG("CVTPS2PI", 0F, 0x2d, NP, SSE, RF_MMX, CVTPS2PI, W, Pq, Wq),

@@ -233,8 +233,9 @@ static bool undefined_result(const X86Insn *in)
     }
     if (strstr(n, "MASKMOV") && in->row->map == MAP_0F) {
         uint64_t di = x86_reg_get(cpu, R_DI, in->adsize);
-        return in->seg_prefix != SEG_NONE || !writable(di + in_base(in)); /* masked bytes
-                                                                    * may fault or not */
+        bool data = cpu->hflags & HF_CS64 || !(cpu->st.seg[R_DS].attr & SEG_CODE);
+        return in->seg_prefix != SEG_NONE || !data ||
+               !writable(di + in_base(in)); /* masked bytes may fault or not */
     }
     if (strstr(n, "LDMXCSR") || !strcmp(n, "FXRSTOR") || !strcmp(n, "XRSTOR")) {
         uint64_t mxcsr, at = oracle_address(in) + in_base(in) + (n[0] == 'X' || n[0] == 'F' ? 24 : 0);
@@ -284,7 +285,8 @@ static bool alignment_refused(const X86Insn *in)
            (in->row->flags & (RF_BRANCH | RF_END)) == (RF_BRANCH | RF_END);
 }
 
-/* The stack on the code's pages, or an operand of ten bytes that leaves its segment. */
+/* The stack on the code's pages, or an operand of ten bytes or more that leaves its
+ * segment: some CPUs look at its first bytes' page first. */
 static bool odd_place(const X86Insn *in)
 {
     const X86Cpu *cpu = rig_cpu();
@@ -297,7 +299,9 @@ static bool odd_place(const X86Insn *in)
         (near_code(ss + (st->gpr[R_SP] & mask)) || near_code(ss + (st->gpr[R_BP] & mask)))) {
         return true;
     }
-    return !wide && operand_size(in) == 10 && (uint16_t)oracle_address(in) > 0xffe0;
+    unsigned size = operand_size(in);
+    uint16_t off = oracle_address(in);
+    return !wide && in->is_mem && ((size == 10 && off > 0xffe0) || (!size && off > 0xfc00));
 }
 
 /* What the makers do not agree on. 66H before a near branch of 64-bit code: ignored by
@@ -315,6 +319,9 @@ static bool vendor_decode(const X86Insn *in)
     }
     if (!(cpu->hflags & HF_CS64)) {
         return !strcmp(n, "SYSRET"); /* exists there on AMD's alone */
+    }
+    if (!strcmp(n, "MOVSXD") && in->opsize == 2) {
+        return in->is_mem; /* Intel reads two bytes, AMD four */
     }
     return (near && in->opsize_prefix) || (far && in->opsize == 8); /* AMD ignores REX.W */
 }
