@@ -107,6 +107,13 @@ void case_write(const JudgeCase *c, FILE *f, const char *comment)
         put_bytes(f, "xmm", i, &x->xmm[i], 16);
         put_bytes(f, "ymmh", i, &x->ymmh[i], 16);
     }
+    for (int i = 0; i < 16; i++) {
+        put_bytes(f, "zmmh", i, &x->zmmh[i], 32);
+        put_bytes(f, "high", i, &x->zmm16[i], 64); /* ZMM16 and up */
+        if (i < 8) {
+            put_bytes(f, "k", i, &x->k[i], 8);
+        }
+    }
     put_memory(f, STACK_BASE, c->mem->stack, STACK_SIZE);
     put_memory(f, RO_BASE, c->ro, RO_SIZE);
     put_memory(f, RW_BASE, c->mem->rw, RW_SIZE);
@@ -145,7 +152,8 @@ static bool get_field(JudgeState *s, const char *key, const char *text)
         { "fcw", &x->fcw, 1, 0, 2 },         { "fsw", &x->fsw, 1, 0, 2 },
         { "ftw", &x->ftw, 1, 0, 1 },         { "st", x->st, 8, 16, 10 },
         { "xmm", x->xmm, 16, 16, 16 },       { "ymmh", x->ymmh, 16, 16, 16 },
-        { "r", s->gpr, 16, 8, 8 },
+        { "zmmh", x->zmmh, 16, 32, 32 },     { "high", x->zmm16, 16, 64, 64 },
+        { "k", x->k, 8, 8, 8 },              { "r", s->gpr, 16, 8, 8 },
     };
     unsigned n;
 
@@ -253,7 +261,7 @@ bool case_read(JudgeCase *c, JudgeMem *mem, uint8_t *ro, FILE *f, char what[100]
     memset(mem, 0, sizeof(*mem));
     memset(ro, 0, RO_SIZE);
     c->start = CODE_BASE + 0x100;
-    c->in.xsave.xstate_bv = 7;
+    c->in.xsave.xstate_bv = rig_xcr0();
     c->in.xsave.mxcsr_mask = 0xffff;
     while (fgets(line, sizeof(line), f)) {
         number++;

@@ -78,6 +78,13 @@ static bool vectors_differ(FILE *text, const JudgeCase *c, const X86Xsave *h, co
         bad |= bytes_differ(text, "xmm", i, &h->xmm[i], &g->xmm[i], 16);
         bad |= bytes_differ(text, "ymmh", i, &h->ymmh[i], &g->ymmh[i], 16);
     }
+    for (unsigned i = 0; rig_xcr0() & XCR0_OPMASK && i < regs; i++) {
+        bad |= bytes_differ(text, "zmmh", i, &h->zmmh[i], &g->zmmh[i], 32);
+        if (regs == 16) {
+            bad |= bytes_differ(text, "zmm", 16 + i, &h->zmm16[i], &g->zmm16[i], 64);
+        }
+        bad |= i < 8 && bytes_differ(text, "k", i, &h->k[i], &g->k[i], 8);
+    }
     for (unsigned i = 0; i < 8; i++) {
         bad |= bytes_differ(text, "st", i, &h->st[i], &g->st[i], 10);
     }

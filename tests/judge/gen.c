@@ -71,9 +71,9 @@ static bool in_set(unsigned set, const char *family, const X86Row *row)
 static bool row_in_mode(const X86Row *row, unsigned mode)
 {
     const uint32_t *feat = rig_features();
-    bool evex = feat[X86F_AVX512F / 32] >> (X86F_AVX512F % 32) & 1;
+    bool evex = rig_xcr0() & XCR0_OPMASK;
     if ((row->feat && !(feat[row->feat / 32] >> (row->feat % 32) & 1)) ||
-        (row->enc == ENC_EVEX && !evex)) {
+        (row->flags & RF_AVX512 && !evex)) {
         return false;
     }
     return !(row->flags & (mode == JUDGE_64 ? RF_NO64 : RF_ONLY64)) && !oracle_denied(row);
@@ -281,6 +281,19 @@ static void make_vectors(X86Xsave *x)
     }
 }
 
+static void make_avx512(X86Xsave *x)
+{
+    static const uint64_t masks[] = { 0, ~0ull, 1, 0x8000, 0x5555555555555555, 0xff };
+    x->xstate_bv |= rig_xcr0();
+    for (unsigned i = 0; i < 8; i++) {
+        x->k[i] = gen_rand() & 1 ? gen_rand() : masks[gen_rand() % ARRAY_SIZE(masks)];
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        fill(x->zmmh[i]->b, 32);
+        fill(x->zmm16[i]->b, 64);
+    }
+}
+
 static void make_state(JudgeCase *c)
 {
     JudgeState *s = &c->in;
@@ -320,6 +333,9 @@ static void make_state(JudgeCase *c)
     c->start = CODE_BASE + off;
     s->rip = code + off;
     make_vectors(&s->xsave);
+    if (rig_xcr0() & XCR0_OPMASK) {
+        make_avx512(&s->xsave);
+    }
 }
 
 /* ---- cases ---- */

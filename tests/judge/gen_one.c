@@ -300,18 +300,30 @@ static bool aim(uint8_t *b, X86Insn *in, uint64_t to)
 
 static bool is_gather(const X86Row *row)
 {
-    return row->enc == ENC_VEX && row->map == MAP_0F38 && (row->op & 0xfc) == 0x90;
+    return (row->enc == ENC_VEX && row->map == MAP_0F38 && (row->op & 0xfc) == 0x90) ||
+           (row->enc == ENC_EVEX && row->ev & EV_VSIB);
+}
+
+/* vmovdqu32 zmm16.., [absolute] */
+static void load_high(unsigned reg, uint32_t at)
+{
+    uint8_t b[11] = { 0x62, 0x61 | (reg < 8 || (reg >= 16 && reg < 24)) << 7 | (reg < 16) << 4,
+                      0x7e, 0x48, 0x6f, 0x04 | (reg & 7) << 3, 0x25 };
+    memcpy(b + 7, &at, 4);
+    gen_put(b, 11);
 }
 
 /* Loads small indices first: vmovdqu ymm, [absolute] */
 static bool aim_gather(X86Insn *in)
 {
-    bool quad = in->row->op & 1;
+    bool quad = in->row->op & 1; /* quadword indices */
     uint32_t at = RW_BASE + RW_INDEX + (quad ? 64 : 0) + 16 * (gen_rand() % 2);
     uint8_t b[10] = { 0xc5, 0x7e | (in->index < 8) << 7, 0x6f, 0x04 | (in->index & 7) << 3,
                       0x25 };
 
-    if (gen.c->mode != JUDGE_64) {
+    if (in->index >= 16) {
+        load_high(in->index, RW_BASE + RW_INDEX + (quad ? 64 : 0));
+    } else if (gen.c->mode != JUDGE_64) {
         b[3] = 0x05 | (in->index & 7) << 3;
         memcpy(b + 4, &at, 4);
         gen_put(b, 8);

@@ -21,6 +21,7 @@
 #include <asm/ldt.h>
 #include <cpuid.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 
 enum { CS32 = 0x23, CS64 = 0x33, DS32 = 0x2b }; /* Linux's user selectors */
@@ -36,6 +37,7 @@ typedef struct Arena {
         uint16_t sel;
     } far;
     X86Xsave clean __attribute__((aligned(64)));
+    uint8_t xin[4096] __attribute__((aligned(64))), xout[4096] __attribute__((aligned(64)));
 } Arena;
 
 static Arena *arena;
@@ -45,8 +47,8 @@ static unsigned mode_now;
 static uint64_t xmask;
 static bool have16;
 
-enum { NSIGS = 5 };
-static const int sigs[NSIGS] = { SIGFPE, SIGSEGV, SIGILL, SIGBUS, SIGTRAP };
+enum { NSIGS = 6 };
+static const int sigs[NSIGS] = { SIGFPE, SIGSEGV, SIGILL, SIGBUS, SIGTRAP, SIGUSR1 };
 static struct sigaction others[NSIGS];
 
 /* ---- trampoline ---- */
@@ -105,7 +107,7 @@ static void emit_entry(unsigned mode)
 
     byte(11, 0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57, 0x9c);
     mov_abs(0x89, R_SP, &arena->host_rsp);
-    xsave_abs(5, &s->xsave);
+    xsave_abs(5, arena->xin);
     if (mode == JUDGE_64) {
         mov_abs(0x8b, R_AX, &s->fs_base);
         base_insn(2);
@@ -157,7 +159,7 @@ static void emit_exit(unsigned mode)
     base_insn(2);
     mov_abs(0x8b, R_AX, &arena->host_gs);
     base_insn(3);
-    xsave_abs(4, &s->xsave);
+    xsave_abs(4, arena->xout);
     xsave_abs(5, &arena->clean);
     byte(12, 0x9d, 0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b, 0xc3);
 }
@@ -175,6 +177,22 @@ static void pass_on(int sig, siginfo_t *si, void *uc)
     signal(sig, SIG_DFL);
 }
 
+void host_kicks(unsigned ns)
+{
+    static timer_t timer;
+    static bool made;
+    struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
+    struct itimerspec t = { .it_interval.tv_nsec = ns, .it_value.tv_nsec = ns };
+
+    ev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+    if (!made && ns) {
+        made = timer_create(CLOCK_MONOTONIC, &ev, &timer) == 0;
+    }
+    if (made) {
+        timer_settime(timer, 0, &t, NULL);
+    }
+}
+
 static void handler(int sig, siginfo_t *si, void *arg)
 {
     static const int from[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
@@ -187,6 +205,9 @@ static void handler(int sig, siginfo_t *si, void *arg)
     __asm__ volatile("pushfq\n\tandl $~0x40000, (%%rsp)\n\tpopfq" ::: "cc", "memory");
     if (!active) {
         pass_on(sig, si, arg);
+        return;
+    }
+    if (sig == SIGUSR1) { /* a kick, for engines only */
         return;
     }
     /* FS is the case's: nothing thread-local before this */
@@ -226,8 +247,46 @@ void host_take_signals(void)
     sigaltstack(&ss, NULL);
     for (unsigned i = 0; i < NSIGS; i++) {
         struct sigaction sa = { .sa_sigaction = handler,
-                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
+        sigfillset(&sa.sa_mask); /* as the engine has it */
         sigaction(sigs[i], &sa, &others[i]);
+    }
+}
+
+/* ---- vector state ---- */
+
+/* AVX-512's components lie where this CPU says; X86Xsave has Intel's places. */
+static struct {
+    uint16_t size, ours, host;
+} comps[] = { { 64, offsetof(X86Xsave, k), 0 },
+              { 512, offsetof(X86Xsave, zmmh), 0 },
+              { 1024, offsetof(X86Xsave, zmm16), 0 } };
+
+static void find_components(void)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(comps); i++) {
+        uint32_t a, b, c, d;
+        __cpuid_count(0xd, 5 + i, a, b, c, d);
+        if (a != comps[i].size || b + a > 4096) {
+            xmask &= ~0xe0ull;
+        }
+        comps[i].host = b;
+    }
+}
+
+static void put_xsave(const X86Xsave *x)
+{
+    memcpy(arena->xin, x, offsetof(X86Xsave, ext));
+    for (unsigned i = 0; xmask & 0xe0 && i < ARRAY_SIZE(comps); i++) {
+        memcpy(arena->xin + comps[i].host, (const uint8_t *)x + comps[i].ours, comps[i].size);
+    }
+}
+
+static void get_xsave(X86Xsave *x)
+{
+    memcpy(x, arena->xout, offsetof(X86Xsave, ext));
+    for (unsigned i = 0; xmask & 0xe0 && i < ARRAY_SIZE(comps); i++) {
+        memcpy((uint8_t *)x + comps[i].ours, arena->xout + comps[i].host, comps[i].size);
     }
 }
 
@@ -299,6 +358,7 @@ bool host_init(const char **why)
     have16 = make_ldt();
     __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
     xmask = lo & 0xe7;
+    find_components();
     __asm__ volatile("rdfsbase %0" : "=r"(arena->host_fs));
     arena->clean.fcw = 0x37f;
     arena->clean.mxcsr = 0x1f80;
@@ -349,7 +409,8 @@ void host_run(const JudgeCase *c, JudgeState *result, JudgeMem *mem)
     put_ro(c->ro);
     memcpy(stack, c->mem->stack, STACK_SIZE);
     memcpy(rw, c->mem->rw, RW_SIZE);
-    arena->in = c->in;
+    memcpy(&arena->in, &c->in, offsetof(JudgeState, xsave));
+    put_xsave(&c->in.xsave);
     __asm__ volatile("rdgsbase %0" : "=r"(arena->host_gs)); /* the engine's windows move it */
     arena->in_flags = 0x202 | (c->in.rflags & ~(uint64_t)FL_TF);
     arena->entry = c->start;
@@ -369,7 +430,8 @@ void host_run(const JudgeCase *c, JudgeState *result, JudgeMem *mem)
     } else {
         s->sel[R_SS] = arena->fault_ss;
     }
-    *result = *s;
+    memcpy(result, s, offsetof(JudgeState, xsave));
+    get_xsave(&result->xsave);
     memcpy(mem->stack, stack, STACK_SIZE);
     memcpy(mem->rw, rw, RW_SIZE);
 }
@@ -423,5 +485,6 @@ bool host_unmapped(uint64_t lin) { return false; }
 void host_run(const JudgeCase *c, JudgeState *result, JudgeMem *mem) {}
 bool host_has_mode(enum JudgeMode mode) { return false; }
 void host_take_signals(void) {}
+void host_kicks(unsigned ns) {}
 
 #endif

@@ -109,6 +109,9 @@ JudgeMem *rig_mem(void);
 bool host_init(const char **why);
 /* After rig_init: fault signals come here first, and go on to the engine. */
 void host_take_signals(void);
+/* Every so many nanoseconds (0: never) the signal that makes engines leave generated code
+ * at the next instruction boundary. */
+void host_kicks(unsigned ns);
 void host_features(uint32_t feat[X86F_NWORDS]);
 uint64_t host_xcr0(void);
 /* Is nothing mapped at this address, so that an access faults there as in the guest? */

@@ -11,6 +11,7 @@
 #include "target-x86/create.h"
 #include "target-x86/engine.h"
 #include "target-x86/leaf.h"
+#include "target-x86/models.h"
 #include "target-x86/native.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/tcg_ops.h"
@@ -143,7 +144,7 @@ bool rig_init(bool windows)
 {
     static TcgOptions opts = { .backend = 0, .tb_size = 16 * MiB };
     Error err = ERROR_INIT;
-    MachineConfig cfg = { .ram_size = RAM, .cpus = 1, .cpu_model = "max,+sse4a" };
+    MachineConfig cfg = { .ram_size = RAM, .cpus = 1, .cpu_model = "max" };
     uint32_t host[X86F_NWORDS];
 
     opts.mem = windows ? 2 : 0;
@@ -161,8 +162,8 @@ bool rig_init(bool windows)
     cpu = X86_CPU(machine->cpus[0]);
     cpu_self = &cpu->cpu;
     host_features(host);
-    for (unsigned i = 0; i < X86F_NWORDS; i++) { /* what both have */
-        cpu->feat[i] &= host[i];
+    for (unsigned i = 0; i < X86F_NWORDS; i++) { /* what both have, shown by "max" or not */
+        cpu->feat[i] = (cpu->feat[i] | x86_tcg_features()[i]) & host[i];
         features[i] = cpu->feat[i];
     }
     build_tables();
@@ -177,7 +178,7 @@ X86Cpu *rig_cpu(void) { return cpu; }
 uint64_t rig_xcr0(void)
 {
     bool evex = features[X86F_AVX512F / 32] >> (X86F_AVX512F % 32) & 1;
-    return evex ? host_xcr0() & 0xe7 : 7;
+    return evex ? host_xcr0() & x86_host_xsave_mask() : 7;
 }
 
 /* ---- state ---- */

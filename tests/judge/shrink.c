@@ -92,6 +92,11 @@ static void plain_state(JudgeCase *c)
     for (unsigned i = 0; i < 16; i++) {
         plain(c, &x->xmm[i], zero, 16);
         plain(c, &x->ymmh[i], zero, 16);
+        plain(c, &x->zmmh[i], zero, 32);
+        plain(c, &x->zmm16[i], zero, 64);
+        if (i < 8) {
+            plain(c, &x->k[i], zero, 8);
+        }
     }
 }
 

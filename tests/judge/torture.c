@@ -43,6 +43,7 @@ typedef struct Shared {
     _Atomic uint64_t next; /* blocks of 256 cases given out */
     _Atomic uint32_t stop, differences;
     uint32_t features[X86F_NWORDS];
+    bool evex; /* AVX-512 state is there */
     Worker worker[MAX_JOBS];
 } Shared;
 
@@ -136,6 +137,7 @@ static bool worker_init(unsigned index)
     }
     host_take_signals();
     memcpy(shared->features, rig_features(), sizeof(shared->features));
+    shared->evex = rig_xcr0() & XCR0_OPMASK;
     if (!gen_only(opt.row, opt.mode)) {
         printf("torture: no instruction for -row %s -mode %s\n", opt.row ? opt.row : "any",
                opt.mode ? opt.mode : "any");
@@ -182,6 +184,8 @@ static void work(unsigned index)
     worker_init(index);
     while (!atomic_load(&shared->stop)) {
         uint64_t block = atomic_fetch_add(&shared->next, 1) * 256;
+        /* every fourth block of cases with kicks */
+        host_kicks((block + opt.first) / 256 % 4 == 3 ? 30000 + block / 256 % 16 * 5000 : 0);
         for (uint64_t i = block; i < block + 256; i++) {
             if (opt.count && i >= opt.count) {
                 return;
@@ -264,7 +268,7 @@ static bool feature_there(unsigned f)
 static const char *why_not(const X86Row *row)
 {
     const char *denied = oracle_denied(row);
-    return denied ? denied : !feature_there(row->feat) || (row->enc == ENC_EVEX && !feature_there(X86F_AVX512F)) ? "host or dyad lacks it" : "not met";
+    return denied ? denied : !feature_there(row->feat) || (row->flags & RF_AVX512 && !shared->evex) ? "host or dyad lacks it" : "not met";
 }
 
 /* Rows by family: covered, and those that are not with the reason. */
