@@ -85,7 +85,8 @@ void case_write(const JudgeCase *c, FILE *f, const char *comment)
     const JudgeState *s = &c->in;
     const X86Xsave *x = &s->xsave;
 
-    fprintf(f, "# %s\nmode %s\nstart %#x\n", comment, judge_mode_names[c->mode], c->start);
+    fprintf(f, "# %s\nmode %s\nstart %#x\n", comment, judge_mode_names[c->mode],
+            c->start);
     for (unsigned i = 0; i < c->n; i++) {
         fputs("code ", f);
         show_insn(c, i, f);
@@ -147,13 +148,20 @@ static bool get_field(JudgeState *s, const char *key, const char *text)
         void *p;
         unsigned count, stride, size;
     } fields[] = {
-        { "rflags", &s->rflags, 1, 0, 8 },   { "fsbase", &s->fs_base, 1, 0, 8 },
-        { "gsbase", &s->gs_base, 1, 0, 8 },  { "mxcsr", &x->mxcsr, 1, 0, 4 },
-        { "fcw", &x->fcw, 1, 0, 2 },         { "fsw", &x->fsw, 1, 0, 2 },
-        { "ftw", &x->ftw, 1, 0, 1 },         { "st", x->st, 8, 16, 10 },
-        { "xmm", x->xmm, 16, 16, 16 },       { "ymmh", x->ymmh, 16, 16, 16 },
-        { "zmmh", x->zmmh, 16, 32, 32 },     { "high", x->zmm16, 16, 64, 64 },
-        { "k", x->k, 8, 8, 8 },              { "r", s->gpr, 16, 8, 8 },
+        { "rflags", &s->rflags, 1, 0, 8 },
+        { "fsbase", &s->fs_base, 1, 0, 8 },
+        { "gsbase", &s->gs_base, 1, 0, 8 },
+        { "mxcsr", &x->mxcsr, 1, 0, 4 },
+        { "fcw", &x->fcw, 1, 0, 2 },
+        { "fsw", &x->fsw, 1, 0, 2 },
+        { "ftw", &x->ftw, 1, 0, 1 },
+        { "st", x->st, 8, 16, 10 },
+        { "xmm", x->xmm, 16, 16, 16 },
+        { "ymmh", x->ymmh, 16, 16, 16 },
+        { "zmmh", x->zmmh, 16, 32, 32 },
+        { "high", x->zmm16, 16, 64, 64 },
+        { "k", x->k, 8, 8, 8 },
+        { "r", s->gpr, 16, 8, 8 },
     };
     unsigned n;
 
@@ -228,7 +236,8 @@ static void mode_selectors(JudgeCase *c)
     c->in.rflags |= FL_ONE | FL_IF;
 }
 
-static bool get_line(JudgeCase *c, JudgeMem *mem, uint8_t *ro, const char *key, const char *text)
+static bool get_line(JudgeCase *c, JudgeMem *mem, uint8_t *ro, const char *key,
+                     const char *text)
 {
     if (!strcmp(key, "mode")) {
         for (unsigned m = 0; m < JUDGE_NMODES; m++) {

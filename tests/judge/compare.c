@@ -16,8 +16,8 @@ uint32_t judge_engines = (1u << JUDGE_NENGINES) - 1;
 
 #define FLAGS_SEEN (FL_STATUS | FL_DF | FL_AC | FL_NT | FL_ID)
 
-static bool bytes_differ(FILE *text, const char *what, int i, const void *host, const void *got,
-                         unsigned n)
+static bool bytes_differ(FILE *text, const char *what, int i, const void *host,
+                         const void *got, unsigned n)
 {
     if (!memcmp(host, got, n)) {
         return false;
@@ -49,8 +49,8 @@ static bool skipped(const JudgeCase *c, uint32_t lin)
     return false;
 }
 
-static bool memory_differs(FILE *text, const JudgeCase *c, uint32_t base, const uint8_t *host, const uint8_t *got,
-                           unsigned n)
+static bool memory_differs(FILE *text, const JudgeCase *c, uint32_t base,
+                           const uint8_t *host, const uint8_t *got, unsigned n)
 {
     bool bad = false;
     unsigned shown = 0;
@@ -62,14 +62,16 @@ static bool memory_differs(FILE *text, const JudgeCase *c, uint32_t base, const 
         if (host[i] != got[i] && !skipped(c, base + i)) {
             bad = true;
             if (text && shown++ < 8) {
-                fprintf(text, "    [%#x]  host %02x  got %02x\n", base + i, host[i], got[i]);
+                fprintf(text, "    [%#x]  host %02x  got %02x\n", base + i, host[i],
+                        got[i]);
             }
         }
     }
     return bad;
 }
 
-static bool vectors_differ(FILE *text, const JudgeCase *c, const X86Xsave *h, const X86Xsave *g)
+static bool vectors_differ(FILE *text, const JudgeCase *c, const X86Xsave *h,
+                           const X86Xsave *g)
 {
     bool bad = false;
     unsigned regs = c->mode == JUDGE_64 ? 16 : 8;
@@ -105,7 +107,8 @@ static uint32_t error_mask(const JudgeState *h)
 }
 
 bool judge_same(const JudgeCase *c, enum JudgeEngine e, const JudgeState *h,
-                const JudgeMem *host_mem, const JudgeState *g, const JudgeMem *mem, FILE *text)
+                const JudgeMem *host_mem, const JudgeState *g, const JudgeMem *mem,
+                FILE *text)
 {
     bool bad = false, fault = h->vector != JUDGE_DONE;
     bool dead = fault && (e == ENG_NATIVE || e == ENG_WARM || e == ENG_IR);

@@ -49,17 +49,16 @@ static bool one_of(const char *name, const char *const *list)
 
 static bool in_set(unsigned set, const char *family, const X86Row *row)
 {
-    static const char *const ints[] = { "alu", "mov", "shift", "bit", "stack", "string", NULL };
+    static const char *const ints[] = { "alu",   "mov",    "shift", "bit",
+                                        "stack", "string", NULL };
     static const char *const fpu[] = { "x87", "mmx", NULL };
-    static const char *const other[] = { "branch", "sys", "seg", "far", "io", "xsave", NULL };
+    static const char *const other[] = { "branch", "sys",   "seg", "far",
+                                         "io",     "xsave", NULL };
 
     switch (set) {
-    case ROWS_ALL:
-        return true;
-    case ROWS_INT:
-        return one_of(family, ints);
-    case ROWS_FPU:
-        return one_of(family, fpu);
+    case ROWS_ALL: return true;
+    case ROWS_INT: return one_of(family, ints);
+    case ROWS_FPU: return one_of(family, fpu);
     case ROWS_VEC:
         return !one_of(family, ints) && !one_of(family, fpu) && !one_of(family, other);
     default: /* registers only, no faults, reads no flags */
@@ -76,7 +75,8 @@ static bool row_in_mode(const X86Row *row, unsigned mode)
         (row->flags & RF_AVX512 && !evex)) {
         return false;
     }
-    return !(row->flags & (mode == JUDGE_64 ? RF_NO64 : RF_ONLY64)) && !oracle_denied(row);
+    return !(row->flags & (mode == JUDGE_64 ? RF_NO64 : RF_ONLY64)) &&
+           !oracle_denied(row);
 }
 
 static void add_row(const X86Row *row, const char *family, const char *only)
@@ -122,7 +122,10 @@ void gen_init(uint64_t seed)
 
 /* ---- values ---- */
 
-static uint32_t value32(void) { return (uint32_t)fp_value(32); }
+static uint32_t value32(void)
+{
+    return (uint32_t)fp_value(32);
+}
 
 static void fill(uint8_t *p, unsigned n)
 {
@@ -132,24 +135,15 @@ static void fill(uint8_t *p, unsigned n)
         uint64_t v;
         switch (kind) {
         case 0:
-        case 1:
-            v = value32() | (uint64_t)value32() << 32;
-            break;
+        case 1: v = value32() | (uint64_t)value32() << 32; break;
         case 2:
-        case 3:
-            v = fp_value(64);
-            break;
+        case 3: v = fp_value(64); break;
         case 4: /* text with few letters and ends */
             v = gen_rand() & 0x0303030303030303;
             break;
-        case 5: /* small counts */
-            v = gen_rand() & 0x0000003f0000003f;
-            break;
-        case 6:
-            v = gen_value();
-            break;
-        default:
-            v = gen_rand();
+        case 5: /* small counts */ v = gen_rand() & 0x0000003f0000003f; break;
+        case 6: v = gen_value(); break;
+        default: v = gen_rand();
         }
         memcpy(p + i, &v, 8);
     }
@@ -179,7 +173,8 @@ static uint16_t random_fcw(void)
 static uint16_t random_fsw(uint16_t fcw)
 {
     uint64_t r = gen_rand(); /* sticky flags of masked exceptions only */
-    return (r & 0x4700) | (r >> 16 & fcw & 63) | (r >> 32 & 0x3800) | (r >> 40 & fcw & 1) << 6;
+    return (r & 0x4700) | (r >> 16 & fcw & 63) | (r >> 32 & 0x3800) |
+           (r >> 40 & fcw & 1) << 6;
 }
 
 static void put_f80(uint8_t *to)
@@ -195,7 +190,10 @@ static void put_f80(uint8_t *to)
 
 /* ---- memory ---- */
 
-static void put16(uint8_t *to, uint16_t v) { memcpy(to, &v, 2); }
+static void put16(uint8_t *to, uint16_t v)
+{
+    memcpy(to, &v, 2);
+}
 
 static void special_data(uint8_t *rw)
 {
@@ -343,10 +341,11 @@ static void make_state(JudgeCase *c)
 static void unit(unsigned profile)
 {
     static void (*const flows[])(void) = {
-        flow_forward, flow_forward, flow_forward, flow_loop, flow_call,
-        flow_indirect, flow_fields, flow_fields, flow_popf, flow_far,
+        flow_forward,  flow_forward, flow_forward, flow_loop, flow_call,
+        flow_indirect, flow_fields,  flow_fields,  flow_popf, flow_far,
     };
-    static const uint8_t sets[] = { ROWS_ALL, ROWS_ALL, ROWS_INT, ROWS_INT, ROWS_FPU, ROWS_VEC };
+    static const uint8_t sets[] = { ROWS_ALL, ROWS_ALL, ROWS_INT,
+                                    ROWS_INT, ROWS_FPU, ROWS_VEC };
     uint64_t r = gen_rand();
     const RowSet *set = &gen_rows[gen.c->mode][sets[profile]];
 

@@ -8,13 +8,13 @@
 
 /* Offsets in the writable pages where particular data lies when a case starts. */
 enum {
-    RW_PLAIN = 0x400,  /* operands of any kind, to 0xc00 */
-    RW_INDEX = 0xe00,  /* 64 bytes of small doublewords, 64 of small quadwords */
-    RW_MXCSR = 0xf00,  /* 16 valid MXCSR values */
-    RW_FCW = 0xf80,    /* 32 x87 control words */
-    RW_ENV = 0x1100,   /* an x87 environment and stack, 32-bit format */
-    RW_FX = 0x1200,    /* an FXSAVE image */
-    RW_XS = 0x1400,    /* an XSAVE image */
+    RW_PLAIN = 0x400, /* operands of any kind, to 0xc00 */
+    RW_INDEX = 0xe00, /* 64 bytes of small doublewords, 64 of small quadwords */
+    RW_MXCSR = 0xf00, /* 16 valid MXCSR values */
+    RW_FCW = 0xf80,   /* 32 x87 control words */
+    RW_ENV = 0x1100,  /* an x87 environment and stack, 32-bit format */
+    RW_FX = 0x1200,   /* an FXSAVE image */
+    RW_XS = 0x1400,   /* an XSAVE image */
 };
 
 /* The case being made. After a fault nothing can follow. */

@@ -49,7 +49,10 @@ static void patch_rel8(uint32_t at)
     patch(at, &d, 1);
 }
 
-static bool is16(void) { return gen.c->mode == JUDGE_16; }
+static bool is16(void)
+{
+    return gen.c->mode == JUDGE_16;
+}
 
 /* Jcc, SETcc's cousins: forward over a few instructions. */
 void flow_forward(void)
@@ -58,7 +61,9 @@ void flow_forward(void)
 
     if (kind < 4) { /* Jcc rel8 */
         unsigned cc = gen_rand() & 15;
-        static const uint16_t uses[8] = { FL_OF, FL_CF, FL_ZF, FL_CF | FL_ZF, FL_SF, FL_PF,
+        static const uint16_t uses[8] = { FL_OF,         FL_CF,
+                                          FL_ZF,         FL_CF | FL_ZF,
+                                          FL_SF,         FL_PF,
                                           FL_SF | FL_OF, FL_SF | FL_OF | FL_ZF };
         if (!gen_define_flags(uses[cc >> 1])) {
             return;
@@ -274,7 +279,9 @@ void flow_far(void)
         gen_put((const uint8_t *)"\x89\x44\x24\xf0", 4);
         uint8_t w[7] = { 0x66, 0xc7, 0x44, 0x24, 0xf4, cs, cs >> 8 };
         gen_put(w, 7);
-        gen_put((const uint8_t *)(gen_rand() & 1 ? "\xff\x6c\x24\xf0" : "\xff\x5c\x24\xf0"), 4);
+        gen_put(
+            (const uint8_t *)(gen_rand() & 1 ? "\xff\x6c\x24\xf0" : "\xff\x5c\x24\xf0"),
+            4);
     }
     uint32_t to = gen_cursor() - base;
     patch(at, &to, 4);
@@ -336,7 +343,8 @@ void flow_fields(void)
     for (unsigned i = 0; i < n; i++) {
         unsigned reg = any_reg();
         if (!stack) {
-            put_field(base, reg == base ? (base ? R_AX : R_CX) : reg, gen_rand() % 128 - 64);
+            put_field(base, reg == base ? (base ? R_AX : R_CX) : reg,
+                      gen_rand() % 128 - 64);
         } else if (gen_rand() & 1) {
             put_push(reg);
             pushed++;
@@ -357,8 +365,9 @@ void flow_fields(void)
 /* Bytes that are no instruction: LOCK where it may not be, opcodes that 64-bit code lost. */
 void flow_undefined(void)
 {
-    static const uint8_t lost[] = { 0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x27, 0x2f, 0x37,
-                                    0x3f, 0x60, 0x61, 0x82, 0x9a, 0xce, 0xd4, 0xd5, 0xd6, 0xea };
+    static const uint8_t lost[] = { 0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f,
+                                    0x27, 0x2f, 0x37, 0x3f, 0x60, 0x61, 0x82,
+                                    0x9a, 0xce, 0xd4, 0xd5, 0xd6, 0xea };
     uint8_t b[16] = { 0xf0 };
     X86Insn in;
 
@@ -369,7 +378,8 @@ void flow_undefined(void)
         return;
     }
     unsigned n = gen_harmless(b + 1);
-    if (n && n < 14 && x86_decode(&in, b, 15, rig_cpu()->hflags, rig_features()) == X86_DEC_UD) {
+    if (n && n < 14 &&
+        x86_decode(&in, b, 15, rig_cpu()->hflags, rig_features()) == X86_DEC_UD) {
         gen_put(b, n + 1);
         gen_run();
     }

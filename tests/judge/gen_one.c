@@ -12,11 +12,17 @@
 
 Gen gen;
 
-bool gen_chance(unsigned one_in) { return gen_rand() % one_in == 0; }
+bool gen_chance(unsigned one_in)
+{
+    return gen_rand() % one_in == 0;
+}
 
 /* ---- putting and running ---- */
 
-uint32_t gen_cursor(void) { return gen.c->start + gen.c->len; }
+uint32_t gen_cursor(void)
+{
+    return gen.c->start + gen.c->len;
+}
 
 void gen_put(const uint8_t *bytes, unsigned n)
 {
@@ -175,7 +181,10 @@ static unsigned memory_size(const X86Insn *in)
     return 0;
 }
 
-static bool named(const X86Insn *in, const char *name) { return !strcmp(in->row->name, name); }
+static bool named(const X86Insn *in, const char *name)
+{
+    return !strcmp(in->row->name, name);
+}
 
 /* Where instructions that take more than plain data find it. 0: anywhere. */
 static uint32_t special_place(const X86Insn *in)
@@ -204,9 +213,20 @@ static uint32_t special_place(const X86Insn *in)
 static uint64_t wild_address(void)
 {
     static const uint64_t to[] = {
-        0, 8, 0xffff, RW_BASE + RW_SIZE, RO_BASE - 1, STACK_BASE - 64, STACK_BASE + STACK_SIZE,
-        0xffffffff81000000, 0xffff800000000000, 0x7ffffffffff8, 0x800000000000,
-        0x1234567887654321, ~0ull, 0x8000000000000000,
+        0,
+        8,
+        0xffff,
+        RW_BASE + RW_SIZE,
+        RO_BASE - 1,
+        STACK_BASE - 64,
+        STACK_BASE + STACK_SIZE,
+        0xffffffff81000000,
+        0xffff800000000000,
+        0x7ffffffffff8,
+        0x800000000000,
+        0x1234567887654321,
+        ~0ull,
+        0x8000000000000000,
     };
     unsigned n = gen.c->mode == JUDGE_64 ? ARRAY_SIZE(to) : 7;
     uint64_t a = to[gen_rand() % n];
@@ -226,24 +246,18 @@ static uint64_t choose_target(const X86Insn *in)
     switch (r >> 8 & 63) {
     case 0:
     case 1:
-    case 2:
-        return RW_BASE + 0x1000 - (r >> 16) % (size + 1);
-    case 3:
-        return RW_BASE + RW_SIZE - (r >> 16) % (2 * size);
+    case 2: return RW_BASE + 0x1000 - (r >> 16) % (size + 1);
+    case 3: return RW_BASE + RW_SIZE - (r >> 16) % (2 * size);
     case 4:
-    case 5:
-        return RO_BASE + 0x400 + (r >> 16) % 0x400;
-    case 6:
-        return RO_BASE + RO_SIZE - (r >> 16) % (size + 1);
-    case 7:
-        return gen_chance(2) ? wild_address() : RO_BASE - (r >> 16) % (size + 1);
-    case 8:
-        return STACK_BASE + 0x800 + (r >> 16) % 0x800;
-    default:
-        break;
+    case 5: return RO_BASE + 0x400 + (r >> 16) % 0x400;
+    case 6: return RO_BASE + RO_SIZE - (r >> 16) % (size + 1);
+    case 7: return gen_chance(2) ? wild_address() : RO_BASE - (r >> 16) % (size + 1);
+    case 8: return STACK_BASE + 0x800 + (r >> 16) % 0x800;
+    default: break;
     }
     uint64_t at = RW_BASE + RW_PLAIN + ((r >> 16) % 0x700 & ~63ull);
-    return r >> 40 & 7 ? at + ((r >> 32 & 63) & ~(uint64_t)(size - 1)) : at + (r >> 32 & 63);
+    return r >> 40 & 7 ? at + ((r >> 32 & 63) & ~(uint64_t)(size - 1))
+                       : at + (r >> 32 & 63);
 }
 
 static uint64_t segment_base(const X86Insn *in)
@@ -307,8 +321,12 @@ static bool is_gather(const X86Row *row)
 /* vmovdqu32 zmm16.., [absolute] */
 static void load_high(unsigned reg, uint32_t at)
 {
-    uint8_t b[11] = { 0x62, 0x61 | (reg < 8 || (reg >= 16 && reg < 24)) << 7 | (reg < 16) << 4,
-                      0x7e, 0x48, 0x6f, 0x04 | (reg & 7) << 3, 0x25 };
+    uint8_t b[11] = {
+        0x62, 0x61 | (reg < 8 || (reg >= 16 && reg < 24)) << 7 | (reg < 16) << 4,
+        0x7e, 0x48,
+        0x6f, 0x04 | (reg & 7) << 3,
+        0x25
+    };
     memcpy(b + 7, &at, 4);
     gen_put(b, 11);
 }
@@ -318,8 +336,8 @@ static bool aim_gather(X86Insn *in)
 {
     bool quad = in->row->op & 1; /* quadword indices */
     uint32_t at = RW_BASE + RW_INDEX + (quad ? 64 : 0) + 16 * (gen_rand() % 2);
-    uint8_t b[10] = { 0xc5, 0x7e | (in->index < 8) << 7, 0x6f, 0x04 | (in->index & 7) << 3,
-                      0x25 };
+    uint8_t b[10] = { 0xc5, 0x7e | (in->index < 8) << 7, 0x6f,
+                      0x04 | (in->index & 7) << 3, 0x25 };
 
     if (in->index >= 16) {
         load_high(in->index, RW_BASE + RW_INDEX + (quad ? 64 : 0));
@@ -341,18 +359,22 @@ static bool aim_gather(X86Insn *in)
 /* BT with a register bit offset reaches far: keep it near. */
 static bool near_bits(const X86Insn *in)
 {
-    if (in->nops > 1 && in->op[1].kind == OPND_GPR && in->is_mem && in->row->map == MAP_0F &&
-        in->row->name[0] == 'B' && in->row->name[1] == 'T') {
+    if (in->nops > 1 && in->op[1].kind == OPND_GPR && in->is_mem &&
+        in->row->map == MAP_0F && in->row->name[0] == 'B' && in->row->name[1] == 'T') {
         unsigned r = in->op[1].reg;
         return r != (unsigned)in->base && r != (unsigned)in->index && r != R_SP &&
-               gen_set(r, (uint64_t)(int64_t)(int16_t)gen_rand() & ~(gen_rand() & 0x7000));
+               gen_set(r,
+                       (uint64_t)(int64_t)(int16_t)gen_rand() & ~(gen_rand() & 0x7000));
     }
     return true;
 }
 
 /* ---- implicit operands ---- */
 
-static bool in_window(uint64_t lin) { return lin - RO_BASE - 0x300 < 0x2400; }
+static bool in_window(uint64_t lin)
+{
+    return lin - RO_BASE - 0x300 < 0x2400;
+}
 
 static bool point_register(unsigned r, unsigned seg)
 {
@@ -360,7 +382,8 @@ static bool point_register(unsigned r, unsigned seg)
     uint64_t base = cpu->hflags & HF_CS64 ? 0 : cpu->st.seg[seg].base;
     bool wide = gen.c->mode != JUDGE_16;
 
-    if (in_window(base + (wide ? cpu->st.gpr[r] : (uint16_t)cpu->st.gpr[r])) && gen_rand() & 1) {
+    if (in_window(base + (wide ? cpu->st.gpr[r] : (uint16_t)cpu->st.gpr[r])) &&
+        gen_rand() & 1) {
         return true;
     }
     uint64_t at = RW_BASE + RW_PLAIN + gen_rand() % 0x600;
@@ -386,8 +409,9 @@ static bool aim_string(const X86Insn *in)
     return (!src || point_register(R_SI, seg)) && (!dst || point_register(R_DI, R_ES));
 }
 
-static const uint16_t selectors[] = { 0x2b, 0x2b, 0x2b, 0x28, 0x23, 0x33, 0, 3, 0x10, 0x1b, 0x43,
-                                      0x53, 0x63, 0x8b, 0x0f, 0x17, 0x1f, 0xfff8 };
+static const uint16_t selectors[] = { 0x2b, 0x2b, 0x2b, 0x28, 0x23, 0x33,
+                                      0,    3,    0x10, 0x1b, 0x43, 0x53,
+                                      0x63, 0x8b, 0x0f, 0x17, 0x1f, 0xfff8 };
 
 static uint16_t random_selector(void)
 {
@@ -411,28 +435,30 @@ static bool prepare(const X86Insn *in)
         return point_register(R_DI, R_DS);
     }
     if (named(in, "DIV") || named(in, "IDIV")) {
-        return gen_chance(6) || gen_set(R_DX, gen_rand() % 3 ? 0 : gen_rand() % 16) ;
+        return gen_chance(6) || gen_set(R_DX, gen_rand() % 3 ? 0 : gen_rand() % 16);
     }
     if (named(in, "LEAVE")) {
         return gen_chance(16) ||
                gen_set(R_BP, cpu->st.gpr[R_SP] + 8 * (gen_rand() % 16) + gen_chance(8));
     }
     if (named(in, "ENTER") && gen_rand() % 8) {
-        return in->imm < 0x400 && gen_set(R_BP, cpu->st.gpr[R_SP] + 8 * (gen_rand() % 64));
+        return in->imm < 0x400 &&
+               gen_set(R_BP, cpu->st.gpr[R_SP] + 8 * (gen_rand() % 64));
     }
     if (in->op[0].kind == OPND_SEG && in->nops > 1 && in->op[1].kind == OPND_GPR) {
         return in->op[1].reg != R_SP && gen_set(in->op[1].reg, random_selector());
     }
     if (!strncmp(n, "LAR", 3) || !strncmp(n, "LSL", 3) || !strncmp(n, "VER", 3)) {
         unsigned r = in->op[in->nops - 1].reg;
-        return in->is_mem || (r != R_SP && gen_set(r, random_selector() | gen_rand() << 16));
+        return in->is_mem ||
+               (r != R_SP && gen_set(r, random_selector() | gen_rand() << 16));
     }
     if (named(in, "XRSTOR")) {
         return gen_set(R_AX, gen_rand() & 7) && gen_set(R_DX, 0);
     }
     if (strstr(n, "PCMPESTR")) {
-        return gen_chance(3) ||
-               (gen_set(R_AX, gen_rand() % 40 - 20) && gen_set(R_DX, gen_rand() % 40 - 20));
+        return gen_chance(3) || (gen_set(R_AX, gen_rand() % 40 - 20) &&
+                                 gen_set(R_DX, gen_rand() % 40 - 20));
     }
     return true;
 }
@@ -457,8 +483,8 @@ static bool freshen(const X86Insn *in)
 
 static bool plain_branch(const X86Insn *in)
 {
-    static const char *const faulting[] = { "INT3", "INT", "INTO", "UD0", "UD1", "UD2",
-                                            "SYSRET", "HLT" };
+    static const char *const faulting[] = { "INT3", "INT", "INTO",   "UD0",
+                                            "UD1",  "UD2", "SYSRET", "HLT" };
     if (!(in->row->flags & RF_BRANCH) || in->row->flags & RF_REP) {
         return true;
     }

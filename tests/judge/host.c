@@ -37,7 +37,8 @@ typedef struct Arena {
         uint16_t sel;
     } far;
     X86Xsave clean __attribute__((aligned(64)));
-    uint8_t xin[4096] __attribute__((aligned(64))), xout[4096] __attribute__((aligned(64)));
+    uint8_t xin[4096] __attribute__((aligned(64))),
+        xout[4096] __attribute__((aligned(64)));
 } Arena;
 
 static Arena *arena;
@@ -99,7 +100,10 @@ static void load_segments(unsigned sel, bool all)
 }
 
 /* rdfsbase (0), rdgsbase, wrfsbase, wrgsbase rax */
-static void base_insn(unsigned ext) { byte(5, 0xf3, 0x48, 0x0f, 0xae, 0xc0 | ext << 3); }
+static void base_insn(unsigned ext)
+{
+    byte(5, 0xf3, 0x48, 0x0f, 0xae, 0xc0 | ext << 3);
+}
 
 static void emit_entry(unsigned mode)
 {
@@ -278,7 +282,8 @@ static void put_xsave(const X86Xsave *x)
 {
     memcpy(arena->xin, x, offsetof(X86Xsave, ext));
     for (unsigned i = 0; xmask & 0xe0 && i < ARRAY_SIZE(comps); i++) {
-        memcpy(arena->xin + comps[i].host, (const uint8_t *)x + comps[i].ours, comps[i].size);
+        memcpy(arena->xin + comps[i].host, (const uint8_t *)x + comps[i].ours,
+               comps[i].size);
     }
 }
 
@@ -411,7 +416,8 @@ void host_run(const JudgeCase *c, JudgeState *result, JudgeMem *mem)
     memcpy(rw, c->mem->rw, RW_SIZE);
     memcpy(&arena->in, &c->in, offsetof(JudgeState, xsave));
     put_xsave(&c->in.xsave);
-    __asm__ volatile("rdgsbase %0" : "=r"(arena->host_gs)); /* the engine's windows move it */
+    __asm__ volatile("rdgsbase %0"
+                     : "=r"(arena->host_gs)); /* the engine's windows move it */
     arena->in_flags = 0x202 | (c->in.rflags & ~(uint64_t)FL_TF);
     arena->entry = c->start;
     arena->leave = (uintptr_t)leave_at[c->mode];
@@ -436,8 +442,14 @@ void host_run(const JudgeCase *c, JudgeState *result, JudgeMem *mem)
     memcpy(mem->rw, rw, RW_SIZE);
 }
 
-bool host_has_mode(enum JudgeMode mode) { return mode != JUDGE_16 || have16; }
-uint64_t host_xcr0(void) { return xmask; }
+bool host_has_mode(enum JudgeMode mode)
+{
+    return mode != JUDGE_16 || have16;
+}
+uint64_t host_xcr0(void)
+{
+    return xmask;
+}
 
 bool host_unmapped(uint64_t lin)
 {
@@ -479,11 +491,23 @@ bool host_init(const char **why)
     *why = "the host is no x86-64 Linux";
     return false;
 }
-void host_features(uint32_t feat[X86F_NWORDS]) { memset(feat, 0, X86F_NWORDS * 4); }
-uint64_t host_xcr0(void) { return 7; }
-bool host_unmapped(uint64_t lin) { return false; }
+void host_features(uint32_t feat[X86F_NWORDS])
+{
+    memset(feat, 0, X86F_NWORDS * 4);
+}
+uint64_t host_xcr0(void)
+{
+    return 7;
+}
+bool host_unmapped(uint64_t lin)
+{
+    return false;
+}
 void host_run(const JudgeCase *c, JudgeState *result, JudgeMem *mem) {}
-bool host_has_mode(enum JudgeMode mode) { return false; }
+bool host_has_mode(enum JudgeMode mode)
+{
+    return false;
+}
 void host_take_signals(void) {}
 void host_kicks(unsigned ns) {}
 

@@ -20,7 +20,7 @@
 #define WIN_BASE 0x0ff00000u /* from here to WIN_END nothing is mapped but: */
 #define WIN_END 0x10200000u
 #define CODE_BASE 0x10000000u
-#define CODE_SIZE 0x2000u /* writable too; pages beside it are not present */
+#define CODE_SIZE 0x2000u      /* writable too; pages beside it are not present */
 #define STACK_BASE 0x10080000u /* 64 KiB and more from anything else */
 #define STACK_SIZE 0x2000u
 #define RO_BASE 0x10100000u /* a page that cannot be written, then pages that can */
@@ -53,21 +53,21 @@ typedef struct JudgeState {
 #define JUDGE_MAX_INSNS 64
 
 typedef struct JudgeCase {
-    uint8_t mode;             /* JUDGE_64 ... */
-    uint32_t start;           /* linear address of the first byte */
-    unsigned len;             /* bytes of code; then comes the marker that ends it */
-    unsigned n;               /* instructions in the order of their addresses */
+    uint8_t mode;   /* JUDGE_64 ... */
+    uint32_t start; /* linear address of the first byte */
+    unsigned len;   /* bytes of code; then comes the marker that ends it */
+    unsigned n;     /* instructions in the order of their addresses */
     uint16_t at[JUDGE_MAX_INSNS + 1]; /* their offsets */
     uint8_t code[JUDGE_MAX_CODE + 16];
     JudgeState in;
-    const JudgeMem *mem;      /* not owned */
-    const uint8_t *ro;        /* RO_SIZE bytes, not owned */
-    uint64_t id;              /* number of the case under its seed; 0 = from a file */
+    const JudgeMem *mem; /* not owned */
+    const uint8_t *ro;   /* RO_SIZE bytes, not owned */
+    uint64_t id;         /* number of the case under its seed; 0 = from a file */
     /* what the oracle found */
-    uint32_t undef;           /* FL_* that are undefined at the end */
-    bool vague_cr2;           /* which byte of a large operand faults is the model's */
-    bool either_cr2;          /* two operands may fault, in whatever order */
-    unsigned nskip;           /* memory that is not compared: x87 pointers, MXCSR_MASK */
+    uint32_t undef;  /* FL_* that are undefined at the end */
+    bool vague_cr2;  /* which byte of a large operand faults is the model's */
+    bool either_cr2; /* two operands may fault, in whatever order */
+    unsigned nskip;  /* memory that is not compared: x87 pointers, MXCSR_MASK */
     struct {
         uint32_t lin, len;
     } skip[8];
@@ -124,10 +124,10 @@ bool host_has_mode(enum JudgeMode mode);
 /* ---- oracle: one instruction of the reference functions ---- */
 
 typedef enum {
-    ORACLE_OK,      /* done, next one */
-    ORACLE_FAULT,   /* the case ends with a fault that the host will show too */
-    ORACLE_REFUSE,  /* nothing happened: cannot be judged here (undefined input, denied) */
-    ORACLE_BAD,     /* happened, and cannot be judged: the case is void */
+    ORACLE_OK,     /* done, next one */
+    ORACLE_FAULT,  /* the case ends with a fault that the host will show too */
+    ORACLE_REFUSE, /* nothing happened: cannot be judged here (undefined input, denied) */
+    ORACLE_BAD,    /* happened, and cannot be judged: the case is void */
 } OracleVerdict;
 
 /* Executes the instruction at the guest's RIP. *undef is kept up to date. */
@@ -154,8 +154,8 @@ bool judge_same(const JudgeCase *c, enum JudgeEngine e, const JudgeState *host,
                 FILE *text);
 
 typedef struct JudgeResult {
-    bool valid;               /* could be judged at all */
-    int engine;               /* first that differs, or -1 */
+    bool valid; /* could be judged at all */
+    int engine; /* first that differs, or -1 */
 } JudgeResult;
 /* Runs the case everywhere. With `text`, says what differs. */
 JudgeResult judge_case(JudgeCase *c, FILE *text);

@@ -83,8 +83,8 @@ static bool is_cc(const X86Insn *in)
 
 uint32_t oracle_flags_used(const X86Insn *in)
 {
-    static const uint16_t cc[8] = { FL_OF, FL_CF, FL_ZF, FL_CF | FL_ZF, FL_SF, FL_PF,
-                                    FL_SF | FL_OF, FL_SF | FL_OF | FL_ZF };
+    static const uint16_t cc[8] = { FL_OF, FL_CF, FL_ZF,         FL_CF | FL_ZF,
+                                    FL_SF, FL_PF, FL_SF | FL_OF, FL_SF | FL_OF | FL_ZF };
     if (is_cc(in)) {
         return cc[in->opcode >> 1 & 7];
     }
@@ -148,7 +148,10 @@ static uint32_t undef_after(const X86Insn *in, const uint64_t *gpr, uint32_t und
 
 /* ---- results ---- */
 
-static bool starts(const char *s, const char *with) { return !strncmp(s, with, strlen(with)); }
+static bool starts(const char *s, const char *with)
+{
+    return !strncmp(s, with, strlen(with));
+}
 
 /* x87 compares where AMD's CPUs are not as the SDM says: an unmasked #I writes condition
  * codes or EFLAGS, FCOMI and its like keep C1. */
@@ -156,7 +159,8 @@ static bool x87_refused(const X86Insn *in, const X86Xsave *x)
 {
     const char *n = in->row->name;
     bool comi = starts(n, "FCOMI") || starts(n, "FUCOMI");
-    bool com = starts(n, "FCOM") || starts(n, "FUCOM") || starts(n, "FICOM") || !strcmp(n, "FTST");
+    bool com = starts(n, "FCOM") || starts(n, "FUCOM") || starts(n, "FICOM") ||
+               !strcmp(n, "FTST");
 
     return (com && !(x->fcw & 1)) || (comi && x->fsw & FSW_C1);
 }
@@ -188,7 +192,10 @@ uint64_t oracle_address(const X86Insn *in)
     return x86_ea(cpu, in);
 }
 
-static bool near_code(uint64_t lin) { return lin + 0x1000 - CODE_BASE < CODE_SIZE + 0x2000; }
+static bool near_code(uint64_t lin)
+{
+    return lin + 0x1000 - CODE_BASE < CODE_SIZE + 0x2000;
+}
 
 /* String instructions, XLAT and MOV with an offset on the code's pages, which are not the
  * same everywhere: how a case ends. */
@@ -196,11 +203,14 @@ static bool reads_code(const X86Insn *in)
 {
     const X86Cpu *cpu = rig_cpu();
     const uint64_t *gpr = cpu->st.gpr;
-    uint64_t mask = cpu->hflags & HF_CS64 ? ~0ull : cpu->hflags & HF_CS32 ? 0xffffffff : 0xffff;
+    uint64_t mask = cpu->hflags & HF_CS64   ? ~0ull
+                    : cpu->hflags & HF_CS32 ? 0xffffffff
+                                            : 0xffff;
 
     if (in->row->flags & RF_REP) {
         return near_code(in_base(in) + (gpr[R_SI] & mask)) ||
-               near_code((mask == 0xffff ? cpu->st.seg[R_ES].base : 0) + (gpr[R_DI] & mask));
+               near_code((mask == 0xffff ? cpu->st.seg[R_ES].base : 0) +
+                         (gpr[R_DI] & mask));
     }
     bool other = in->is_mem || !strcmp(in->row->name, "XLAT") ||
                  (in->row->map == MAP_1 && (in->opcode & 0xfc) == 0xa0);
@@ -238,13 +248,15 @@ static bool undefined_result(const X86Insn *in)
                !writable(di + in_base(in)); /* masked bytes may fault or not */
     }
     if (strstr(n, "LDMXCSR") || !strcmp(n, "FXRSTOR") || !strcmp(n, "XRSTOR")) {
-        uint64_t mxcsr, at = oracle_address(in) + in_base(in) + (n[0] == 'X' || n[0] == 'F' ? 24 : 0);
+        uint64_t mxcsr,
+            at = oracle_address(in) + in_base(in) + (n[0] == 'X' || n[0] == 'F' ? 24 : 0);
         if (rig_peek(at, 4, &mxcsr) && mxcsr & 0x20000) {
             return true; /* AMD's misaligned mode */
         }
     }
     if (in->is_mem && cpu->hflags & HF_CS64 && in->seg >= R_FS) {
-        int64_t ea = oracle_address(in); /* AMD wants it canonical without the base, too */
+        int64_t ea = oracle_address(
+            in); /* AMD wants it canonical without the base, too */
         if (ea != (int64_t)((uint64_t)ea << 16) >> 16) {
             return true;
         }
@@ -259,7 +271,8 @@ static bool undefined_result(const X86Insn *in)
         return true; /* AMD's asks for the right to no access, too */
     }
     if (in->row->feat == X86F_SHA && in->is_mem) {
-        return (oracle_address(in) + in_base(in)) & 15; /* AMD's take unaligned operands */
+        return (oracle_address(in) + in_base(in)) &
+               15; /* AMD's take unaligned operands */
     }
     if (!strcmp(n, "INT")) { /* Linux's own gates, and ours */
         return in->imm == 0x80 || in->imm == 0x81 || in->imm == 1 || in->imm == 2;
@@ -280,8 +293,9 @@ static bool alignment_refused(const X86Insn *in)
     bool env = !strcmp(n, "FNSTENV") || !strcmp(n, "FLDENV") || !strcmp(n, "FNSAVE") ||
                !strcmp(n, "FRSTOR");
 
-    return size > 16 || strstr(n, "MASKMOV") || strstr(n, "GATHER") || !strcmp(n, "CMPS") ||
-           !strcmp(n, "MOVS") || (in->is_mem && in->has_modrm && !size && !env) ||
+    return size > 16 || strstr(n, "MASKMOV") || strstr(n, "GATHER") ||
+           !strcmp(n, "CMPS") || !strcmp(n, "MOVS") ||
+           (in->is_mem && in->has_modrm && !size && !env) ||
            (in->row->flags & (RF_BRANCH | RF_END)) == (RF_BRANCH | RF_END);
 }
 
@@ -293,15 +307,18 @@ static bool odd_place(const X86Insn *in)
     const X86State *st = &cpu->st;
     bool wide = cpu->hflags & (HF_CS64 | HF_CS32);
     uint64_t ss = cpu->hflags & HF_CS64 ? 0 : st->seg[R_SS].base;
-    uint64_t mask = cpu->hflags & HF_CS64 ? ~0ull : cpu->hflags & HF_SS32 ? 0xffffffff : 0xffff;
+    uint64_t mask = cpu->hflags & HF_CS64   ? ~0ull
+                    : cpu->hflags & HF_SS32 ? 0xffffffff
+                                            : 0xffff;
 
-    if (in->row->flags & RF_STACK &&
-        (near_code(ss + (st->gpr[R_SP] & mask)) || near_code(ss + (st->gpr[R_BP] & mask)))) {
+    if (in->row->flags & RF_STACK && (near_code(ss + (st->gpr[R_SP] & mask)) ||
+                                      near_code(ss + (st->gpr[R_BP] & mask)))) {
         return true;
     }
     unsigned size = operand_size(in);
     uint16_t off = oracle_address(in);
-    return !wide && in->is_mem && ((size == 10 && off > 0xffe0) || (!size && off > 0xfc00));
+    return !wide && in->is_mem &&
+           ((size == 10 && off > 0xffe0) || (!size && off > 0xfc00));
 }
 
 /* What the makers do not agree on. 66H before a near branch of 64-bit code: ignored by
@@ -323,7 +340,8 @@ static bool vendor_decode(const X86Insn *in)
     if (!strcmp(n, "MOVSXD") && in->opsize == 2) {
         return in->is_mem; /* Intel reads two bytes, AMD four */
     }
-    return (near && in->opsize_prefix) || (far && in->opsize == 8); /* AMD ignores REX.W */
+    return (near && in->opsize_prefix) ||
+           (far && in->opsize == 8); /* AMD ignores REX.W */
 }
 
 /* Once memory holds something that is not compared, nothing may read it. */
@@ -380,8 +398,9 @@ static void note_pointers(const X86Insn *in)
 static bool decode_here(X86Insn *in)
 {
     X86Cpu *cpu = rig_cpu();
-    uint64_t lin = cpu->hflags & HF_CS64 ? cpu->st.rip
-                                         : (uint32_t)(cpu->st.seg[R_CS].base + cpu->st.rip);
+    uint64_t lin = cpu->hflags & HF_CS64
+                       ? cpu->st.rip
+                       : (uint32_t)(cpu->st.seg[R_CS].base + cpu->st.rip);
 
     if (lin - CODE_BASE >= CODE_SIZE) {
         return false;
@@ -418,9 +437,10 @@ OracleVerdict oracle_step(uint32_t *undef)
          * REPE and REPNE leave those of the last element */
         fault = *undef | in.row->fl_undef | (in.rep ? in.row->fl_def : 0);
         if (judge_counts) {
-            judge_counts->row[judge_row_index(in.row)]
-                             [cpu->hflags & HF_CS64 ? JUDGE_64 :
-                              cpu->hflags & HF_CS32 ? JUDGE_32 : JUDGE_16]++;
+            judge_counts
+                ->row[judge_row_index(in.row)][cpu->hflags & HF_CS64   ? JUDGE_64
+                                               : cpu->hflags & HF_CS32 ? JUDGE_32
+                                                                       : JUDGE_16]++;
         }
     }
     x86_engine_step(cpu);

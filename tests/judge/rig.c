@@ -23,13 +23,22 @@
 #define KERNEL 0xffffffff80000000ull /* + physical address, first 2 MiB, supervisor */
 enum {
     PT = 0x1000, /* PML4, then PDPT and PD for each half, PT of the window */
-    GDT = 0x7000, LDT = 0x7800, TSS = 0x7c00, IDT = 0x8000, HANDLER = 0xa000,
-    KSTACK = 0xd000, CODE = 0x10000, STACK = 0x20000, RO = 0x30000, RW = 0x31000,
+    GDT = 0x7000,
+    LDT = 0x7800,
+    TSS = 0x7c00,
+    IDT = 0x8000,
+    HANDLER = 0xa000,
+    KSTACK = 0xd000,
+    CODE = 0x10000,
+    STACK = 0x20000,
+    RO = 0x30000,
+    RW = 0x31000,
     RAM = 4 << 20,
 };
 
-const char *const judge_engine_names[JUDGE_NENGINES] = { "reference", "native", "native-warm",
-                                                         "native-exact", "interp" };
+const char *const judge_engine_names[JUDGE_NENGINES] = { "reference", "native",
+                                                         "native-warm", "native-exact",
+                                                         "interp" };
 
 static MemoryRegion ram, exit_port;
 static X86Cpu *cpu;
@@ -44,7 +53,10 @@ static void exit_write(void *opaque, uint64_t addr, uint64_t v, unsigned size)
     cpu_request(&cpu->cpu, CPU_REQ_STOP);
 }
 
-static uint64_t exit_read(void *opaque, uint64_t addr, unsigned size) { return 0; }
+static uint64_t exit_read(void *opaque, uint64_t addr, unsigned size)
+{
+    return 0;
+}
 
 static const MemoryOps exit_ops = { exit_read, exit_write, 1, 1, false, false };
 
@@ -62,14 +74,23 @@ static bool board_init(Machine *m, Error *err)
 }
 
 static const MachineClass board_class = {
-    .name = "judge", .size = sizeof(Machine), .default_ram = RAM, .max_cpus = 1,
+    .name = "judge",
+    .size = sizeof(Machine),
+    .default_ram = RAM,
+    .max_cpus = 1,
     .init = board_init,
 };
 const MachineClass *const machine_classes[] = { &board_class, NULL };
 const DeviceClass *const device_classes[] = { NULL };
 
-static uint8_t *phys(uint64_t at) { return memory_host(&ram) + at; }
-static void put64(uint64_t at, uint64_t v) { memcpy(phys(at), &v, 8); }
+static uint8_t *phys(uint64_t at)
+{
+    return memory_host(&ram) + at;
+}
+static void put64(uint64_t at, uint64_t v)
+{
+    memcpy(phys(at), &v, 8);
+}
 
 /* ---- the guest's world ---- */
 
@@ -98,8 +119,8 @@ static void build_tables(void)
 
 static uint64_t descriptor(uint64_t base, uint64_t limit, uint64_t attr)
 {
-    return (limit & 0xffff) | (base & 0xffffff) << 16 | attr << 40 | (limit >> 16 & 15) << 48 |
-           (base >> 24) << 56;
+    return (limit & 0xffff) | (base & 0xffffff) << 16 | attr << 40 |
+           (limit >> 16 & 15) << 48 | (base >> 24) << 56;
 }
 
 static void build_segments(void)
@@ -108,9 +129,10 @@ static void build_segments(void)
     static const struct {
         uint8_t at;
         uint64_t v;
-    } gdt[] = { /* as Linux has them (arch/x86/include/asm/segment.h), accessed */
-        { 1, 0x00cf9b000000ffff }, { 2, 0x00af9b000000ffff }, { 3, 0x00cf93000000ffff },
-        { 4, 0x00cffb000000ffff }, { 5, 0x00cff3000000ffff }, { 6, 0x00affb000000ffff },
+    } gdt[] = {
+        /* as Linux has them (arch/x86/include/asm/segment.h), accessed */
+        { 1, 0x00cf9b000000ffff },  { 2, 0x00af9b000000ffff }, { 3, 0x00cf93000000ffff },
+        { 4, 0x00cffb000000ffff },  { 5, 0x00cff3000000ffff }, { 6, 0x00affb000000ffff },
         { 15, 0x0040f50000000001 },
     };
     for (unsigned i = 0; i < ARRAY_SIZE(gdt); i++) {
@@ -155,14 +177,16 @@ bool rig_init(bool windows)
         return false;
     }
     machine->cpu_factory = &x86_cpu_factory;
-    if (!accel_tcg_class.init_machine(machine, &opts, &err) || !machine_init(machine, &err)) {
+    if (!accel_tcg_class.init_machine(machine, &opts, &err) ||
+        !machine_init(machine, &err)) {
         error_report(&err);
         return false;
     }
     cpu = X86_CPU(machine->cpus[0]);
     cpu_self = &cpu->cpu;
     host_features(host);
-    for (unsigned i = 0; i < X86F_NWORDS; i++) { /* what both have, shown by "max" or not */
+    for (unsigned i = 0; i < X86F_NWORDS;
+         i++) { /* what both have, shown by "max" or not */
         cpu->feat[i] = (cpu->feat[i] | x86_tcg_features()[i]) & host[i];
         features[i] = cpu->feat[i];
     }
@@ -172,8 +196,14 @@ bool rig_init(bool windows)
     return true;
 }
 
-const uint32_t *rig_features(void) { return features; }
-X86Cpu *rig_cpu(void) { return cpu; }
+const uint32_t *rig_features(void)
+{
+    return features;
+}
+X86Cpu *rig_cpu(void)
+{
+    return cpu;
+}
 
 uint64_t rig_xcr0(void)
 {
@@ -205,7 +235,8 @@ static void load_state(const JudgeState *j)
 
     memcpy(st->gpr, j->gpr, sizeof(st->gpr));
     st->rip = j->rip;
-    st->rflags = (j->rflags & (FL_STATUS | FL_DF | FL_AC | FL_NT | FL_ID)) | FL_ONE | FL_IF;
+    st->rflags = (j->rflags & (FL_STATUS | FL_DF | FL_AC | FL_NT | FL_ID)) | FL_ONE |
+                 FL_IF;
     for (unsigned i = 0; i < X86_NSEGS; i++) {
         st->seg[i] = segment(j->sel[i]);
     }
@@ -220,7 +251,8 @@ static void load_state(const JudgeState *j)
     st->cr0 = CR0_PG | CR0_PE | CR0_NE | CR0_ET | CR0_WP | CR0_MP | CR0_AM;
     st->cr2 = 0;
     st->cr3 = PT;
-    st->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE | CR4_UMIP;
+    st->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_FSGSBASE |
+              CR4_UMIP;
     st->efer = EFER_LMA | EFER_LME | EFER_NXE | EFER_SCE;
     st->xcr0 = rig_xcr0();
     st->dr6 = DR6_FIXED;
@@ -295,7 +327,10 @@ void rig_put_code(uint32_t lin, const void *bytes, unsigned n)
     memory_write(&machine->mem, lin - CODE_BASE + CODE, bytes, n);
 }
 
-const uint8_t *rig_code(uint32_t lin) { return phys(lin - CODE_BASE + CODE); }
+const uint8_t *rig_code(uint32_t lin)
+{
+    return phys(lin - CODE_BASE + CODE);
+}
 
 bool rig_peek(uint64_t lin, unsigned n, uint64_t *v)
 {

@@ -63,8 +63,8 @@ static void write_case(const JudgeCase *c, const char *what)
 {
     char path[500], comment[200];
 
-    snprintf(path, sizeof(path), "%s/seed%llu-%llu.case", opt.out, (unsigned long long)opt.seed,
-             (unsigned long long)c->id);
+    snprintf(path, sizeof(path), "%s/seed%llu-%llu.case", opt.out,
+             (unsigned long long)opt.seed, (unsigned long long)c->id);
     FILE *f = fopen(path, "w");
     if (!f) {
         printf("  %s: %s\n", path, strerror(errno));
@@ -139,8 +139,8 @@ static bool worker_init(unsigned index)
     memcpy(shared->features, rig_features(), sizeof(shared->features));
     shared->evex = rig_xcr0() & XCR0_OPMASK;
     if (!gen_only(opt.row, opt.mode)) {
-        printf("torture: no instruction for -row %s -mode %s\n", opt.row ? opt.row : "any",
-               opt.mode ? opt.mode : "any");
+        printf("torture: no instruction for -row %s -mode %s\n",
+               opt.row ? opt.row : "any", opt.mode ? opt.mode : "any");
         exit(1);
     }
     gen_init(opt.seed);
@@ -185,7 +185,8 @@ static void work(unsigned index)
     while (!atomic_load(&shared->stop)) {
         uint64_t block = atomic_fetch_add(&shared->next, 1) * 256;
         /* every fourth block of cases with kicks */
-        host_kicks((block + opt.first) / 256 % 4 == 3 ? 30000 + block / 256 % 16 * 5000 : 0);
+        host_kicks((block + opt.first) / 256 % 4 == 3 ? 30000 + block / 256 % 16 * 5000
+                                                      : 0);
         for (uint64_t i = block; i < block + 256; i++) {
             if (opt.count && i >= opt.count) {
                 return;
@@ -268,7 +269,10 @@ static bool feature_there(unsigned f)
 static const char *why_not(const X86Row *row)
 {
     const char *denied = oracle_denied(row);
-    return denied ? denied : !feature_there(row->feat) || (row->flags & RF_AVX512 && !shared->evex) ? "host or dyad lacks it" : "not met";
+    return denied ? denied
+           : !feature_there(row->feat) || (row->flags & RF_AVX512 && !shared->evex)
+               ? "host or dyad lacks it"
+               : "not met";
 }
 
 /* Rows by family: covered, and those that are not with the reason. */
@@ -294,8 +298,9 @@ static void coverage(FILE *f)
                     enc[r->enc], r->map, r->op, judge_row_family[i], why);
         }
     }
-    fprintf(f, "rows %u covered %u (64-bit %u, 32-bit %u, 16-bit %u) not met %u\n", all, covered,
-            mode_rows[JUDGE_64], mode_rows[JUDGE_32], mode_rows[JUDGE_16], missed);
+    fprintf(f, "rows %u covered %u (64-bit %u, 32-bit %u, 16-bit %u) not met %u\n", all,
+            covered, mode_rows[JUDGE_64], mode_rows[JUDGE_32], mode_rows[JUDGE_16],
+            missed);
 }
 
 static void totals(FILE *f, double seconds)
@@ -309,10 +314,13 @@ static void totals(FILE *f, double seconds)
         refused += k->refused;
         diffs += k->differences;
     }
-    fprintf(f, "sequences %llu instructions %llu differences %llu (seed %llu, %.1f s, %.0f/s, "
-               "%llu tries came to nothing)\n",
-            (unsigned long long)cases, (unsigned long long)insns, (unsigned long long)diffs,
-            (unsigned long long)opt.seed, seconds, cases / seconds, (unsigned long long)refused);
+    fprintf(
+        f,
+        "sequences %llu instructions %llu differences %llu (seed %llu, %.1f s, %.0f/s, "
+        "%llu tries came to nothing)\n",
+        (unsigned long long)cases, (unsigned long long)insns, (unsigned long long)diffs,
+        (unsigned long long)opt.seed, seconds, cases / seconds,
+        (unsigned long long)refused);
 }
 
 static bool torture(void)
@@ -378,7 +386,8 @@ static bool run_file(const char *path)
         return false;
     }
     if (!host_has_mode(c.mode)) {
-        printf("SKIP %s: the host cannot run %s-bit code\n", path, judge_mode_names[c.mode]);
+        printf("SKIP %s: the host cannot run %s-bit code\n", path,
+               judge_mode_names[c.mode]);
         return true;
     }
     JudgeResult r = judge_case(&c, stdout);
@@ -451,7 +460,8 @@ int main(int argc, char **argv)
 {
     bool ok = true;
 
-    shared = mmap(NULL, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    shared = mmap(NULL, sizeof(Shared), PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) {
         perror("mmap");
         return 1;
