@@ -125,7 +125,7 @@ static uint32_t flags_used(const X86Insn *in)
                      ? (in->opcode & 0xfe) == 0xc0 && (in->modrm >> 3 & 6) != 2
                      : row->map == MAP_0F && (in->opcode & 0xf7) == 0xa4;
 
-    if (row->enc == ENC_LEGACY && shift && in->imm & (in->opsize == 8 ? 63 : 31)) {
+    if (row->enc == ENC_LEGACY && shift && in->imm & (in->op[0].size == 8 ? 63 : 31)) {
         return 0;
     }
     return row->fl_use;
