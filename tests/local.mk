@@ -53,6 +53,7 @@ machines: dyad$(EXEEXT) debian.img
 
 # The host CPU as judge.
 include tests/judge/local.mk
+include tests/fuzz/local.mk
 
 # Guests.
 include tests/guest/local.mk

@@ -113,6 +113,9 @@ void board_reset(Board *b)
 
 static void board_release(Machine *m, void *board)
 {
+    if (((Board *)board)->closing) {
+        ((Board *)board)->closing(m);
+    }
     apic_bus_destroy(&((Board *)board)->apic);
 }
 

@@ -39,6 +39,7 @@ typedef struct Board {
     unsigned msis;
     uint64_t msi_addr;
     uint32_t msi_data;
+    void (*closing)(Machine *m); /* optional: closes backends, when devices are gone */
 } Board;
 
 /* ncpus LAPICs, an I/O APIC and a PIC wired as on a PC; probes are free. */
