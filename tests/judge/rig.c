@@ -208,7 +208,7 @@ X86Cpu *rig_cpu(void)
 uint64_t rig_xcr0(void)
 {
     bool evex = features[X86F_AVX512F / 32] >> (X86F_AVX512F % 32) & 1;
-    return evex ? host_xcr0() & x86_host_xsave_mask() : 7;
+    return evex ? host_xcr0() : 7;
 }
 
 /* ---- state ---- */
