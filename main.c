@@ -17,6 +17,7 @@
 #include "accel/kvm/kvm.h"
 #endif
 #include "accel/tcg/tcg.h"
+#include "accel/twin/twin.h"
 #include "hw/core/block.h"
 #include "hw/core/chardev.h"
 #include "hw/core/machine.h"
@@ -234,7 +235,6 @@ static bool make_machine(Dyad *d, Error *err)
         return false;
     }
     d->m->cpu_factory = &x86_cpu_factory;
-    tcg_set_guest(&x86_tcg_ops);
 #ifdef CONFIG_KVM
     kvm_set_soft_step(&x86_soft_step);
 #endif
@@ -364,7 +364,11 @@ int main(int argc, char **argv)
     nondet_begin();
     switch (options_parse(&d.o, argc, argv, &err)) {
     case OPTIONS_RUN:
-        if (start(&d, &err)) {
+        tcg_set_guest(&x86_tcg_ops);
+        if (d.o.replay_case) {
+            status = twin_replay_case(d.o.replay_case, d.o.accels.n ? d.o.accels.v->text : NULL,
+                                      &err);
+        } else if (start(&d, &err)) {
             status = run(&d);
         }
         break;

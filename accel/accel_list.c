@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "accel/accel.h"
 #include "accel/tcg/tcg.h"
+#include "accel/twin/twin.h"
 #ifdef CONFIG_KVM
 #include "accel/kvm/kvm.h"
 #else
@@ -29,5 +30,6 @@ const AccelClass *const accel_classes[] = {
     &accel_tcg_class,
     &accel_kvm_absent,
 #endif
+    &accel_twin_class,
     NULL,
 };

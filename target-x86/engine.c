@@ -224,6 +224,9 @@ static void take_bits(X86Cpu *cpu, uint32_t req)
             if (unlikely(log_mask & X86_LOG_INT)) {
                 x86_heavy(cpu, x86_log_interrupt, &v);
             }
+            if (PLANTED_BUG == 3 && x86_engine.native && cpu->st.cpl == 3) {
+                cpu->st.rflags ^= FL_CF;
+            }
             x86_deliver_interrupt(cpu, v);
         }
     }
@@ -376,6 +379,8 @@ NOINLINE const X86Row *x86_engine_unit(X86Cpu *cpu)
         return NULL;
     }
     Tb *tb = NULL;
+    uint64_t rip = cpu->st.rip;
+    x86_engine.unit_inside = false;
     if (!(cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow)) {
         tb = x86_engine_find(cpu, true);
     }
@@ -387,12 +392,70 @@ NOINLINE const X86Row *x86_engine_unit(X86Cpu *cpu)
         interpret(cpu, tb);
         return row;
     }
+    unsigned size = tb->size;
     x86_native_run(cpu, tb);
+    x86_engine.unit_inside = cpu->st.rip > rip && cpu->st.rip - rip < size;
     if (x86_env(cpu)->punt) {
         x86_env(cpu)->punt = 0;
         step_once(cpu);
     }
     return NULL;
+}
+
+void x86_snap(X86Snap *s, const X86Cpu *cpu)
+{
+    const X86Event *e = &cpu->st.event;
+    for (unsigned i = 0; i < 16; i++) {
+        s->gpr[i] = cpu->st.gpr[i];
+    }
+    s->rip = cpu->st.rip;
+    s->rflags = cpu->st.rflags;
+    s->took = 0;
+    s->event = e->valid;
+    s->inexact = e->valid || x86_engine.unit_inside;
+    if (unlikely(e->valid)) {
+        s->vector = e->vector;
+        s->error = e->error;
+        s->cr2 = e->cr2;
+    }
+}
+
+static uint64_t paused_heavy(X86Cpu *cpu, void *arg)
+{
+    return ((const X86Units *)arg)->paused(cpu);
+}
+
+bool x86_pending(const X86Cpu *cpu, uint32_t req)
+{
+    const X86State *st = &cpu->st;
+    return req & (CPU_REQ_INIT | CPU_REQ_SIPI | CPU_REQ_FLUSH) ||
+           (!st->wait_sipi && !st->int_shadow &&
+            ((req & CPU_REQ_NMI && !st->nmi_masked) || (req & CPU_REQ_HARD && st->rflags & FL_IF)));
+}
+
+static bool units_enough(const X86Cpu *cpu, const X86Units *u)
+{
+    uint32_t req = u->request ? atomic_load_explicit(u->request, memory_order_acquire) : 0;
+    return u->units >= u->max_units || *u->stop || *u->pages > u->max_pages ||
+           (unlikely(req) && (req & (CPU_REQ_STOP | CPU_REQ_WORK | CPU_REQ_EXCL |
+                                     CPU_REQ_RESET) || x86_pending(cpu, req)));
+}
+
+void x86_engine_units(X86Cpu *cpu, X86Units *u)
+{
+    while (!(cpu->st.halted | cpu->st.wait_sipi)) {
+        uint64_t rip = cpu->st.rip;
+        x86_engine_unit(cpu);
+        bool event = cpu->st.event.valid; /* its delivery belongs to this run */
+        u->units += !event;
+        bool stop = u->n + 1 >= u->cap || (event ? *u->stop : units_enough(cpu, u));
+        if (stop || event || cpu->st.rip != rip || !x86_heavy(cpu, paused_heavy, u)) {
+            x86_snap(&u->snap[u->n++], cpu);
+        }
+        if (stop) {
+            break;
+        }
+    }
 }
 
 NOINLINE void x86_engine_take(X86Cpu *cpu, uint32_t req)

@@ -47,6 +47,7 @@ typedef struct X86Engine {
     bool native;        /* template translator on */
     bool exact_flags;   /* keep even dead flags exact at faults (twin runs) */
     bool no_groups;     /* each access checked by itself (template_group.c) */
+    bool unit_inside;   /* the last unit ended within the block it ran */
     bool tapped;        /* X86Cpu.tapped is set: no inline RDTSC */
     unsigned max_insns; /* per block */
     uint64_t row_calls[X86_ROW_SLOTS]; /* reference calls from host code, by row (racy) */
@@ -106,6 +107,34 @@ bool x86_engine_step(X86Cpu *cpu);
  * block (with one_unit; one instruction where blocks cannot be). Faults end it with st.event
  * set. Returns the row if it was one instruction and nothing else, or NULL. */
 const struct X86Row *x86_engine_unit(X86Cpu *cpu);
+/* A boundary between two units. */
+typedef struct X86Snap {
+    uint64_t gpr[16], rip, rflags;
+    uint8_t event, vector;  /* an event waits */
+    uint8_t took;           /* the unit was x86_engine_take */
+    uint8_t inexact;        /* a block was left in its midst: dead flags may be stale */
+    uint32_t error;
+    uint64_t cr2;
+} X86Snap;
+
+typedef struct X86Units {
+    X86Snap *snap;      /* snap[n++] is filled */
+    unsigned n, cap;
+    unsigned units, max_units; /* done, without deliveries */
+    /* Is a unit that ended where it began a pause in a REP instruction? Then it is no
+     * boundary. Heavy. */
+    bool (*paused)(X86Cpu *cpu);
+    /* It also ends when a request waits, enough pages are written or *stop is set. */
+    const _Atomic uint32_t *request; /* or NULL */
+    const uint32_t *pages;
+    uint32_t max_pages;
+    const bool *stop;
+} X86Units;
+/* Can one of these requests be acted on? */
+bool x86_pending(const X86Cpu *cpu, uint32_t req);
+void x86_snap(X86Snap *s, const X86Cpu *cpu);
+/* Units with a snapshot after each; the guest's vector state may be live afterwards. */
+void x86_engine_units(X86Cpu *cpu, X86Units *u);
 /* Acts on the CPU_REQ_* bits in req; an interrupt is taken if it can be. */
 void x86_engine_take(X86Cpu *cpu, uint32_t req);
 

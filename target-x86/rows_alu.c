@@ -145,7 +145,8 @@ static ALWAYS_INLINE void unary(X86Cpu *cpu, const X86Insn *in, enum UnOp op)
         x86_set_flags(cpu, NOT_CF, x86_flags_add(o->size, a, 1, r));
         break;
     case UN_DEC:
-        x86_set_flags(cpu, NOT_CF, x86_flags_sub(o->size, a, 1, r));
+        x86_set_flags(cpu, NOT_CF,
+                      x86_flags_sub(o->size, a, 1, r) & ~(PLANTED_BUG == 1 ? FL_AF : 0));
         break;
     case UN_NEG:
         x86_set_flags(cpu, FL_STATUS, x86_flags_sub(o->size, 0, a, r));

@@ -469,7 +469,8 @@ void softmmu_translate(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
         return;
     }
     env->fill[mmu][access == X86_WRITE]++;
-    X86WalkResult w = x86_walk(cpu, lin, access, mmu, true);
+    bool no_ad = PLANTED_BUG == 2 && x86_engine.native && (lin >> 21) % 5 == 1;
+    X86WalkResult w = x86_walk(cpu, lin, access, mmu, !no_ad);
     if (!w.ok) {
         x86_raise_pf(cpu, lin, w.error);
     }

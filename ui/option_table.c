@@ -608,6 +608,9 @@ static const OptionRow log_rows[] = {
       .help = "log items: in_asm, out_asm, int, ..." },
     { "D", NULL, "FILE", .set = set_text, AT(log_file),
       .help = "where the log goes; else stderr." },
+    { "replay-case", NULL, "FILE", .set = set_text, AT(replay_case),
+      .help = "run the one step of a reproducer that -accel twin wrote, on the engine of "
+              "-accel, and compare; status 0 if it comes out as by the file's second engine." },
     { "symbols", NULL, "FILE", MANY, .set = add_text, AT(symbols),
       .help = "names of guest addresses for reports: a System.map, or an ELF file that is "
               "not stripped." },

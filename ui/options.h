@@ -34,7 +34,7 @@ typedef struct Options {
     OptionList firmware_dirs;
     const char *display;    /* NULL: the default */
     const char *vga;        /* NULL: the default */
-    const char *log_items, *log_file, *log_filter, *pidfile, *profile;
+    const char *log_items, *log_file, *log_filter, *pidfile, *profile, *replay_case;
     OptionList symbols;     /* files with names of guest addresses */
     bool nographic, snapshot;
     bool bare_images;       /* images were given without an option */

@@ -6,3 +6,10 @@ tests_unit_test_engine_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)
 tests_unit_test_engine_LDADD = libaccel.a libtargetx86.a libx86leaf.a libtargetx86.a libx86leaf.a libtcg.a \
 	libhwcore.a libtcg.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS) -lm
 TESTS += tests/unit/test_engine
+
+check_PROGRAMS += tests/unit/test_twin
+tests_unit_test_twin_SOURCES = tests/unit/test_twin.c
+tests_unit_test_twin_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_twin_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)
+tests_unit_test_twin_LDADD = $(tests_unit_test_engine_LDADD)
+TESTS += tests/unit/test_twin

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The twin accelerator: options, the two sides, the vCPU thread's body, and what the machine
+ * tells (RAM written by devices, changes of the memory map). The real vCPU's X86State is
+ * exact between stretches.
+ */
+#include "accel/twin/twin.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "accel/twin/twin_int.h"
+#include "target-x86/leaf.h"
+#include "util/alloc.h"
+#include "util/log.h"
+
+const char *const twin_engine_names[] = { "tcg", "interp", "kvm", NULL };
+
+static const Property twin_props[] = {
+    PROP_ENUM(TwinOptions, first, TWIN_TCG, twin_engine_names,
+              "the engine that devices see; it runs whole blocks"),
+    PROP_ENUM(TwinOptions, second, TWIN_INTERP, twin_engine_names,
+              "the engine that follows, one instruction at a time"),
+    PROP_STR(TwinOptions, step, "512",
+             "full comparison after each \"insn\", each \"block\", or that many blocks"),
+    { "case", PK_STR, offsetof(TwinOptions, case_file), 0, 0, 0, "twin.case", NULL, NULL,
+      "where the reproducer of a difference is written" },
+    { "exact-flags", PK_BOOL, offsetof(TwinOptions, exact_flags), 0, 0, 1, NULL, NULL, NULL,
+      "keep even dead flags exact, and compare them" },
+    PROP_END
+};
+
+bool twin_parse_step(Twin *t, const char *step, Error *err)
+{
+    uint64_t n = 1;
+    t->single = !strcmp(step, "insn");
+    if (!t->single && strcmp(step, "block") &&
+        (!parse_u64(step, &n) || n < 1 || n > 1000000)) {
+        return error_set(err, "step: %s is not accepted: expected insn, block or a number of "
+                              "blocks from 1 to 1000000", step);
+    }
+    t->max_units = n;
+    return true;
+}
+
+/* ---- sides ---- */
+
+static bool create_side(Twin *t, unsigned which, int kind, Error *err)
+{
+    TwinSide *s = &t->side[which];
+    s->t = t;
+    s->which = which;
+    s->kind = kind;
+    s->name = twin_engine_names[kind];
+    if (kind == TWIN_KVM) {
+#ifdef CONFIG_KVM
+        s->engine = &twin_kvm_engine;
+#else
+        return error_set(err, "kvm is left out of this build (--disable-kvm)");
+#endif
+    } else {
+        s->engine = &twin_soft_engine;
+    }
+    if (!twin_shadow_init(s, err) || !s->engine->create(s, err)) {
+        error_prefix(err, "%s: ", which ? "second" : "first");
+        return false;
+    }
+    return true;
+}
+
+static void destroy_side(TwinSide *s)
+{
+    if (s->engine) {
+        s->engine->destroy(s);
+        twin_shadow_finish(s);
+    }
+}
+
+static X86Cpu *real_cpu(Twin *t, unsigned i) { return X86_CPU(t->m->cpus[i]); }
+
+static void *twin_alloc_cpu(Machine *m, int index, size_t size)
+{
+    return xalloc_aligned(64, ALIGN_UP(size, 64));
+}
+
+static bool twin_init_cpu(Cpu *cpu, Error *err)
+{
+    Twin *t = cpu->machine->accel;
+    return twin_add_cpu(&t->side[0], X86_CPU(cpu), err) &&
+           twin_add_cpu(&t->side[1], X86_CPU(cpu), err);
+}
+
+/* ---- RAM of the second side := the first's ---- */
+
+static void copy_ram(Twin *t)
+{
+    Machine *m = t->m;
+    TwinSide *b = &t->side[1];
+    off_t end = (off_t)MIN(m->ram_used, m->ram_max), at = 0;
+
+    while (at < end) { /* holes of the memory file read as zeros */
+        off_t data = lseek(m->ram_fd, at, SEEK_DATA);
+        if (data < 0 || data >= end) {
+            break;
+        }
+        off_t hole = lseek(m->ram_fd, data, SEEK_HOLE);
+        hole = hole < 0 || hole > end ? end : hole;
+        for (off_t p = data; p < hole; p += TLB_PAGE) {
+            if (memcmp(b->ram + p, m->ram_base + p, TLB_PAGE)) {
+                memcpy(b->ram + p, m->ram_base + p, TLB_PAGE);
+            }
+        }
+        at = hole;
+    }
+    for (unsigned k = 0; k < 2; k++) {
+        t->side[k].engine->forget(&t->side[k]);
+    }
+}
+
+static void twin_starting(Machine *m) { copy_ram(m->accel); }
+
+static void twin_sync_from(Cpu *cpu)
+{
+    /* the real state is exact between stretches */
+}
+
+static void twin_sync_to(Cpu *c)
+{
+    Twin *t = c->machine->accel;
+    const X86Cpu *r = X86_CPU(c);
+    for (unsigned k = 0; k < 2; k++) {
+        TwinSide *s = &t->side[k];
+        X86Cpu *cpu = s->cpu[c->index];
+        cpu->st = r->st;
+        memcpy(cpu->feat, r->feat, sizeof(cpu->feat));
+        cpu->apic_id = r->apic_id;
+        cpu->phys_bits = r->phys_bits;
+        cpu->tsc_khz = r->tsc_khz;
+        cpu->cpu.irq_ops = c->irq_ops ? &twin_irq_ops : NULL;
+        cpu->next_rip = r->next_rip;
+        cpu->delivering = cpu->db_pending = cpu->end_block = 0;
+        cpu->soft_rip = 0;
+        x86_update_hflags(cpu);
+        s->engine->replaced(s, cpu);
+        s->engine->end_stretch(s, cpu);
+    }
+}
+
+/* ---- what devices do ---- */
+
+/* While the first side is in a device, the second learns of it when it comes there. */
+static void twin_ram_written(Machine *m, uint64_t ram_addr, uint64_t len)
+{
+    Twin *t = m->accel;
+    TwinSide *a = &t->side[0], *b = &t->side[1];
+    if (t->in_device) {
+        twin_log_add(&t->log, TE_DMA, m->ram_base + ram_addr, len)->addr = ram_addr;
+        for (uint64_t p = ram_addr >> 12; p <= (ram_addr + len - 1) >> 12; p++) {
+            tcg_page_log(&a->pages, p);
+        }
+        a->engine->ram_written(a, ram_addr, len);
+        return;
+    }
+    memcpy(b->ram + ram_addr, m->ram_base + ram_addr, len);
+    a->engine->ram_written(a, ram_addr, len);
+    b->engine->ram_written(b, ram_addr, len);
+}
+
+static void twin_dma_mapped(Machine *m, uint64_t ram_addr, uint64_t len, bool on)
+{
+    Twin *t = m->accel;
+    if (on) {
+        if (t->ndma < TWIN_MAX_DMA) {
+            t->dma[t->ndma++] = (TwinDma){ ram_addr, len };
+        }
+        return;
+    }
+    for (unsigned i = 0; i < t->ndma; i++) {
+        if (t->dma[i].ram_addr == ram_addr) {
+            t->dma[i] = t->dma[--t->ndma];
+            return;
+        }
+    }
+}
+
+static void twin_mapping_changed(Machine *m)
+{
+    Twin *t = m->accel;
+    if (t->in_device) {
+        twin_log_add(&t->log, TE_VIEW, NULL, 0);
+        twin_shadow_update(&t->side[0]);
+        t->end_stretch = true;
+        return;
+    }
+    twin_shadow_update(&t->side[0]);
+    twin_shadow_update(&t->side[1]);
+}
+
+/* ---- running ---- */
+
+static void stop(Twin *t)
+{
+    t->stopped = true;
+    machine_request_shutdown(t->m, 3);
+}
+
+static void after_stretch(Twin *t, unsigned i, uint32_t req, bool took_nmi)
+{
+    X86Cpu *r = real_cpu(t, i);
+    Cpu *c = &r->cpu;
+    uint32_t edges = req & (CPU_REQ_INIT | CPU_REQ_SIPI | CPU_REQ_FLUSH);
+    cpu_clear_request(c, edges | (took_nmi ? CPU_REQ_NMI : 0));
+    r->st = t->side[0].cpu[i]->st;
+    r->next_rip = t->side[0].cpu[i]->next_rip;
+    x86_update_hflags(r);
+    if (t->side[0].shut_down && t->side[1].shut_down) {
+        cpu_triple_fault(c);
+    }
+}
+
+/* Machine lock held. */
+static void one_stretch(Twin *t, unsigned i, uint32_t req)
+{
+    X86Cpu *r = real_cpu(t, i);
+    bool nmi = req & CPU_REQ_NMI && x86_pending(r, CPU_REQ_NMI);
+    t->stretches++;
+    if (!twin_stretch(t, i, req, t->max_units, false)) {
+        t->start = r->st;
+        if (twin_diagnose(t, i, req)) {
+            stop(t);
+            return;
+        }
+    }
+    twin_settle(t, i);
+    after_stretch(t, i, req, nmi);
+}
+
+static void twin_run(Cpu *c)
+{
+    Twin *t = c->machine->accel;
+    X86Cpu *r = X86_CPU(c);
+
+    while (!cpu_must_leave(c) && !t->stopped) {
+        machine_lock(t->m);
+        atomic_store(&c->exit_request, 0);
+        uint32_t req = atomic_load(&c->request);
+        bool idle = (r->st.halted || r->st.wait_sipi) && !x86_pending(r, req);
+        if (!idle && !cpu_must_leave(c) && !t->stopped) {
+            one_stretch(t, c->index, req);
+        }
+        machine_unlock(t->m);
+        if (idle) {
+            cpu_wait_halted(c);
+        }
+    }
+    if (t->stopped) {
+        cpu_request(c, CPU_REQ_STOP);
+    }
+}
+
+static void twin_kick(Cpu *cpu)
+{
+    /* stretches are short, and the thread looks at its requests after each block */
+}
+
+/* ---- host signals ---- */
+
+static void on_signal(int sig, siginfo_t *info, void *uc)
+{
+    int saved = errno;
+    bool ours = sig == SIGUSR1;
+    if (sig == SIGSEGV && twin_trace_fault(info->si_addr)) {
+        ours = true;
+    } else if (twin_here && twin_here->engine->signal) {
+        ours = twin_here->engine->signal(twin_here_cpu, sig, info, uc);
+    }
+    if (!ours && sig != SIGUSR1) {
+        signal(sig, SIG_DFL); /* our own bug: die with the default action */
+    }
+    errno = saved;
+}
+
+static bool install_signals(Error *err)
+{
+    static const int sigs[] = { SIGUSR1, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
+    struct sigaction sa;
+
+    memset(&sa, 0, sizeof(sa));
+    sa.sa_sigaction = on_signal;
+    sa.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+    sigfillset(&sa.sa_mask);
+    for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++) {
+        if (sigaction(sigs[i], &sa, NULL) < 0) {
+            return error_set(err, "sigaction: %s", strerror(errno));
+        }
+    }
+    return true;
+}
+
+/* ---- AccelClass ---- */
+
+static void twin_info(Machine *m, const char *what, FILE *f)
+{
+    Twin *t = m->accel;
+    fprintf(f, "stretches        %" PRIu64 " (%" PRIu64 " blocks, %" PRIu64 " instructions, %" PRIu64
+               " events)\n", t->stretches, t->units, t->insns, t->events);
+    fprintf(f, "run again        %" PRIu64 ", alike then: %" PRIu64 "\n", t->reruns, t->unlike);
+    for (unsigned k = 0; k < 2; k++) {
+        fprintf(f, "%s (%s):\n", k ? "second" : "first", t->side[k].name);
+        if (t->side[k].engine->info) {
+            t->side[k].engine->info(&t->side[k], f);
+        }
+    }
+}
+
+static void twin_info_exec(Machine *m, const char *what, void *f) { twin_info(m, what, f); }
+
+static const CpuExecOps twin_exec_ops = {
+    .name = "twin",
+    .alloc_cpu = twin_alloc_cpu,
+    .init_cpu = twin_init_cpu,
+    .run = twin_run,
+    .kick = twin_kick,
+    .sync_from_engine = twin_sync_from,
+    .sync_to_engine = twin_sync_to,
+    .ram_written = twin_ram_written,
+    .mapping_changed = twin_mapping_changed,
+    .info = twin_info_exec,
+    .starting = twin_starting,
+    .dma_mapped = twin_dma_mapped,
+};
+
+Twin *twin_create(Machine *m, TwinOptions *opts, Error *err)
+{
+    Twin *t = xalloc_aligned(64, sizeof(Twin));
+    t->m = m;
+    t->opts = opts;
+    m->accel = t;
+    m->exec = &twin_exec_ops;
+    bool ok = twin_parse_step(t, opts->step ? opts->step : "512", err) && install_signals(err) &&
+              create_side(t, 0, opts->first, err) && create_side(t, 1, opts->second, err);
+    if (!ok) {
+        twin_destroy(m);
+        return NULL;
+    }
+    return t;
+}
+
+void twin_destroy(Machine *m)
+{
+    Twin *t = m->accel;
+    if (t->stretches) {
+        fprintf(stderr, "dyad: twin: %" PRIu64 " instructions in %" PRIu64 " stretches compared%s; "
+                        "%" PRIu64 " stretches looked different at first\n", t->insns, t->stretches,
+                t->stopped ? "" : ", no difference", t->unlike);
+    }
+    destroy_side(&t->side[1]);
+    destroy_side(&t->side[0]);
+    twin_stretch_free(t);
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        free(real_cpu(t, i));
+    }
+    free(t);
+    m->accel = NULL;
+}
+
+static bool twin_init_machine(Machine *m, void *opts, Error *err)
+{
+    return twin_create(m, opts, err) != NULL;
+}
+
+/* Never without being asked for. */
+static bool twin_preferred(void) { return false; }
+
+const AccelClass accel_twin_class = {
+    .name = "twin",
+    .desc = "two engines side by side, compared; stops at the first difference",
+    .props = twin_props,
+    .size = sizeof(TwinOptions),
+    .preferred = twin_preferred,
+    .init_machine = twin_init_machine,
+    .destroy = twin_destroy,
+    .info = twin_info,
+};
