@@ -440,6 +440,7 @@ void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t mask)
     env->thunk[TCG_FN_ABORT] = (void *)native_abort;
     env->thunk[TCG_FN_SYSCALL] = (void *)x86_native_syscall;
     env->thunk[TCG_FN_SYSRET] = (void *)x86_native_sysret;
+    env->thunk[TCG_FN_STRING] = (void *)x86_native_string;
     env->jmp_miss = codebuf_rx(cpu) + x86_thunks.miss;
 }
 

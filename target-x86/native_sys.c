@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SYSCALL and SYSRET out of generated code without a full exit: only the registers that C
- * may clobber are stored, the target comes from the jump hash. Whatever is unusual returns
- * 0 with nothing changed, and the reference function is called. Leaf.
+ * SYSCALL, SYSRET, REP STOS and REP MOVS out of generated code without a full exit: only
+ * the registers that C may clobber are stored, a branch's target comes from the jump hash.
+ * Whatever is unusual returns 0 with nothing changed, and the reference function is called.
+ * Leaf.
  */
 #include "target-x86/native_sys.h"
 #include "target-x86/leaf.h"
@@ -63,3 +64,65 @@ uint64_t x86_native_sysret(X86Cpu *cpu, uint64_t rcx)
     x86_sysret64(cpu);
     return arrive(cpu, e, rcx);
 }
+
+/* Host address of n bytes at lin, if they lie in one page that the table knows. */
+static uint8_t *known_bytes(TlbTable *t, uint64_t lin, uint64_t n)
+{
+    const TlbEntry *e = tlb_entry(t, lin);
+    uint64_t off = lin + e->tag;
+
+    return off <= TLB_PAGE - n && e->tag != TLB_EMPTY ? (uint8_t *)(e->host + off) : NULL;
+}
+
+#if defined(__x86_64__)
+#define STOS(suffix) \
+    __asm__ volatile("rep stos" suffix : "+D"(to), "+c"(count) : "a"(v) : "memory")
+#define MOVS(suffix) \
+    __asm__ volatile("rep movs" suffix : "+D"(to), "+S"(from), "+c"(count) : : "memory")
+
+uint64_t x86_native_string(X86Cpu *cpu, uint64_t what)
+{
+    TcgEnv *env = x86_env(cpu);
+    X86State *st = &cpu->st;
+    unsigned size = what & 15;
+    uint64_t count = st->gpr[R_CX], n = count * size, v = st->gpr[R_AX];
+
+    if (st->rflags & FL_DF || cpu->hflags & (HF_TF | HF_DBG | HF_AC) ||
+        count > TLB_PAGE / size) {
+        return 0;
+    }
+    uint8_t *to = known_bytes(env->wr, st->gpr[R_DI], n);
+    if (!to) {
+        return 0;
+    }
+    if (what & NATIVE_MOVS) {
+        const uint8_t *from = known_bytes(env->rd, st->gpr[R_SI], n);
+        if (!from) {
+            return 0;
+        }
+        st->gpr[R_SI] += n;
+        switch (size) {
+        case 1: MOVS("b"); break;
+        case 2: MOVS("w"); break;
+        case 4: MOVS("l"); break;
+        default: MOVS("q");
+        }
+    } else {
+        switch (size) {
+        case 1: STOS("b"); break;
+        case 2: STOS("w"); break;
+        case 4: STOS("l"); break;
+        default: STOS("q");
+        }
+    }
+    st->gpr[R_DI] += n;
+    st->gpr[R_CX] = 0;
+    return 1;
+}
+
+#else
+uint64_t x86_native_string(X86Cpu *cpu, uint64_t what)
+{
+    return 0;
+}
+#endif

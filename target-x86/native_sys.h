@@ -10,5 +10,9 @@
  * changed. */
 uint64_t x86_native_syscall(X86Cpu *cpu, uint64_t next);
 uint64_t x86_native_sysret(X86Cpu *cpu, uint64_t rcx);
+/* REP STOS or REP MOVS upwards within one page for each pointer. what: element size, and
+ * NATIVE_MOVS. 0: nothing done. */
+enum { NATIVE_MOVS = 16 };
+uint64_t x86_native_string(X86Cpu *cpu, uint64_t what);
 
 #endif

@@ -169,7 +169,7 @@ void tmpl_evex_thunks(Enc *e);
 
 /* thunks.c: code at the start of the buffer, offsets */
 typedef struct Thunks {
-    uint32_t syscall, sysret; /* template_sys.c */
+    uint32_t syscall, sysret, string; /* template_sys.c */
     uint32_t enter, leave, mem, exec, miss, chain_h, chain_e;
     uint32_t zmm_save, zmm_load; /* void (X86Xsave *); 0: host has no AVX-512 */
 } Thunks;

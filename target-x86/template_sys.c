@@ -6,6 +6,7 @@
  */
 #include "hw/core/machine.h"
 #include "target-x86/native.h"
+#include "target-x86/native_sys.h"
 #include "target-x86/template.h"
 
 #define ENV_ST(f) ((int32_t)offsetof(X86State, f))
@@ -245,6 +246,15 @@ static void fence(Tmpl *t, const X86Insn *in)
     enc_u8(&t->e, in->modrm);
 }
 
+static void call_thunk(Enc *e, uint32_t thunk)
+{
+    uint32_t at = e->off;
+
+    enc_u8(e, 0xe8);
+    enc_u32(e, 0);
+    enc_patch(e, at + 1, thunk);
+}
+
 static bool is_string(const X86Insn *in)
 {
     return in->row->map == MAP_1 && (in->opcode & ~0xfu) == 0xa0 &&
@@ -388,19 +398,44 @@ static uint32_t fast_thunk(Enc *e, unsigned fn)
     return at;
 }
 
+/* r11 = what; comes back with ZF clear if it is done. If somebody wants the vCPU to leave,
+ * ZF is set: the reference function finds nothing left to do, and leaving is its thunk's. */
+static uint32_t string_thunk(Enc *e)
+{
+    uint32_t at = e->off;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(clobbered); i++) {
+        enc_store(e, rm_env(ENV_GPR(clobbered[i])), host_reg(clobbered[i]));
+    }
+    enc_lea(e, H_RDI, rm_env(0), true);
+    enc_mov_rr(e, H_RSI, S1);
+    enc_alu_ri(e, ALU_SUB, H_RSP, 8, true);
+    enc_call_rm(e, rm_env(tmpl_env_off(offsetof(TcgEnv, thunk) + 8 * TCG_FN_STRING)));
+    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
+    enc_mov_rr(e, S2, H_RAX);
+    enc_alu_mi32(e, ALU_CMP, rm_env(offsetof(X86Cpu, cpu) + offsetof(Cpu, exit_request)),
+                 0);
+    uint32_t stay = enc_jcc(e, CC_E);
+    enc_mov_ri(e, S2, 0);
+    enc_patch(e, stay, e->off);
+    for (unsigned i = 0; i < ARRAY_SIZE(clobbered); i++) {
+        enc_load(e, host_reg(clobbered[i]), rm_env(ENV_GPR(clobbered[i])));
+    }
+    enc_alu_ri(e, ALU_CMP, S2, 0, true);
+    enc_ret(e);
+    return at;
+}
+
 void tmpl_sys_thunks(Enc *e)
 {
+    x86_thunks.string = string_thunk(e);
     x86_thunks.syscall = fast_thunk(e, TCG_FN_SYSCALL);
     x86_thunks.sysret = fast_thunk(e, TCG_FN_SYSRET);
 }
 
 static void fast_call(Tmpl *t, const X86Insn *in, uint32_t thunk)
 {
-    uint32_t at = t->e.off;
-
-    enc_u8(&t->e, 0xe8);
-    enc_u32(&t->e, 0);
-    enc_patch(&t->e, at + 1, thunk);
+    call_thunk(&t->e, thunk);
     tmpl_call_exec(t, in, true);
 }
 
@@ -437,6 +472,24 @@ static bool mov_from_cr(Tmpl *t, const X86Insn *in)
     return true;
 }
 
+static void string_insn(Tmpl *t, const X86Insn *in)
+{
+    Enc *e = &t->e;
+    bool stos = (in->opcode & 0xfe) == 0xaa, movs = (in->opcode & 0xfe) == 0xa4;
+
+    if ((!stos && !movs) || !in->rep || in->adsize != 8 || t->tb->mode & X86_KEY_WIN ||
+        (movs && in->seg >= R_FS)) {
+        tmpl_call_exec(t, in, false);
+        return;
+    }
+    tmpl_save_flags(t);
+    enc_mov_ri(e, S1, in->op[0].size | (movs ? NATIVE_MOVS : 0));
+    call_thunk(e, x86_thunks.string);
+    uint32_t done = enc_jcc(e, CC_NE);
+    tmpl_call_exec(t, in, false);
+    enc_patch(e, done, e->off);
+}
+
 /* What needs no privilege and no mode. */
 static bool user_sys(Tmpl *t, const X86Insn *in)
 {
@@ -446,7 +499,7 @@ static bool user_sys(Tmpl *t, const X86Insn *in)
         return false;
     }
     if (is_string(in)) {
-        tmpl_call_exec(t, in, false);
+        string_insn(t, in);
         return true;
     }
     if (is_fence(in)) {

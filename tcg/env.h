@@ -113,7 +113,7 @@ struct TcgEnv {
     int32_t pauses;             /* PAUSEs until the next one that yields */
     uint64_t scratch[4];        /* [0] where a thunk jumps, [1] its hash entry (r10) */
     uint64_t host_rsp;          /* C stack at entry to generated code */
-    void *thunk[8];             /* C functions called by the thunks (TCG_FN_*) */
+    void *thunk[12];            /* C functions called by the thunks (TCG_FN_*) */
     uint64_t ret;               /* where the memory thunk goes instead of back, or 0 */
     uint64_t site;              /* host return address of the slow path under way: from it
                                  * the guest instruction is known if it faults; or 0 */
@@ -157,6 +157,6 @@ enum {
 };
 
 enum { TCG_FN_MEM, TCG_FN_EXEC, TCG_FN_DISPATCH, TCG_FN_CHAIN, TCG_FN_ABORT, TCG_FN_SYSCALL,
-       TCG_FN_SYSRET };
+       TCG_FN_SYSRET, TCG_FN_STRING };
 
 #endif

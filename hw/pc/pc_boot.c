@@ -201,6 +201,14 @@ static void set_cpu(X86Cpu *cpu, const BootPlan *p)
     x86_update_hflags(cpu);
 }
 
+/* Gives back the memory of a mapped file. */
+static void forget(const void *image, size_t len)
+{
+    if (image) {
+        madvise((void *)image, len, MADV_DONTNEED);
+    }
+}
+
 void pc_load_pieces(PcMachine *pc)
 {
     Machine *m = &pc->m;
@@ -212,6 +220,9 @@ void pc_load_pieces(PcMachine *pc)
             write_zeroes(m, c->gpa, c->len);
         }
     }
+    /* the next reset reads them from the file again */
+    forget(pc->kernel, pc->kernel_len);
+    forget(pc->initrd, pc->initrd_len);
 }
 
 void pc_start_kernel(PcMachine *pc)
