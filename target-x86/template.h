@@ -145,6 +145,8 @@ void tmpl_before_check(Tmpl *t, const X86Insn *in);
 bool tmpl_flow(Tmpl *t, const X86Insn *in);
 /* frequent system instructions of CPL 0 (template_sys.c) */
 bool tmpl_sys(Tmpl *t, const X86Insn *in);
+/* BT, BTS, BTR, BTC of memory by a register; false: by its reference function */
+bool tmpl_bit_string(Tmpl *t, const X86Insn *in);
 void tmpl_pause(Tmpl *t, const X86Insn *in);
 /* one of them after which a block may go on although its row says RF_END */
 bool tmpl_sys_continues(const X86Insn *in, uint32_t mode);

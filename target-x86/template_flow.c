@@ -333,8 +333,9 @@ bool tmpl_flow(Tmpl *t, const X86Insn *in)
             return true;
         }
         if ((op == 0xa3 || op == 0xab || op == 0xb3 || op == 0xbb) && in->is_mem) {
-            /* a bit string reaches beyond its operand */
-            tmpl_call_exec(t, in, t->i + 1u == t->tb->ninsns);
+            if (!tmpl_bit_string(t, in)) {
+                tmpl_call_exec(t, in, t->i + 1u == t->tb->ninsns);
+            }
             return true;
         }
     }

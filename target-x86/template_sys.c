@@ -212,6 +212,61 @@ static void pop_sp(Tmpl *t, const X86Insn *in)
     enc_load(&t->e, GSP, rm_mem(S1, 0));
 }
 
+/* S2 = offset of the operand-sized word that the bit register's bit lies in, in words. */
+static void bit_word(Tmpl *t, const X86Insn *in)
+{
+    static const Op movsxd = { .opcode = 0x63, .w = true };
+    Enc *e = &t->e;
+    unsigned g = in->op[1].reg;
+
+    if (in->opsize == 8) {
+        tmpl_get(t, S2, g);
+    } else {
+        enc_op(e, &movsxd, S2, reg_in_env(g) ? rm_env(ENV_GPR(g)) : rm_reg(host_reg(g)));
+    }
+    enc_shift_ri(e, 7, S2, in->opsize == 8 ? 6 : 5, true);
+}
+
+/* The word is found and checked first; the instruction itself then runs on a base from
+ * which its own bit offset leads to that word again. */
+bool tmpl_bit_string(Tmpl *t, const X86Insn *in)
+{
+    static const Op neg = { .opcode = 0xf7, .w = true };
+    Enc *e = &t->e;
+    unsigned g = in->op[1].reg, scale = in->opsize == 8 ? 3 : 2;
+    bool write = in->opcode != 0xa3;
+    Op op = { .map = 1,
+              .opcode = in->opcode,
+              .w = in->opsize == 8,
+              .prefix = in->lock ? 0xf0 : 0 };
+
+    if (in->opsize == 2 || t->tb->mode & X86_KEY_WIN || in->op[1].kind != OPND_GPR ||
+        x86_engine.exact_flags) {
+        return false;
+    }
+    tmpl_before_check(t, in);
+    if (!tmpl_addr(t, in, true)) {
+        return false;
+    }
+    /* flags are saved or dead up to the restore below */
+    bit_word(t, in);
+    Rm word = { RM_MEM, S1, S2, scale, 0 };
+    enc_lea(e, S1, word, true);
+    tmpl_check(t, in->opsize | (write ? MEM_WRITE : 0));
+    bit_word(t, in);
+    enc_op(e, &neg, 3, rm_reg(S2));
+    enc_lea(e, S1, word, true);
+    if (t->in_env) {
+        t->tb->map[t->i].flags_in_env |= TBI_OP_ENV;
+        tmpl_restore_flags(t);
+    }
+    if (reg_in_env(g)) {
+        enc_load(e, S2, rm_env(ENV_GPR(g)));
+    }
+    enc_op(e, &op, reg_in_env(g) ? S2 : host_reg(g), rm_mem(S1, 0));
+    return true;
+}
+
 /* With one vCPU nobody is waited for; with more, every 64th PAUSE goes to the reference
  * function, which gives the host's CPU to whoever is waited for. */
 void tmpl_pause(Tmpl *t, const X86Insn *in)
@@ -277,11 +332,14 @@ static bool mov_from_seg(Tmpl *t, const X86Insn *in)
     }
     Rm sel = seg_field(in->op[1].reg, offsetof(X86Seg, selector));
     if (!in->is_mem) {
-        if (in->opsize == 2) {
-            return false;
-        }
+        unsigned g = in->op[0].reg;
         enc_op(&t->e, &movzx16, S1, sel);
-        tmpl_put(t, in->op[0].reg, S1);
+        if (in->opsize == 2) {
+            enc_op(&t->e, &store16, S1,
+                   reg_in_env(g) ? rm_env(ENV_GPR(g)) : rm_reg(host_reg(g)));
+        } else {
+            tmpl_put(t, g, S1);
+        }
         return true;
     }
     tmpl_before_check(t, in);
@@ -495,6 +553,10 @@ static bool user_sys(Tmpl *t, const X86Insn *in)
 {
     uint8_t op = in->opcode;
 
+    if (in->row->enc == ENC_LEGACY && in->row->map == MAP_0F && in->lock && in->is_mem &&
+        (op == 0xab || op == 0xb3 || op == 0xbb)) {
+        return tmpl_bit_string(t, in);
+    }
     if (in->row->enc != ENC_LEGACY || in->lock) {
         return false;
     }
