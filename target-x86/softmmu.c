@@ -214,6 +214,13 @@ void x86_tlb_flush(X86Cpu *cpu, bool global)
     }
 }
 
+void softmmu_large_clear(TlbSet *set)
+{
+    for (unsigned i = 0; i < LARGE_TLB; i++) {
+        *(volatile uint64_t *)&set->large[i].region = LARGE_NONE;
+    }
+}
+
 void softmmu_flush_all(X86Cpu *cpu)
 {
     TlbSet *set = x86_env(cpu)->tlb_set;
@@ -224,6 +231,7 @@ void softmmu_flush_all(X86Cpu *cpu)
         }
     }
     kernel_clear(cpu);
+    softmmu_large_clear(set);
     set->n_code_large = 0;
     set->jmp_low = false;
     window_flush_all(cpu);
@@ -286,6 +294,11 @@ void x86_tlb_flush_page(X86Cpu *cpu, uint64_t lin)
     uint64_t page = lin & ~(uint64_t)(TLB_PAGE - 1), h = page_hash(page);
 
     env->page_flushes++;
+    for (unsigned i = 0; i < LARGE_TLB; i++) { /* it may be a 1 GiB page */
+        if (set->large[i].region >> 9 == lin >> 30) {
+            set->large[i].region = LARGE_NONE;
+        }
+    }
     window_flush_page(cpu, lin);
     for (unsigned i = 0; i < SLOTS; i++) {
         Slot *s = &set->slot[i];
@@ -426,6 +439,40 @@ bool softmmu_watch(X86Cpu *cpu, uint64_t ram_addr)
     return env->page_flags[n] & TCG_PAGE_CODE || (m->ram_log[n] & ~m->dirty[n]);
 }
 
+/* ---- large kernel pages ---- */
+
+static LargeEntry *large_entry(TlbSet *set, uint64_t lin)
+{
+    return &set->large[(lin >> 21) % LARGE_TLB];
+}
+
+/* A load or store at lin, not at CPL 3: does it lie in a page known from an earlier walk? */
+static bool large_find(TlbSet *set, uint64_t lin, bool write, X86WalkResult *w)
+{
+    const LargeEntry *e = large_entry(set, lin);
+
+    if (e->region != lin >> 21 || (write && !(e->write && e->dirty))) {
+        return false;
+    }
+    *w = (X86WalkResult){ .ok = true,
+                          .can_read = true,
+                          .can_write = e->write,
+                          .global = true,
+                          .dirty = e->dirty,
+                          .accessed = true,
+                          .gpa = e->gpa | (lin & (2 * MiB - 1)),
+                          .page_size = 2 * MiB };
+    return true;
+}
+
+static void large_set(TlbSet *set, uint64_t lin, const X86WalkResult *w)
+{
+    if (w->page_size >= 2 * MiB) {
+        *large_entry(set, lin) = (LargeEntry){ lin >> 21, w->gpa & ~(2 * MiB - 1),
+                                               w->can_write, w->dirty };
+    }
+}
+
 /* A first touch costs the host a fault for each page; asked for a chunk at a time it costs
  * a fifth. Failure does no harm. */
 static void back_chunk(X86Cpu *cpu, const FlatRange *r, uint64_t ram_addr)
@@ -470,9 +517,16 @@ void softmmu_translate(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
     }
     env->fill[mmu][access == X86_WRITE]++;
     bool no_ad = PLANTED_BUG == 2 && x86_engine.native && (lin >> 21) % 5 == 1;
-    X86WalkResult w = x86_walk(cpu, lin, access, mmu, !no_ad);
-    if (!w.ok) {
-        x86_raise_pf(cpu, lin, w.error);
+    X86WalkResult w;
+    if (no_ad || mmu == X86_MMU_USER ||
+        !large_find(env->tlb_set, lin, access == X86_WRITE, &w)) {
+        w = x86_walk(cpu, lin, access, mmu, !no_ad);
+        if (!w.ok) {
+            x86_raise_pf(cpu, lin, w.error);
+        }
+        if (!no_ad && mmu != X86_MMU_USER && w.page_size > TLB_PAGE && w.global && !w.user) {
+            large_set(env->tlb_set, lin, &w);
+        }
     }
     const FlatRange *r = phys_range(cpu, w.gpa);
     ref->gpa = w.gpa;

@@ -62,6 +62,7 @@ bool softmmu_init(X86Cpu *cpu, Error *err)
     if (!window_init(cpu, x86_engine.native ? x86_engine.windows : WIN_NEVER)) {
         return error_set(err, "no memory for windows");
     }
+    softmmu_large_clear(set);
     set->slot[0].used = true;
     softmmu_use_slot(cpu, &set->slot[0]);
     return true;

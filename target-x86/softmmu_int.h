@@ -6,13 +6,22 @@
 #include "hw/core/memory.h"
 #include "target-x86/softmmu.h"
 
-enum { SLOTS = 8, NG_MAX = 128, CODE_TLB = 512, CODE_LARGE = 8 };
+enum { SLOTS = 8, NG_MAX = 128, CODE_TLB = 512, CODE_LARGE = 8, LARGE_TLB = 64 };
 
 typedef struct CodeEntry {
     uint64_t page, gen, ram_addr;
     const uint8_t *host;
     bool large;
 } CodeEntry;
+
+/* A supervisor-only global large page that was walked: more of its 4 KiB pieces need no
+ * walk. Kernels map all RAM so. */
+typedef struct LargeEntry {
+    uint64_t region;       /* linear address >> 21, or LARGE_NONE */
+    uint64_t gpa;          /* of that 2 MiB region */
+    bool write, dirty;     /* W at every level or CR0.WP off; D */
+} LargeEntry;
+#define LARGE_NONE (~0ull)
 
 typedef struct Slot {
     uint32_t pcid;
@@ -37,6 +46,7 @@ struct TlbSet {
      * dropped; more than CODE_LARGE: perhaps any */
     unsigned n_code_large;
     uint64_t code_large[8];
+    LargeEntry large[LARGE_TLB];
     CodeEntry code[2][CODE_TLB]; /* kernel, user */
     const FlatRange *last;       /* range of the last physical lookup */
     const FlatView *last_view;
@@ -44,6 +54,7 @@ struct TlbSet {
 typedef struct TlbSet TlbSet;
 
 
+void softmmu_large_clear(TlbSet *set);
 void softmmu_use_slot(X86Cpu *cpu, Slot *s);
 
 #endif

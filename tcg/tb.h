@@ -108,6 +108,8 @@ typedef struct TbCache {
     unsigned arena_half;       /* which half is being filled */
     Tb **by_code;              /* blocks with host code in address order */
     unsigned n_by_code, max_by_code;
+    /* by KiB of code: the first block in by_code that ends behind its start */
+    uint32_t *code_index, n_code_index;
     struct CodeBuf *code;      /* NULL: no native back end */
     _Atomic uint64_t generation; /* counts flushes: held pointers are void after one */
     uint64_t built, dropped, flushes, native_insns, native_bytes, guest_bytes, build_ns;

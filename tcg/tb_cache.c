@@ -15,6 +15,8 @@
 #include "tcg/env.h"
 #include "util/alloc.h"
 
+enum { CODE_INDEX_SHIFT = 10 };
+
 TbCache *tb_cache_create(uint64_t ram_max, uint8_t *ram_base, size_t arena_size,
                          struct CodeBuf *code, const TbCacheOps *ops)
 {
@@ -43,6 +45,7 @@ TbCache *tb_cache_create(uint64_t ram_max, uint8_t *ram_base, size_t arena_size,
         if (c->by_code == MAP_FAILED) {
             abort();
         }
+        c->code_index = NEW_ARRAY(uint32_t, (code->size >> CODE_INDEX_SHIFT) + 2);
     }
     return c;
 }
@@ -62,6 +65,7 @@ void tb_cache_destroy(TbCache *c)
     xunmap_large(c->arena, c->arena_size);
     if (c->by_code) {
         munmap(c->by_code, c->max_by_code * sizeof(Tb *));
+        free(c->code_index);
     }
     xunmap_large(c->hash, (1u << TB_HASH_BITS) * sizeof(Tb *));
     pthread_mutex_destroy(&c->lock);
@@ -140,6 +144,10 @@ void tb_insert(TbCache *c, Tb *tb)
     __atomic_store_n(&c->hash[h], tb, __ATOMIC_RELEASE);
     if (tb->code_end) {
         c->by_code[c->n_by_code] = tb;
+        while (c->n_code_index << CODE_INDEX_SHIFT < tb->code_end) {
+            c->code_index[c->n_code_index] = c->n_by_code;
+            __atomic_store_n(&c->n_code_index, c->n_code_index + 1, __ATOMIC_RELEASE);
+        }
         __atomic_store_n(&c->n_by_code, c->n_by_code + 1, __ATOMIC_RELEASE);
     }
     c->built++;
@@ -285,6 +293,7 @@ void tb_flush(TbCache *c, void *self)
     c->arena_half ^= 1;
     c->arena_used = 0;
     c->n_by_code = 0;
+    c->n_code_index = 0;
     if (c->code) {
         c->code->used = c->code->fixed;
     }
@@ -297,7 +306,15 @@ void tb_flush(TbCache *c, void *self)
 Tb *tb_by_code(const TbCache *c, uint32_t code_off)
 {
     unsigned lo = 0, hi = __atomic_load_n(&c->n_by_code, __ATOMIC_ACQUIRE);
+    unsigned k = code_off >> CODE_INDEX_SHIFT;
+    unsigned filled = __atomic_load_n(&c->n_code_index, __ATOMIC_ACQUIRE);
 
+    if (k < filled) {
+        lo = c->code_index[k];
+    }
+    if (k + 1 < filled) { /* that block may begin before the next KiB */
+        hi = MIN(hi, c->code_index[k + 1] + 1);
+    }
     while (lo < hi) {
         unsigned mid = (lo + hi) / 2;
         const Tb *tb = c->by_code[mid];
