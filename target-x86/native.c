@@ -47,11 +47,16 @@ void x86_fpu_sync(X86Cpu *cpu)
     static const uint32_t mxcsr = 0x1f80;
 
     if (cpu->fpu_live) {
-        __asm__ volatile("xsave64 %0\n\tfninit\n\tldmxcsr %1"
-                         : "+m"(cpu->st.xsave)
-                         : "m"(mxcsr), "a"(xsave_mask), "d"(0)
-                         : "memory");
-        cpu->st.xsave.fip = cpu->st.xsave.fdp = 0; /* they hold host addresses */
+        X86Xsave *x = &cpu->st.xsave;
+        __asm__ volatile("xsave64 %0" : "+m"(*x) : "a"(xsave_mask), "d"(0) : "memory");
+        x->fip = x->fdp = 0; /* they hold host addresses */
+        /* C wants what a kernel guest mostly has anyway */
+        if (unlikely(x->fcw != 0x37f || x->fsw || x->ftw)) {
+            __asm__ volatile("fninit");
+        }
+        if (unlikely((x->mxcsr ^ mxcsr) & 0xffc0)) { /* all but the sticky flags */
+            __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
+        }
         if (cpu->fpu_live & LIVE_ZMM) {
             move_zmm(cpu, x86_thunks.zmm_save);
         }
