@@ -671,9 +671,6 @@ void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode,
     unsigned i = jmp_index(lin);
     uint64_t h = page_hash(lin & ~(uint64_t)(TLB_PAGE - 1));
 
-    if (!lin) {
-        return; /* a dead block's entry tells that it is dead by a PC that is not 0 */
-    }
     if (j->mode != mode) {
         softmmu_jmp_clear(env, j);
         j->mode = mode;

@@ -163,16 +163,29 @@ static void unhash(TbCache *c, Tb *tb)
     }
 }
 
-/* Jump hashes may still lead to a dead block: the comparison of the PC at that entry,
- * `cmp r11, [r10]` (REX 3B ModRM), becomes `test [r10], r11` (REX 85 ModRM). A PC is not 0
- * there, so the entry now always misses, and the hash's owner drops it. One byte: other
- * vCPUs may be running the block, and then finish it, as a CPU does whose code another one
- * changes. */
+/* Jump hashes may still lead to a dead block. At that entry, behind the comparison of the
+ * PC (3 bytes), `jne rel32` (0F 85) becomes `nop; jmp rel32` (90 E9): it always misses now,
+ * and the hash's owner drops it. Both bytes change at once: other vCPUs may be running the
+ * block, and then finish it, as a CPU does whose code another one changes. */
 static void kill_code(TbCache *c, Tb *tb)
 {
-    if (tb->code_end) {
-        __atomic_store_n(c->code->rw + tb->entry_ind + 1, 0x85, __ATOMIC_RELEASE);
+    enum { JNE = 3 };
+    uint32_t at = tb->entry_ind + JNE, word = at & ~7u;
+    uint8_t bytes[8];
+    uint64_t v;
+
+    if (!tb->code_end) {
+        return;
     }
+    if ((at & 7) == 7) { /* not while blocks begin aligned */
+        memcpy(c->code->rw + at, "\x90\xe9", 2);
+        return;
+    }
+    memcpy(bytes, c->code->rw + word, 8);
+    bytes[at & 7] = 0x90;
+    bytes[(at & 7) + 1] = 0xe9;
+    memcpy(&v, bytes, 8);
+    __atomic_store_n((uint64_t *)(c->code->rw + word), v, __ATOMIC_RELEASE);
 }
 
 /* Exits that jump to a dead block go to their own stubs again, where they look for its
