@@ -66,7 +66,7 @@ typedef struct JudgeCase {
     /* what the oracle found */
     uint32_t undef;  /* FL_* that are undefined at the end */
     bool vague_cr2;  /* which byte of a large operand faults is the model's */
-    bool either_cr2; /* two operands may fault, in whatever order */
+    bool either_fault; /* two operands may fault, in whatever order */
     unsigned nskip;  /* memory that is not compared: x87 pointers, MXCSR_MASK */
     struct {
         uint32_t lin, len;

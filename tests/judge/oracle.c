@@ -316,9 +316,15 @@ static bool odd_place(const X86Insn *in)
         return true;
     }
     unsigned size = operand_size(in);
-    uint16_t off = oracle_address(in);
-    return !wide && in->is_mem &&
-           ((size == 10 && off > 0xffe0) || (!size && off > 0xfc00));
+    uint64_t off = oracle_address(in);
+    if (wide || !in->is_mem || !in->has_modrm) {
+        return false;
+    }
+    if (in->row->enc == ENC_EVEX && in->k && off + 128 > st->seg[in->seg].limit) {
+        return true; /* AMD's masks hide page faults, not what is over the limit */
+    }
+    off = (uint16_t)off;
+    return (size == 10 && off > 0xffe0) || (!size && off > 0xfc00);
 }
 
 /* What the makers do not agree on. 66H before a near branch of 64-bit code: ignored by
@@ -367,7 +373,7 @@ void oracle_begin(JudgeCase *c)
 {
     the_case = c;
     c->nskip = 0;
-    c->vague_cr2 = c->either_cr2 = false;
+    c->vague_cr2 = c->either_fault = false;
 }
 
 static void skip(uint64_t lin, unsigned len)
@@ -447,7 +453,7 @@ OracleVerdict oracle_step(uint32_t *undef)
     if (cpu->st.cpl == 0) {
         *undef = fault;
         the_case->vague_cr2 = in.row && in.is_mem && !operand_size(&in);
-        the_case->either_cr2 = in.row && !strcmp(in.row->name, "CMPS");
+        the_case->either_fault = in.row && !strcmp(in.row->name, "CMPS");
         return fault_verdict();
     }
     *undef = after;
