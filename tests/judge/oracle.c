@@ -228,8 +228,8 @@ static bool undefined_result(const X86Insn *in)
     if (!strcmp(n, "BSWAP")) {
         return in->opsize == 2;
     }
-    if (is_shld(in)) {
-        return in->opsize == 2 && count_of(in, gpr) > 16;
+    if (is_shld(in) && in->opsize == 2 && count_of(in, gpr) > 16) {
+        return true;
     }
     if (in->is_mem && in->has_modrm && strcmp(n, "LEA") &&
         oracle_address(in) + in_base(in) + 64 - CODE_BASE < CODE_SIZE + 64) {
