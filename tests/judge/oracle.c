@@ -243,7 +243,8 @@ static bool undefined_result(const X86Insn *in)
     }
     if (strstr(n, "MASKMOV") && in->row->map == MAP_0F) {
         uint64_t di = x86_reg_get(cpu, R_DI, in->adsize);
-        bool data = cpu->hflags & HF_CS64 || !(cpu->st.seg[R_DS].attr & SEG_CODE);
+        bool data = cpu->hflags & HF_CS64 ||
+                    (cpu->st.seg[R_DS].attr & (SEG_CODE | SEG_UNUSABLE | SEG_W)) == SEG_W;
         return in->seg_prefix != SEG_NONE || !data ||
                !writable(di + in_base(in)); /* masked bytes may fault or not */
     }
@@ -320,7 +321,7 @@ static bool odd_place(const X86Insn *in)
     if (wide || !in->is_mem || !in->has_modrm) {
         return false;
     }
-    if (in->row->enc == ENC_EVEX && in->k && off + 128 > st->seg[in->seg].limit) {
+    if (in->row->enc == ENC_EVEX && off + 128 > st->seg[in->seg].limit) {
         return true; /* AMD's masks hide page faults, not what is over the limit */
     }
     off = (uint16_t)off;
