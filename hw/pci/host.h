@@ -58,7 +58,7 @@ PciBus *pci_q35_create(struct Machine *m, const PciHostConfig *cfg, Error *err);
 uint64_t pci_q35_ecam(PciBus *bus);
 typedef struct Ich9Wiring {
     IrqLine isa[16], gsi[8];
-    MemoryRegion *regs;
+    MemoryRegion *regs; /* of a device made before the bus: it must go after the bridge */
     /* Without firmware: reset value of PMBASE, and PIRQs go to interrupts 10 and 11; 0: with
      * firmware, all is off. */
     uint16_t pm_base;

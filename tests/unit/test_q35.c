@@ -32,8 +32,9 @@ static int setup(void **state)
     Error err = ERROR_INIT;
     Board *b = board_create_bare();
     const PciHostConfig host = { .ram = &b->ram };
-    assert_non_null(b->bus = pci_q35_create(&b->m, &host, &err));
+    /* before the bus, so that it goes after the bridge that shows its registers */
     pm = acpi_pm_create_ich9(&b->m, (IrqLine){ sci_set, b, 0 }, &err);
+    assert_non_null(b->bus = pci_q35_create(&b->m, &host, &err));
     Ich9Wiring w = { .regs = acpi_pm_region(pm) };
     for (unsigned i = 0; i < 16; i++) {
         w.isa[i] = (IrqLine){ isa_set, b, i };
