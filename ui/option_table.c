@@ -500,7 +500,8 @@ static const OptionRow machine_rows[] = {
     { "cpu", NULL, "MODEL[,feature=on|off]", HELP, .set = set_text, AT(cfg.cpu_model),
       .help = "the CPU's model; +feature and -feature too." },
     { "m", NULL, "SIZE", HELP, .props = memory_props, .set = set_memory,
-      .help = "RAM: 512M, 2G, size=2G; a bare number counts MiB." },
+      .help = "RAM: 512M, 2G, size=2G; a bare number counts MiB. Default: 128M, or 1G "
+              "with an image that is given without an option." },
     { "smp", NULL, "N[,sockets=S,cores=C,threads=T]", HELP, .props = smp_props,
       .set = set_smp, .help = "number of virtual CPUs and how they are packed." },
     { "bios", NULL, "FILE", .set = set_text, AT(cfg.bios),

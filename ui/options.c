@@ -266,10 +266,12 @@ void options_man(FILE *f)
         ".\\\" Made by `dyad --dump-man` from ui/option_table.c.\n"
         ".TH DYAD 1 \"\" \"dyad %s\" \"User Commands\"\n"
         ".SH NAME\ndyad \\- PC emulator with a fast binary translator\n"
-        ".SH SYNOPSIS\n\\fBdyad\\fR [\\fIoptions\\fR]\n"
+        ".SH SYNOPSIS\n\\fBdyad\\fR [\\fIoptions\\fR] [\\fIdisk-image\\fR | "
+        "\\fIcd.iso\\fR]...\n"
         ".SH DESCRIPTION\n"
         "dyad runs an x86 PC and the operating system in it as a program. Options are "
-        "spelt as\nQEMU users know them, with one dash or two.\n"
+        "spelt as\nQEMU users know them, with one dash or two. A file given without an "
+        "option is a CD if\nits name ends in .iso, else an IDE disk in raw format.\n"
         ".SH OPTIONS\n",
         PACKAGE_VERSION);
     for (const OptionSection *s = option_sections; s->title; s++) {
