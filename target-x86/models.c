@@ -201,7 +201,6 @@ static void add_model(uint32_t *words, const X86Model *m)
             /* only what both engines have: a running machine may change engine */
             words[i] |= x86_tcg_features()[i] & x86_engine_features()[i];
         }
-        add_list(words, host_list, false);
         if (m->vendor[0] != 'A') {
             add_list(words, not_intel, false);
         }
