@@ -494,9 +494,44 @@ static void random_sequences_agree_with_shared_checks(void **state)
     random_sequences(false);
 }
 
+/* The jump hash leads B to the entry of A's block, which a store has dropped: their slots are
+ * the same, and they have no bit in common (the entry once took that for a match). */
+static void a_dropped_block_is_not_entered_for_another_pc(void **state)
+{
+    enum { A = 0x400010 };
+    static const uint8_t code[] = {
+        0xb8, 0x10, 0x00, 0x40, 0x00, /* mov eax, A */
+        0xff, 0xd0,                   /* call rax */
+        0xb9, 0x11, 0x00, 0x40, 0x00, /* mov ecx, A + 1 */
+        0xc6, 0x01, 0x02,             /* mov byte [rcx], 2 */
+        0xb8, 0x00, 0x00, 0x00, 0x00, /* mov eax, B */
+        0xff, 0xd0,                   /* call rax */
+        0xe6, 0xf4, 0xf4,             /* out 0xf4, al; hlt */
+    };
+    uint32_t b = 0x800000;
+    X86State st;
+
+    while (b < RAM && (b & A || jmp_index(b) != jmp_index(A) || (b & 0xfff) > 0xf00)) {
+        b += 16;
+    }
+    assert_true(b < RAM);
+    take_signals();
+    base_state(&st);
+    memcpy(mem(CODE), code, sizeof(code));
+    memcpy(mem(CODE) + 16, &b, 4);
+    memcpy(mem(A), "\xbb\x01\x00\x00\x00\xc3", 6); /* mov ebx, 1; ret */
+    memcpy(mem(b), "\xbe\x07\x00\x00\x00\xc3", 6); /* mov esi, 7; ret */
+    tb_flush(x86_engine.cache, &cpu->cpu);
+    start_from(&st);
+    run_native();
+    assert_int_equal(cpu->st.gpr[R_BX], 1);
+    assert_int_equal(cpu->st.gpr[R_SI], 7);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_dropped_block_is_not_entered_for_another_pc),
         cmocka_unit_test(random_sequences_agree_with_exact_flags),
         cmocka_unit_test(random_sequences_agree_with_shared_checks),
     };
