@@ -53,6 +53,13 @@ static void __attribute__((constructor)) detect(void)
     }
 }
 
+void x86_host_pin(const uint32_t *feat)
+{
+    for (unsigned i = 0; i < X86F_NWORDS; i++) {
+        host_feat[i] = feat[i];
+    }
+}
+
 bool x86_host_has(unsigned feature)
 {
     return !feature || host_feat[feature / 32] >> (feature % 32) & 1;
@@ -63,6 +70,7 @@ uint32_t x86_host_xsave_mask(void)
     return host_xcr0 & 7;
 }
 #else
+void x86_host_pin(const uint32_t *feat) {}
 bool x86_host_has(unsigned feature) { return false; }
 uint32_t x86_host_xsave_mask(void) { return 0; }
 #endif

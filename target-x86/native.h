@@ -42,6 +42,8 @@ bool x86_native_site_rip(const X86Cpu *cpu, uint64_t *rip);
 void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t xsave_mask);
 /* Host signal on the vCPU's thread (native_signal.c). */
 bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext);
+/* Tests: the host is taken to have exactly these features (X86F_NWORDS words). */
+void x86_host_pin(const uint32_t *feat);
 /* Can the host execute instructions of this feature natively? host.c */
 bool x86_host_has(unsigned feature);
 uint32_t x86_host_xsave_mask(void);

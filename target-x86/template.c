@@ -618,7 +618,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         }
     }
     tb->code_end = t->e.off;
-    uint32_t body_end = t->e.off;
+    uint32_t body_end = tb->body_end = t->e.off;
     stubs(t);
     if (t->failed || t->e.full) {
         tb->code_end = 0;

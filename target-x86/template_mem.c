@@ -135,6 +135,9 @@ uint32_t tmpl_implicit_writes(const X86Insn *in)
     if (row->enc != ENC_LEGACY) {
         return 0;
     }
+    if (row->flags & RF_REP) { /* far, if it repeats: past a window's margin even */
+        return 1u << R_CX | 1u << R_SI | 1u << R_DI;
+    }
     if (row->map == MAP_1 &&
         (((op == 0xf6 || op == 0xf7) && (in->modrm >> 3 & 7) >= 4) || op == 0x98 ||
          op == 0x99 || op == 0x9f)) {

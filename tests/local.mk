@@ -62,3 +62,4 @@ include tests/fuzz/local.mk
 
 # Guests.
 include tests/guest/local.mk
+include tests/codegen/local.mk

@@ -91,3 +91,24 @@ void disas(FILE *f, const uint8_t *bytes, size_t n, uint64_t addr, int mode)
 {
     disas_count(f, bytes, n, addr, mode, UINT32_MAX);
 }
+
+size_t disas_one(const uint8_t *bytes, size_t n, uint64_t addr, int mode, char *text,
+                 size_t size)
+{
+    size_t used = 0;
+    pthread_mutex_lock(&handles_lock);
+    csh *h = handle_locked(mode);
+    cs_insn *insn = h ? lib.cs_malloc(*h) : NULL;
+    if (insn && lib.cs_disasm_iter(*h, &bytes, &n, &addr, insn)) {
+        used = insn->size;
+        snprintf(text, size, "%s%s%s", insn->mnemonic, insn->op_str[0] ? " " : "",
+                 insn->op_str);
+    } else {
+        snprintf(text, size, "(bad)");
+    }
+    if (insn) {
+        lib.cs_free(insn, 1);
+    }
+    pthread_mutex_unlock(&handles_lock);
+    return used;
+}

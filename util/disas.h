@@ -18,4 +18,8 @@ void disas(FILE *f, const uint8_t *bytes, size_t n, uint64_t addr, int mode);
 size_t disas_count(FILE *f, const uint8_t *bytes, size_t n, uint64_t addr, int mode,
                    unsigned count);
 
+/* One instruction's text alone, "(bad)" if it is none; its length or 0. */
+size_t disas_one(const uint8_t *bytes, size_t n, uint64_t addr, int mode, char *text,
+                 size_t size);
+
 #endif
