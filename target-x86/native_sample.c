@@ -47,8 +47,11 @@ bool x86_sample_tcg(X86Cpu *cpu, void *ucontext, CpuSample *s)
             s->sp = x86_sample_linear(&cpu->st, R_SS, g[REG_R15]);
             s->fp = x86_sample_linear(&cpu->st, R_SS, g[REG_RBP]);
             s->host_pc = 0;
-        } else { /* a thunk */
+        } else if (off != x86_thunks.leave) {
             s->host_pc = SAMPLE_GENERATED;
+        } else { /* a kick that came together with the tick has just taken the state out of
+                  * a block (native_signal.c): all of the time was that block's */
+            s->host_pc = 0;
         }
     } else if (x86_native_site_rip(cpu, &rip)) {
         s->pc = x86_sample_linear(&cpu->st, R_CS, rip);
