@@ -230,9 +230,11 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
     if (!tb || !tb->code_end) {
         return leave_address(cpu);
     }
-    if (generation == c->generation && tb->key == key && tb->mode == from->mode &&
-        (!tb->crossing || tb->large)) {
-        uint32_t to = x->flags_in_env ? tb->entry_e : tb->entry_h;
+    bool fits = x->guarded ? tb->entry_x != 0 : tb->key == key && (!tb->crossing || tb->large);
+    if (generation == c->generation && tb->mode == from->mode && fits) {
+        uint32_t to = x->guarded ? (x->flags_in_env ? tb->entry_x : tb->entry_xh)
+                      : x->flags_in_env ? tb->entry_e
+                                        : tb->entry_h;
         tb_chain_lock(c);
         if (!x->to && tb->valid) {
             __atomic_store_n((uint32_t *)(c->code->rw + x->jmp_off),
@@ -246,6 +248,27 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
     } else {
         env->chain_refusals++;
     }
+    return enter_block(cpu, tb);
+}
+
+/* A jump from another page to tb found its page not known to be at vbase. */
+static uint64_t native_guard(X86Cpu *cpu, Tb *tb, uint64_t vbase)
+{
+    uint64_t ram;
+    bool large;
+
+    x86_env(cpu)->guard_misses++;
+    cpu->st.rip = vbase + tb->region_off;
+    flags_from_env(cpu);
+    if (unlikely(cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow ||
+                 x86_engine_attention(cpu))) {
+        return leave_address(cpu);
+    }
+    if (!softmmu_fetch(cpu, cpu->st.rip, &ram, &large) || large || ram != tb->key ||
+        !tb->valid || x86_block_mode(cpu) != tb->mode) {
+        return go_on(cpu);
+    }
+    softmmu_code_map_set(cpu, tb->key, vbase);
     return enter_block(cpu, tb);
 }
 
@@ -446,6 +469,9 @@ void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t mask)
     env->thunk[TCG_FN_SYSCALL] = (void *)x86_native_syscall;
     env->thunk[TCG_FN_SYSRET] = (void *)x86_native_sysret;
     env->thunk[TCG_FN_STRING] = (void *)x86_native_string;
+    env->thunk[TCG_FN_GUARD] = (void *)native_guard;
+    env->code_map_n = CODE_MAP_FILLED + 1;
+    softmmu_code_map_clear(env);
     env->jmp_miss = codebuf_rx(cpu) + x86_thunks.miss;
 }
 

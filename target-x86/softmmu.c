@@ -92,9 +92,47 @@ void softmmu_jmp_clear(TcgEnv *env, JmpTable *j)
     fill_words(j->pages, 0, ARRAY_SIZE(j->pages));
 }
 
+void softmmu_code_map_clear(TcgEnv *env)
+{
+    if (env->code_map_n <= CODE_MAP_FILLED) {
+        for (unsigned i = 0; i < env->code_map_n; i++) {
+            env->code_map[env->code_map_filled[i]] = CODE_MAP_EMPTY;
+        }
+    } else {
+        fill_words(env->code_map, CODE_MAP_EMPTY, CODE_MAP_SIZE);
+    }
+    env->code_map_n = 0;
+}
+
+void softmmu_code_map_set(X86Cpu *cpu, uint64_t ram_addr, uint64_t vbase)
+{
+    TcgEnv *env = x86_env(cpu);
+    unsigned i = code_map_index(ram_addr);
+
+    env->code_map[i] = vbase + code_map_tag(ram_addr);
+    if (env->code_map_n < CODE_MAP_FILLED) {
+        env->code_map_filled[env->code_map_n] = i;
+    }
+    env->code_map_n += env->code_map_n <= CODE_MAP_FILLED;
+}
+
+static void code_map_drop(TcgEnv *env, uint64_t page)
+{
+    bool listed = env->code_map_n <= CODE_MAP_FILLED;
+    unsigned n = listed ? env->code_map_n : CODE_MAP_SIZE;
+
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t *e = &env->code_map[listed ? env->code_map_filled[i] : i];
+        if ((*e & ~(uint64_t)(TLB_PAGE - 1)) == page) {
+            *e = CODE_MAP_EMPTY;
+        }
+    }
+}
+
 static void slot_clear(X86Cpu *cpu, Slot *s)
 {
     TcgEnv *env = x86_env(cpu);
+    softmmu_code_map_clear(env);
     for (unsigned i = 0; i < 2; i++) {
         table_clear(s->rd[i]);
         table_clear(s->wr[i]);
@@ -154,6 +192,9 @@ void softmmu_use_slot(X86Cpu *cpu, Slot *s)
     TcgEnv *env = x86_env(cpu);
     TlbSet *set = env->tlb_set;
 
+    if (set->cur != s) {
+        softmmu_code_map_clear(env);
+    }
     set->cur = s;
     s->stamp = ++set->stamp;
     env->tlb_rd[X86_MMU_USER] = s->rd[0];
@@ -300,6 +341,7 @@ void x86_tlb_flush_page(X86Cpu *cpu, uint64_t lin)
         }
     }
     window_flush_page(cpu, lin);
+    code_map_drop(env, page);
     for (unsigned i = 0; i < SLOTS; i++) {
         Slot *s = &set->slot[i];
         for (unsigned k = 0; s->used && k < 2; k++) {

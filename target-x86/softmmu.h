@@ -55,6 +55,9 @@ void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode,
 /* The jump hash of user or kernel code in the current address space. */
 JmpTable *softmmu_jmp(X86Cpu *cpu, bool user);
 void softmmu_jmp_check_mode(X86Cpu *cpu, uint32_t mode);
+/* Jumps between pages (env->code_map): the RAM page at ram_addr is mapped at vbase. */
+void softmmu_code_map_set(X86Cpu *cpu, uint64_t ram_addr, uint64_t vbase);
+void softmmu_code_map_clear(TcgEnv *env);
 void softmmu_jmp_clear_all(X86Cpu *cpu);
 void softmmu_jmp_clear(TcgEnv *env, JmpTable *j);
 

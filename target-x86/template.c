@@ -492,6 +492,19 @@ static void entries(Tmpl *t)
     uint32_t miss = enc_jcc(e, CC_NE);
     enc_patch(e, miss, x86_thunks.miss);
     enc_lea(e, S1, rm_mem(S1, -(int32_t)tb->region_off), true);
+    t->guard_jcc = 0;
+    if (!tb->large && !tb->crossing && !(tb->mode & X86_KEY_CPL0) &&
+        tb->key < CODE_MAP_MAX_RAM) {
+        /* from another page: r11 = its virtual address */
+        uint32_t over = enc_jmp(e);
+        tb->entry_x = e->off;
+        enc_lea(e, S2, rm_mem(S1, code_map_tag(tb->key)), true);
+        enc_alu_rm(e, ALU_CMP, S2,
+                   rm_env(tmpl_env_off(offsetof(TcgEnv, code_map) +
+                                       8 * code_map_index(tb->key))));
+        t->guard_jcc = enc_jcc(e, CC_NE);
+        enc_patch(e, over, e->off);
+    }
     enc_store(e, rm_env(ENV_F(vbase)), S1);
     tb->entry_e = e->off;
     if (dead) {
@@ -517,6 +530,17 @@ static void stubs(Tmpl *t)
         tb->entry_h = e->off;
         tmpl_emit_save(e);
         enc_jmp_to(e, tb->entry_e);
+    }
+    if (t->guard_jcc) {
+        enc_patch(e, t->guard_jcc, e->off);
+        enc_mov_ri(e, S2, (uint64_t)tb);
+        enc_jmp_to(e, x86_thunks.guard);
+        tb->entry_xh = tb->entry_x;
+        if (t->live[0]) { /* the guard would lose the flags */
+            tb->entry_xh = e->off;
+            tmpl_emit_save(e);
+            enc_jmp_to(e, tb->entry_x);
+        }
     }
     for (unsigned i = 0; i < t->nslow; i++) {
         SlowSite *s = &t->slow[i];

@@ -96,6 +96,7 @@ typedef struct Tmpl {
         uint8_t n;            /* exit number */
     } exits[TB_MAX_EXITS];
     unsigned nexits;
+    uint32_t guard_jcc;       /* rel32 of entry_x's way out */
     bool shadow_next;         /* the next instruction stands behind STI */
     bool ended;               /* control flow has been emitted */
 } Tmpl;
@@ -172,7 +173,7 @@ void tmpl_evex_thunks(Enc *e);
 /* thunks.c: code at the start of the buffer, offsets */
 typedef struct Thunks {
     uint32_t syscall, sysret, string; /* template_sys.c */
-    uint32_t enter, leave, mem, exec, miss, chain_h, chain_e;
+    uint32_t enter, leave, mem, exec, miss, chain_h, chain_e, guard;
     uint32_t zmm_save, zmm_load; /* void (X86Xsave *); 0: host has no AVX-512 */
 } Thunks;
 extern Thunks x86_thunks;

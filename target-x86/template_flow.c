@@ -41,7 +41,7 @@ static void new_exit(Tmpl *t, uint32_t jmp_off, int64_t target)
     TbExit *x = &t->tb->exit[n];
 
     *x = (TbExit){ .tb = t->tb, .jmp_off = jmp_off, .target = target,
-                   .flags_in_env = t->in_env };
+                   .flags_in_env = t->in_env, .guarded = !in_region(t, target) };
     t->exits[n].n = n;
     t->nexits++;
 }
@@ -53,9 +53,28 @@ void tmpl_jump_off(Tmpl *t, int64_t off)
     tmpl_jump_pc(t);
 }
 
+/* User code jumps to other pages by guarded exits: r11 = virtual page of the target, which
+ * checks it (template.c, entries). Kernel code in 4 KiB pages is modules, which mostly
+ * call code in large pages: through the hash. */
+static bool may_guard(const Tmpl *t, int64_t off)
+{
+    return !t->tb->large && !(t->tb->mode & X86_KEY_CPL0) && off == (int32_t)off;
+}
+
+static void guarded_exit(Tmpl *t, int64_t off)
+{
+    enc_load(&t->e, S1, rm_env(ENV_F(vbase)));
+    enc_lea(&t->e, S1, rm_mem(S1, off & ~4095ll), true);
+    enc_align_rel32(&t->e, 1);
+    new_exit(t, enc_jmp(&t->e), off);
+}
+
 void tmpl_exit_to(Tmpl *t, int64_t off)
 {
-    if (in_region(t, off)) {
+    if (!in_region(t, off) && may_guard(t, off)) {
+        guarded_exit(t, off);
+        t->ended = true;
+    } else if (in_region(t, off)) {
         enc_align_rel32(&t->e, 1);
         new_exit(t, enc_jmp(&t->e), off);
         t->ended = true;
@@ -77,7 +96,11 @@ static void jcc(Tmpl *t, int cc, int64_t taken)
         return;
     }
     uint32_t skip = enc_jcc(e, cc ^ 1);
-    tmpl_jump_off(t, taken);
+    if (may_guard(t, taken)) {
+        guarded_exit(t, taken);
+    } else {
+        tmpl_jump_off(t, taken);
+    }
     enc_patch(e, skip, e->off);
     t->in_env = false;
     tmpl_exit_to(t, next);

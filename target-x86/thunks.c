@@ -139,6 +139,15 @@ void x86_thunks_emit(Enc *e)
     call_c(e, TCG_FN_DISPATCH);
     go(e);
 
+    /* r10 = Tb whose guard failed, r11 = virtual page jumped to */
+    x86_thunks.guard = e->off;
+    store_all(e);
+    enc_lea(e, H_RDI, rm_env(0), true);
+    enc_mov_rr(e, H_RSI, S2);
+    enc_mov_rr(e, H_RDX, S1);
+    call_c(e, TCG_FN_GUARD);
+    go(e);
+
     /* r10 = TbExit */
     x86_thunks.chain_h = e->off;
     enc_mov_rr(e, S1, S2);

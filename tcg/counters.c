@@ -48,6 +48,7 @@ const Counter tcg_env_counters[] = {
     ENV("hash misses", hash_misses, "indirect jumps not found by host code"),
     ENV("hash fills", hash_fills, "entries written to the hash of indirect jumps"),
     ENV("hash clears", hash_clears, "times a hash of indirect jumps was emptied"),
+    ENV("guard misses", guard_misses, "jumps between pages looked up by C code"),
     ENV("dispatches", dispatches, "blocks looked up by C code for host code"),
     ENV("dispatch hash hits", hash_hits, "of these, found in the hash"),
     ENV("returns to the loop", leaves, "times host code was left"),

@@ -59,6 +59,23 @@ static ALWAYS_INLINE unsigned jmp_index(uint64_t pc)
     return (pc ^ pc >> 12) & (JMP_SIZE - 1);
 }
 
+/* --- jumps between pages: which virtual page a RAM page with code is mapped at, for user
+ * code of the current address space. Index: low bits of the RAM page number; the bits
+ * above them are added to the (page-aligned) address. --- */
+#define CODE_MAP_BITS 11
+#define CODE_MAP_SIZE (1u << CODE_MAP_BITS)
+#define CODE_MAP_MAX_RAM (1ull << (CODE_MAP_BITS + 12 + 12))
+#define CODE_MAP_EMPTY 0x8000000000000000ull
+enum { CODE_MAP_FILLED = 254 };
+static ALWAYS_INLINE unsigned code_map_index(uint64_t ram_addr)
+{
+    return ram_addr >> 12 & (CODE_MAP_SIZE - 1);
+}
+static ALWAYS_INLINE uint64_t code_map_tag(uint64_t ram_addr)
+{
+    return ram_addr >> (12 + CODE_MAP_BITS);
+}
+
 /* Never a guest PC: not canonical. */
 #define JMP_EMPTY 0x8000000000000001ull
 
@@ -141,6 +158,10 @@ struct TcgEnv {
     uint16_t win_a;             /* range A: address >> 38 */
     uint8_t win_user;           /* data accesses are the user's, as last told to it */
 
+    uint64_t code_map[CODE_MAP_SIZE];
+    uint16_t code_map_n, code_map_filled[CODE_MAP_FILLED];
+    uint64_t guard_misses;
+
     void *jmp_miss;             /* host address an empty hash entry leads to */
     /* counters: rows of tcg/counters.c say what each means */
     uint64_t fill[TCG_NMMU][2]; /* [.][1]: for a store */
@@ -157,6 +178,6 @@ enum {
 };
 
 enum { TCG_FN_MEM, TCG_FN_EXEC, TCG_FN_DISPATCH, TCG_FN_CHAIN, TCG_FN_ABORT, TCG_FN_SYSCALL,
-       TCG_FN_SYSRET, TCG_FN_STRING };
+       TCG_FN_SYSRET, TCG_FN_STRING, TCG_FN_GUARD };
 
 #endif

@@ -25,6 +25,8 @@ typedef struct TbExit {
     uint32_t stub_off;    /* code offset of the unchained stub */
     int32_t target;       /* target as offset from vbase */
     uint8_t flags_in_env; /* jump lands on entry_e (1) or entry_h (0) */
+    uint8_t guarded;      /* into another page: lands on entry_x or entry_xh, r11 = the
+                           * target's vbase */
     Tb *to;               /* patched to this block, or NULL */
     struct TbExit *next_in; /* to->incoming (chain_lock) */
 } TbExit;
@@ -55,6 +57,9 @@ struct Tb {
     uint32_t body_end;    /* where out-of-line code begins */
     uint32_t entry_h;     /* direct entry, flags in EFLAGS */
     uint32_t entry_e;     /* direct entry, flags in env */
+    uint32_t entry_x;     /* from another page, flags in env or dead: checks that the page
+                           * in r11 is this one; 0 = none */
+    uint32_t entry_xh;    /* the same, flags in EFLAGS */
     uint32_t entry_ind;   /* through the indirect hash (checks the PC; flags in env) */
     uint32_t group_fails; /* shared checks that had to be given up */
     /* the rest */
