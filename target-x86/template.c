@@ -566,19 +566,22 @@ static void stubs(Tmpl *t)
     }
 }
 
-static void log_host(const Tmpl *t)
+static void log_host(const Tmpl *t, uint32_t body_end)
 {
     const Tb *tb = t->tb;
     FILE *f = log_lock();
     fprintf(f, "OUT: %u bytes for %u guest bytes at RAM %#llx\n",
             tb->code_end - tb->code_off, tb->size, (unsigned long long)tb->key);
+    fprintf(f, "  -- entries\n");
+    disas(f, t->e.rw + tb->code_off, tb->map[0].host, tb->code_off, 64);
     for (unsigned i = 0; i < tb->ninsns; i++) {
         uint32_t from = tb->code_off + tb->map[i].host;
-        uint32_t to = i + 1 < tb->ninsns ? tb->code_off + tb->map[i + 1].host
-                                         : tb->code_end;
+        uint32_t to = i + 1 < tb->ninsns ? tb->code_off + tb->map[i + 1].host : body_end;
         fprintf(f, "  -- %s (+%#x)\n", t->insns[i].row->name, tb->map[i].guest);
         disas(f, t->e.rw + from, to - from, from, 64);
     }
+    fprintf(f, "  -- out of line\n");
+    disas(f, t->e.rw + body_end, tb->code_end - body_end, body_end, 64);
     fputc('\n', f);
     log_unlock(f);
 }
@@ -654,10 +657,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     c->native_bytes += t->e.off - tb->code_off;
     c->build_ns += nondet_host_ns() - begun;
     if (log_on(LOG_OUT_ASM) && log_in_filter(tb->key)) {
-        uint32_t end = tb->code_end;
-        tb->code_end = body_end;
-        log_host(t);
-        tb->code_end = end;
+        log_host(t, body_end);
     }
     return true;
 }
