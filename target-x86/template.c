@@ -117,18 +117,37 @@ static bool flow_row(const X86Insn *in)
             op == 0xc9 || op == 0xe8 || op == 0xe9 || op == 0xeb);
 }
 
-/* Status flags read. Shifts by a constant that is not zero read none. */
-static uint32_t flags_used(const X86Insn *in)
+/* Status flags that an instruction needs, gives new values for certain, and may change. */
+typedef struct FlagUse {
+    uint8_t use, kill, def;
+} FlagUse;
+
+/* Shifts and rotates by a count leave the flags alone if the count is 0 (their rows say
+ * that they use them); a count that is known, or flags that nobody reads, need no old
+ * flags. RCL and RCR do need CF. */
+static FlagUse flag_use(const X86Insn *in)
 {
     const X86Row *row = in->row;
-    bool shift = row->map == MAP_1
-                     ? (in->opcode & 0xfe) == 0xc0 && (in->modrm >> 3 & 6) != 2
-                     : row->map == MAP_0F && (in->opcode & 0xf7) == 0xa4;
+    FlagUse f = { flp(row->fl_use), flp(row->fl_def | row->fl_undef),
+                  flp(row->fl_def | row->fl_undef) };
+    uint8_t op = in->opcode;
+    unsigned ext = in->modrm >> 3 & 7;
 
-    if (row->enc == ENC_LEGACY && shift && in->imm & (in->op[0].size == 8 ? 63 : 31)) {
-        return 0;
+    if (row->enc != ENC_LEGACY) {
+        return f;
     }
-    return row->fl_use;
+    bool by_imm = row->map == MAP_1 ? op == 0xc0 || op == 0xc1
+                                    : row->map == MAP_0F && (op == 0xa4 || op == 0xac);
+    bool by_cl = row->map == MAP_1 ? op == 0xd2 || op == 0xd3
+                                   : row->map == MAP_0F && (op == 0xa5 || op == 0xad);
+    if ((!by_imm && !by_cl) || (row->map == MAP_1 && (ext == 2 || ext == 3))) {
+        return f;
+    }
+    f.use = 0;
+    if (by_cl || (in->imm & (in->op[0].size == 8 ? 63 : 31)) == 0) {
+        f.kill = 0;
+    }
+    return f;
 }
 
 static void liveness(Tmpl *t)
@@ -139,8 +158,8 @@ static void liveness(Tmpl *t)
     for (int i = t->tb->ninsns - 1; i >= 0; i--) {
         const X86Row *row = t->insns[i].row;
         if (row->flags & RF_PLAIN || flow_row(&t->insns[i])) {
-            live = (live & ~flp(row->fl_def | row->fl_undef)) |
-                   flp(flags_used(&t->insns[i]));
+            FlagUse f = flag_use(&t->insns[i]);
+            live = (live & ~f.kill) | f.use;
         } else {
             live = FLP_ALL; /* a reference function sees exact flags */
         }
@@ -340,9 +359,9 @@ static bool plain(Tmpl *t, const X86Insn *in)
         return false; /* AMD's do not check the alignment that the SDM asks for */
     }
 
-    uint8_t use = flp(flags_used(in)), def = flp(row->fl_def | row->fl_undef);
+    FlagUse f = flag_use(in);
     uint8_t live_after = t->live[t->i + 1];
-    bool need_host = use || (def && live_after & ~def);
+    bool need_host = f.use || (f.def && live_after & ~f.kill);
 
     unsigned kind = mem_size | (mem_write ? MEM_WRITE : 0) |
                     (tmpl_masked_access(in) ? MEM_QUIET : 0) | faults_before_paging(in);
@@ -411,7 +430,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
             enc_store(&t->e, rm_env(ENV_GPR(sub[k].g)), sub[k].h);
         }
     }
-    if (def) {
+    if (f.def) {
         t->in_env = false;
     }
     return true;
@@ -509,7 +528,7 @@ static void entries(Tmpl *t)
     tb->entry_e = e->off;
     if (dead) {
         t->in_env = false;
-    } else if (flags_used(&t->insns[0]) &&
+    } else if (flag_use(&t->insns[0]).use &&
                t->insns[0].row->flags & (RF_PLAIN | RF_BRANCH)) {
         emit_restore(e);
         t->in_env = false;

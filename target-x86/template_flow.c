@@ -10,7 +10,7 @@
 
 /* ---- jumps ---- */
 
-/*     mov r10, r11; shr r10, 12; xor r10d, r11d; and r10d, mask; shl r10d, 4
+/*     imul r10d, r11d, JMP_FACTOR; shr r10d, 32-BITS; shl r10d, 4
  *     add r10, [env.jmp]; jmp [r10+8] */
 void tmpl_jump_pc(Tmpl *t)
 {
@@ -19,11 +19,10 @@ void tmpl_jump_pc(Tmpl *t)
     /* flags must be in env: the caller saved them (needs r10, so before S1 is set is
      * not required: emit_save only clobbers S2) */
     tmpl_save_flags(t);
-    static const Op xor32 = { .opcode = 0x31 };
-    enc_mov_rr(e, S2, S1);
-    enc_shift_ri(e, 5, S2, 12, true);
-    enc_op(e, &xor32, S1, rm_reg(S2));
-    enc_alu_ri(e, ALU_AND, S2, JMP_SIZE - 1, false);
+    static const Op imul = { .opcode = 0x69, .imm_len = 4 };
+    enc_op(e, &imul, S2, rm_reg(S1));
+    enc_u32(e, JMP_FACTOR);
+    enc_shift_ri(e, 5, S2, 32 - JMP_BITS, false);
     enc_shift_ri(e, 4, S2, 4, false);
     enc_alu_rm(e, ALU_ADD, S2, rm_env(ENV_F(jmp)));
     enc_jmp_rm(e, rm_mem(S2, offsetof(JmpEntry, host)));

@@ -54,9 +54,12 @@ typedef struct JmpEntry {
                      * filler: absolute host address in this vCPU's view */
 } JmpEntry;
 
+/* 2^32 / golden ratio, odd: the index is the product's high bits. Generated code makes it
+ * with one multiplication (template_flow.c). */
+#define JMP_FACTOR 0x9e3779b1u
 static ALWAYS_INLINE unsigned jmp_index(uint64_t pc)
 {
-    return (pc ^ pc >> 12) & (JMP_SIZE - 1);
+    return (uint32_t)pc * JMP_FACTOR >> (32 - JMP_BITS);
 }
 
 /* --- jumps between pages: which virtual page a RAM page with code is mapped at, for user
