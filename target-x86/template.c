@@ -585,7 +585,7 @@ static void stubs(Tmpl *t)
     }
 }
 
-static void log_host(const Tmpl *t, uint32_t body_end)
+static void log_host(const Tmpl *t, uint32_t cold_from, uint32_t cold_end)
 {
     const Tb *tb = t->tb;
     FILE *f = log_lock();
@@ -595,12 +595,13 @@ static void log_host(const Tmpl *t, uint32_t body_end)
     disas(f, t->e.rw + tb->code_off, tb->map[0].host, tb->code_off, 64);
     for (unsigned i = 0; i < tb->ninsns; i++) {
         uint32_t from = tb->code_off + tb->map[i].host;
-        uint32_t to = i + 1 < tb->ninsns ? tb->code_off + tb->map[i + 1].host : body_end;
+        uint32_t to = i + 1 < tb->ninsns ? tb->code_off + tb->map[i + 1].host
+                                         : tb->code_end;
         fprintf(f, "  -- %s (+%#x)\n", t->insns[i].row->name, tb->map[i].guest);
         disas(f, t->e.rw + from, to - from, from, 64);
     }
     fprintf(f, "  -- out of line\n");
-    disas(f, t->e.rw + body_end, tb->code_end - body_end, body_end, 64);
+    disas(f, t->e.rw + cold_from, cold_end - cold_from, cold_from, 64);
     fputc('\n', f);
     log_unlock(f);
 }
@@ -621,7 +622,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->ended = t->shadow_next = false;
     t->e = (Enc){ .rw = code->rw,
                   .off = ALIGN_UP(code->used, 16),
-                  .end = code->size,
+                  .end = code->cold_start,
                   .env_base = -(int64_t)CODE_ENV_SIZE };
     t->cpu = cpu;
     t->cache = c;
@@ -664,19 +665,27 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         }
     }
     tb->code_end = t->e.off;
-    uint32_t body_end = tb->body_end = t->e.off;
+    tb->body_end = t->e.off;
+    Enc hot = t->e;
+    t->e.off = code->cold_used;
+    t->e.end = code->size;
+    bool room = enc_room(&t->e, 16 * KiB);
     stubs(t);
+    Enc cold = t->e;
+    t->e = hot;
+    t->e.full |= cold.full || !room;
     if (t->failed || t->e.full) {
         tb->code_end = 0;
         return false;
     }
-    tb->code_end = t->e.off;
+    uint32_t cold_from = code->cold_used;
     code->used = t->e.off;
+    code->cold_used = cold.off;
     c->native_insns += tb->ninsns;
-    c->native_bytes += t->e.off - tb->code_off;
+    c->native_bytes += t->e.off - tb->code_off + cold.off - cold_from;
     c->build_ns += nondet_host_ns() - begun;
     if (log_on(LOG_OUT_ASM) && log_in_filter(tb->key)) {
-        log_host(t, body_end);
+        log_host(t, cold_from, cold.off);
     }
     return true;
 }

@@ -73,7 +73,7 @@ typedef struct Group {
 } Group;
 
 typedef struct Tmpl {
-    Enc e;
+    Enc e;                    /* while out-of-line code is emitted: at that code */
     X86Cpu *cpu;
     TbCache *cache;
     Tb *tb;

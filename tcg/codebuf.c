@@ -14,6 +14,7 @@ CodeBuf *codebuf_create(size_t size, Error *err)
 
     b->size = ALIGN_UP(size, 4096);
     b->rw = MAP_FAILED;
+    b->cold_start = b->cold_used = ALIGN_UP(b->size / 16 * 9, 64);
     b->fd = memfd_create("dyad-code", MFD_CLOEXEC);
     if (b->fd >= 0 && ftruncate(b->fd, b->size) == 0) {
         b->rw = mmap(NULL, b->size, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);

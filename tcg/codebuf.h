@@ -18,6 +18,9 @@ typedef struct CodeBuf {
     size_t size, used;   /* bytes; used: bump pointer (the cache's lock) */
     size_t fixed;        /* thunks at the start that a flush keeps */
     size_t backed;       /* bytes the host has been asked to back */
+    /* code that is seldom run lies behind cold_start, so that the rest is dense in the
+     * host's caches; cold_used: its bump pointer */
+    size_t cold_start, cold_used;
     uint8_t *rw;         /* writer's mapping */
 } CodeBuf;
 

@@ -309,6 +309,7 @@ void tb_flush(TbCache *c, void *self)
     c->n_code_index = 0;
     if (c->code) {
         c->code->used = c->code->fixed;
+        c->code->cold_used = c->code->cold_start;
     }
     c->flushes++;
     atomic_fetch_add(&c->generation, 1);
