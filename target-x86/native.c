@@ -259,7 +259,7 @@ static uint64_t native_guard(X86Cpu *cpu, Tb *tb, uint64_t vbase)
 
     x86_env(cpu)->guard_misses++;
     cpu->st.rip = vbase + tb->region_off;
-    flags_from_env(cpu);
+    x86_flags_from_env(cpu);
     if (unlikely(cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow ||
                  x86_engine_attention(cpu))) {
         return leave_address(cpu);

@@ -14,7 +14,7 @@ CodeBuf *codebuf_create(size_t size, Error *err)
 
     b->size = ALIGN_UP(size, 4096);
     b->rw = MAP_FAILED;
-    b->cold_start = b->cold_used = ALIGN_UP(b->size / 16 * 9, 64);
+    b->cold_start = b->cold_used = b->cold_backed = ALIGN_UP(b->size / 16 * 9, 4096);
     b->fd = memfd_create("dyad-code", MFD_CLOEXEC);
     if (b->fd >= 0 && ftruncate(b->fd, b->size) == 0) {
         b->rw = mmap(NULL, b->size, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);
@@ -28,14 +28,20 @@ CodeBuf *codebuf_create(size_t size, Error *err)
     return b;
 }
 
-void codebuf_back(CodeBuf *b)
+static void back(CodeBuf *b, size_t *backed, size_t used, size_t end)
 {
     enum { AHEAD = 64 * 1024, STEP = 256 * 1024 };
-    while (b->backed < b->size && b->used + AHEAD > b->backed) {
-        size_t n = MIN((size_t)STEP, b->size - b->backed);
-        (void)madvise(b->rw + b->backed, n, 23 /* MADV_POPULATE_WRITE, Linux 5.14 */);
-        b->backed += n;
+    while (*backed < end && used + AHEAD > *backed) {
+        size_t n = MIN((size_t)STEP, end - *backed);
+        (void)madvise(b->rw + *backed, n, 23 /* MADV_POPULATE_WRITE, Linux 5.14 */);
+        *backed += n;
     }
+}
+
+void codebuf_back(CodeBuf *b)
+{
+    back(b, &b->backed, b->used, b->cold_start);
+    back(b, &b->cold_backed, b->cold_used, b->size);
 }
 
 void codebuf_destroy(CodeBuf *b)

@@ -17,7 +17,7 @@ typedef struct CodeBuf {
     int fd;
     size_t size, used;   /* bytes; used: bump pointer (the cache's lock) */
     size_t fixed;        /* thunks at the start that a flush keeps */
-    size_t backed;       /* bytes the host has been asked to back */
+    size_t backed, cold_backed; /* ends of what the host has been asked to back */
     /* code that is seldom run lies behind cold_start, so that the rest is dense in the
      * host's caches; cold_used: its bump pointer */
     size_t cold_start, cold_used;
