@@ -21,7 +21,8 @@ enum { SNAP = 320 }; /* guest bytes of a block at most */
 static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes,
                              unsigned avail, uint32_t mode, unsigned *size)
 {
-    unsigned n = 0;
+    bool native = x86_engine.native && x86_template_accepts(mode);
+    unsigned n = 0, side = 0;
 
     *size = 0;
     while (n < x86_engine.max_insns) {
@@ -33,8 +34,12 @@ static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes,
         *size += len;
         const X86Row *row = insns[n++].row;
         bool end = row->flags & (RF_BRANCH | RF_END) &&
-                   !(x86_engine.native && x86_template_accepts(mode) &&
-                     tmpl_sys_continues(&insns[n - 1], mode));
+                   !(native && tmpl_sys_continues(&insns[n - 1], mode));
+        if (native && tmpl_goes_on(&insns[n - 1]) && side < TB_MAX_SIDE &&
+            n < x86_engine.max_insns) {
+            side++;
+            end = false;
+        }
         if (end || *size >= avail) {
             break;
         }

@@ -28,6 +28,9 @@ static uint64_t arrive(X86Cpu *cpu, JmpEntry *e, uint64_t rip)
     cpu->st.rip = rip;
     x86_flags_to_env(cpu);
     softmmu_set_mode(cpu);
+    if (unlikely(env->jmp->mode != x86_block_mode(cpu))) {
+        return (uint64_t)env->jmp_miss; /* windows came or went */
+    }
     env->scratch[1] = (uint64_t)e;
     return e->host;
 }

@@ -157,7 +157,9 @@ static void liveness(Tmpl *t)
     t->live[t->tb->ninsns] = FLP_ALL;
     for (int i = t->tb->ninsns - 1; i >= 0; i--) {
         const X86Row *row = t->insns[i].row;
-        if (row->flags & RF_PLAIN || flow_row(&t->insns[i])) {
+        if (tmpl_goes_on(&t->insns[i])) {
+            live = FLP_ALL; /* where it jumps to they may be read */
+        } else if (row->flags & RF_PLAIN || flow_row(&t->insns[i])) {
             FlagUse f = flag_use(&t->insns[i]);
             live = (live & ~f.kill) | f.use;
         } else {
@@ -182,6 +184,8 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
     }
     site->insn = *in;
     site->region_off = t->off;
+    t->verified[0] = t->verified[1] = 0; /* it may write any register */
+    t->written = ~0u;
     tmpl_save_flags(t);
     enc_mov_ri(&t->e, S2, (uint64_t)site);
     uint32_t at = t->e.off;
@@ -486,8 +490,6 @@ static bool one(Tmpl *t, const X86Insn *in)
         return true;
     }
     t->group.on = false;
-    t->verified[0] = t->verified[1] = 0;
-    t->written = ~0u;
     t->e.off = at; /* forget a half-done attempt */
     t->nslow = nslow;
     t->in_env = in_env;
@@ -631,6 +633,14 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->region = tb->large ? 2 * MiB : 4096;
     tb->region_off = tb->key & (t->region - 1);
     if (!enc_room(&t->e, 16 * KiB) || c->n_by_code >= c->max_by_code) {
+        return false;
+    }
+    tb->nexits = 2;
+    for (unsigned i = 0; i + 1 < tb->ninsns; i++) {
+        tb->nexits += tmpl_goes_on(&insns[i]);
+    }
+    tb->exit = tb_alloc(c, tb->nexits * sizeof(TbExit));
+    if (!tb->exit) {
         return false;
     }
     liveness(t);

@@ -144,6 +144,8 @@ void tmpl_win_after(Tmpl *t, const X86Insn *in);
 void tmpl_before_check(Tmpl *t, const X86Insn *in);
 /* control flow and stack; false: not known here */
 bool tmpl_flow(Tmpl *t, const X86Insn *in);
+/* A forward conditional jump, behind which a block may go on. */
+bool tmpl_goes_on(const X86Insn *in);
 /* frequent system instructions of CPL 0 (template_sys.c) */
 bool tmpl_sys(Tmpl *t, const X86Insn *in);
 /* BT, BTS, BTR, BTC of memory by a register; false: by its reference function */

@@ -87,11 +87,15 @@ static void jcc(Tmpl *t, int cc, int64_t taken)
     Enc *e = &t->e;
     int64_t next = (int64_t)t->off + t->insns[t->i].len;
 
+    bool last = t->i + 1u == t->tb->ninsns;
+
     tmpl_restore_flags(t);
     if (in_region(t, taken)) {
         enc_align_rel32(e, 2);
         new_exit(t, enc_jcc(e, cc), taken);
-        tmpl_exit_to(t, next);
+        if (last) {
+            tmpl_exit_to(t, next);
+        }
         return;
     }
     uint32_t skip = enc_jcc(e, cc ^ 1);
@@ -102,7 +106,22 @@ static void jcc(Tmpl *t, int cc, int64_t taken)
     }
     enc_patch(e, skip, e->off);
     t->in_env = false;
-    tmpl_exit_to(t, next);
+    t->ended = false;
+    if (last) {
+        tmpl_exit_to(t, next);
+    }
+}
+
+static bool is_jcc(const X86Insn *in)
+{
+    const X86Row *row = in->row;
+    return row->enc == ENC_LEGACY && ((row->map == MAP_1 && (in->opcode & 0xf0) == 0x70) ||
+                                      (row->map == MAP_0F && (in->opcode & 0xf0) == 0x80));
+}
+
+bool tmpl_goes_on(const X86Insn *in)
+{
+    return is_jcc(in) && (int64_t)in->imm >= 0;
 }
 
 /* ---- stack ---- */

@@ -159,7 +159,7 @@ static void wipe(WinSet *w, WinRoot *r)
         }
     }
     atomic_fetch_sub_explicit(&window_vmas, r->n, memory_order_relaxed);
-    r->n = 0;
+    r->n = r->npieces = 0;
     for (unsigned i = 0; i < WIN_BUCKETS; i++) {
         r->bucket[i] = ~0u;
     }
@@ -191,6 +191,7 @@ static bool add(WinSet *w, WinRoot *r, uint64_t page_and_flags, uint64_t ram)
     }
     *b = r->n++;
     atomic_fetch_add_explicit(&window_vmas, 1, memory_order_relaxed);
+    r->npieces += (page_and_flags & WP_PIECE) != 0;
     w->stats->pages++;
     return true;
 }
@@ -199,7 +200,7 @@ static bool add(WinSet *w, WinRoot *r, uint64_t page_and_flags, uint64_t ram)
 
 typedef struct Want {
     uint64_t ram;        /* offset in the RAM file of the page */
-    bool large, write;
+    bool large, piece, write;
 } Want;
 
 /* May all 2 MiB of RAM at this offset be one mapping? */
@@ -233,10 +234,12 @@ static bool want(X86Cpu *cpu, const WinSet *w, const X86WalkResult *r, Want *t)
     t->ram = (uint64_t)(host - w->ram_base);
     t->write = r->can_write && r->dirty && x86_phys_host(cpu, page_gpa, true);
     t->large = false;
-    if (r->page_size >= LARGE) {
+    t->piece = r->page_size >= LARGE;
+    if (t->piece) {
         uint64_t in = page_gpa & (LARGE - 1);
         if (t->ram >= in && large_ok(cpu, page_gpa - in, t->ram - in, t->write)) {
             t->large = true;
+            t->piece = false;
             t->ram -= in;
             return true;
         }
@@ -265,7 +268,7 @@ static void fill_around(X86Cpu *cpu, WinSet *w, WinRoot *r, uint64_t gva)
         if (!walk.ok || !walk.accessed || !want(cpu, w, &walk, &t) || t.large) {
             continue;
         }
-        if (!add(w, r, next | (t.write ? WP_WRITE : 0), t.ram)) {
+        if (!add(w, r, next | (t.write ? WP_WRITE : 0) | (t.piece ? WP_PIECE : 0), t.ram)) {
             return;
         }
     }
@@ -317,7 +320,8 @@ bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write)
             }
         }
     }
-    bool ok = add(w, r, page | (t.write ? WP_WRITE : 0) | (t.large ? WP_LARGE : 0), t.ram);
+    bool ok = add(w, r, page | (t.write ? WP_WRITE : 0) | (t.large ? WP_LARGE : 0) |
+                            (t.piece ? WP_PIECE : 0), t.ram);
     if (!ok && in_place) {
         unmap(host_of(r, page), 4096);
     }
@@ -399,6 +403,7 @@ static void resync(X86Cpu *cpu, WinSet *w, WinRoot *r)
         Want t;
         bool keep = walk.ok && walk.accessed && want(cpu, w, &walk, &t) && t.ram == p->ram &&
                     t.large == (bool)(p->page & WP_LARGE) &&
+                    t.piece == (bool)(p->page & WP_PIECE) &&
                     (t.write || !(p->page & WP_WRITE));
         if (keep) {
             i++;
@@ -426,7 +431,7 @@ static void release(WinSet *w, WinRoot *r)
         return;
     }
     atomic_fetch_sub_explicit(&window_vmas, r->n, memory_order_relaxed);
-    r->n = 0;
+    r->n = r->npieces = 0;
     for (unsigned k = 0; k < 2; k++) {
         if (r->area[k]) {
             sys6(NR_MUNMAP, (long)(r->area[k] - WIN_MARGIN), range_size(k) + 2 * WIN_MARGIN, 0,
@@ -509,7 +514,7 @@ static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
     for (unsigned i = 0; i < WIN_BUCKETS; i++) {
         r->bucket[i] = ~0u;
     }
-    r->n = 0;
+    r->n = r->npieces = 0;
     if (!reserve(r, 0)) {
         return false;
     }
@@ -662,6 +667,14 @@ void window_flush_page(X86Cpu *cpu, uint64_t lin)
         WinPage *p = r->n ? find(r, lin) : NULL;
         if (p) {
             drop(w, r, p - r->pages);
+        }
+        for (uint32_t k = 0; r->npieces && k < r->n;) {
+            p = &r->pages[k];
+            if (p->page & WP_PIECE && (page_addr(p) ^ lin) < LARGE) {
+                drop(w, r, k);
+            } else {
+                k++;
+            }
         }
     }
 }

@@ -14,7 +14,11 @@ enum {
     WIN_AROUND = 8,          /* pages looked at behind one that faulted */
 };
 
-enum { WP_WRITE = 1, WP_LARGE = 2 };
+enum {
+    WP_WRITE = 1,
+    WP_LARGE = 2,
+    WP_PIECE = 4,            /* 4 KiB of a large guest page: goes with all of it */
+};
 
 typedef struct WinPage {
     uint64_t page;           /* guest address, 4 KiB or 2 MiB aligned, and WP_* */
@@ -33,7 +37,7 @@ typedef struct WinRoot {
     uint64_t wait;           /* user ticks at which it may get windows (again) */
     uint8_t *area[2];        /* host address of the range's first byte, or NULL */
     unsigned miss_limit;     /* accesses outside both ranges before A moves */
-    unsigned n;
+    unsigned n, npieces;     /* npieces: of the root's life, not of now */
     WinPage *pages;          /* WIN_PAGES */
     uint32_t *bucket;        /* WIN_BUCKETS */
 } WinRoot;

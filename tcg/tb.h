@@ -16,7 +16,8 @@
 struct X86Insn;
 typedef struct Tb Tb;
 
-enum { TB_MAX_INSNS = 64, TB_MAX_EXITS = 2 };
+/* A native block may go on behind a conditional jump: then it has an exit there. */
+enum { TB_MAX_INSNS = 64, TB_MAX_SIDE = 3, TB_MAX_EXITS = TB_MAX_SIDE + 2 };
 
 /* A direct jump out of a block, patched to its target when that is known. */
 typedef struct TbExit {
@@ -64,7 +65,8 @@ struct Tb {
     uint32_t group_fails; /* shared checks that had to be given up */
     /* the rest */
     TbInsn *map;          /* ninsns rows: host to guest */
-    TbExit exit[TB_MAX_EXITS];
+    TbExit *exit;         /* nexits of them */
+    uint8_t nexits;
     TbExit *incoming;     /* exits patched to this block (chain_lock) */
     struct X86Insn *insns;   /* decoded, for the interpreter and helper calls; may be
                               * NULL for native blocks without any */
