@@ -541,7 +541,8 @@ static void review(WinSet *w, WinRoot *r)
     }
     r->check_user = r->user;
     r->check_cost = r->cost;
-    if (cost > user / 2 && w->policy != WIN_ALWAYS) {
+    /* user time contains the cost */
+    if (cost > (user - MIN(cost, user)) / 3 && w->policy != WIN_ALWAYS) {
         wipe(w, r);
         r->on = false;
         r->wait = r->user + RETRY;
