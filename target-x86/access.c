@@ -98,6 +98,10 @@ void x86_access_debug(X86Cpu *cpu, uint64_t lin, unsigned n, bool write)
             cpu->db_pending |= 1u << i;
         }
     }
+    if (unlikely(cpu->cpu.debug & CPU_DEBUG_WATCH) && !cpu->watch_kind) {
+        cpu->watch_kind = debug_watch_at(&cpu->cpu.machine->debug, lin, n, write,
+                                         &cpu->watch_addr);
+    }
 }
 
 /* ---- linear accesses ---- */
