@@ -60,7 +60,7 @@ uint64_t x86_linear(X86Cpu *cpu, unsigned seg, uint64_t off, unsigned n, bool wr
             raise_seg(cpu, seg);
         }
     } else {
-        if (seg >= R_FS || cpu->hflags & HF_SEGCHK) {
+        if (seg >= R_FS || cpu->hflags & HF_SEGCHK || (write && seg == R_CS)) {
             check_segment(cpu, seg, off, n, write);
             lin += cpu->st.seg[seg].base;
         } else if (unlikely(write && seg == R_CS) &&
