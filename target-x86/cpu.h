@@ -169,6 +169,7 @@ typedef struct X86Cpu {
     uint8_t win_on;              /* the current address space has windows (window.h) */
     void *jmp[5];                /* __builtin_setjmp buffer of the engine's loop */
     const struct X86Model *model;
+    char vendor[13];             /* the model's, or -cpu NAME,vendor= */
     uint32_t feat[X86F_NWORDS];  /* features this vCPU shows (CPUID bits) */
     uint32_t apic_id;
     uint8_t phys_bits;           /* MAXPHYADDR */
