@@ -4,6 +4,7 @@
  * function. SDM vol. 3, 2.5 (CR0 EM, TS, MP) and table 2-2; vol. 2, 2.4 (SSE and AVX
  * exception classes). Leaf.
  */
+#include "target-x86/fpu.h"
 #include "target-x86/insn.h"
 #include "target-x86/leaf.h"
 
@@ -39,8 +40,13 @@ static void check_vector(X86Cpu *cpu, uint32_t f)
         (cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS)) {
         x86_raise(cpu, EXC_NM);
     }
-    if ((f & (RF_WAIT | RF_MMX)) && (cpu->st.xsave.fsw & FSW_ES) && (cr0 & CR0_NE)) {
-        x86_raise(cpu, EXC_MF);
+    if ((f & (RF_WAIT | RF_MMX)) && (cpu->st.xsave.fsw & FSW_ES)) {
+        if (cr0 & CR0_NE) {
+            x86_raise(cpu, EXC_MF);
+        }
+        if (x87_ferr_hook) { /* the host's FPU may have found it: tell it now */
+            x87_ferr_hook(cpu);
+        }
     }
 }
 
