@@ -105,6 +105,8 @@ typedef struct CpuExecOps {
     bool (*sample)(Cpu *cpu, void *ucontext, struct CpuSample *s);
     /* Optional, paused: the debugger's points changed (hw/core/debug.h). NULL: it has none. */
     void (*debug_changed)(struct Machine *m);
+    /* Optional: may this point be added? NULL: any, any number. */
+    bool (*debug_accepts)(struct Machine *m, const DebugPoint *p, Error *err);
     /* Optional: the board is complete; false if the engine cannot run it. */
     bool (*ready)(struct Machine *m, Error *err);
 } CpuExecOps;

@@ -55,6 +55,9 @@ bool debug_insert(Machine *m, const DebugPoint *p, Error *err)
     if (find(d, p)) {
         return true;
     }
+    if (m->exec->debug_accepts && !m->exec->debug_accepts(m, p, err)) {
+        return false;
+    }
     if (d->n >= DEBUG_MAX_POINTS) {
         return error_set(err, "more than %d breakpoints and watchpoints",
                          DEBUG_MAX_POINTS);
