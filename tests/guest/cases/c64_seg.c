@@ -224,6 +224,13 @@ USER static ulong u_gate(ulong arg)
     return arg ? sp : cs << 16 | ss;
 }
 
+USER static ulong u_null_rpl(void)
+{
+    u32 ds, fs;
+    asm volatile("mov %%ds, %0; mov %%fs, %1" : "=r"(ds), "=r"(fs));
+    return ds << 8 | fs;
+}
+
 USER static void u_far0(void)
 {
     static Far f USER_DATA = { 0, 8 };
@@ -306,6 +313,9 @@ void far_transfers(void)
     r = caught();
     check("IRET to ring 3 with SS of DPL 0", r, ERR(GP, 0x10));
     user_ss = 0x23;
+    asm volatile("mov %0, %%ds; mov %0, %%fs" ::"r"(3) : "memory");
+    run_user(u_null_rpl, 0, 0);
+    check("IRET outwards makes a null selector 0", user_value, 0);
     asm volatile(TRY "pushq $0; push %%rsp; pushq $2; pushq $0x2b; pushq $0; iretq" END ::
                      : "memory");
     check("IRET to ring 3 with SS null", caught(), ERR(GP, 0));
