@@ -68,6 +68,8 @@ void x86_engine_decode(X86Cpu *cpu, X86Insn *in)
         bool large;
         if (!(cpu->hflags & HF_CS64)) {
             lin = (uint32_t)lin;
+        } else if ((uint64_t)((int64_t)(lin << 16) >> 16) != lin) {
+            x86_raise_err(cpu, EXC_GP, 0); /* its bytes go on beyond the canonical half */
         }
         const uint8_t *p = softmmu_fetch(cpu, lin, &ram, &large);
         unsigned k = TLB_PAGE - (lin & (TLB_PAGE - 1));
