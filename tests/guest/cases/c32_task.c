@@ -168,12 +168,12 @@ void tasks(void)
     set_gate(NMI, 0, OTHER, 0x85, 0);
     apic_write(0xf0, 0x1ff);
     apic_icr(0, 0x4400);
-    (void)wait_for(&runs, 1, 100);
+    (void)wait_for(&runs, 1, 2000);
     check("NMI through a task gate", runs, 1);
     prepare(by_iret);
     set_gate(NMI, 0, OTHER, 0x85, 0);
     apic_icr(0, 0x4400);
-    (void)wait_for(&runs, 1, 100);
+    (void)wait_for(&runs, 1, 2000);
     check("and another: IRET opened NMIs", runs, 1);
     set_gate(NMI, vector_stubs + 0x20, 8, 0x8e, 0);
     prepare(by_iret);

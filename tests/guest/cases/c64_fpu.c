@@ -158,7 +158,7 @@ void fpu_ferr(void)
     asm volatile("fninit; fldcw %0; fld1; fldz; fdivrp" ::"m"(cw));
     sti();
     asm volatile("fwait; nop; nop");
-    (void)wait_for(&irq13, 1, 100);
+    (void)wait_for(&irq13, 1, 2000);
     cli();
     check("NE 0: IRQ 13, no #MF", irq13, 1);
     asm volatile("fninit");
