@@ -55,13 +55,6 @@ static void coproc_reset_lines(Device *dev)
     irq_set(&DEVICE_AS(dev, Coproc, coproc_class)->irq, false);
 }
 
-static bool coproc_post_load(void *owner, Error *err)
-{
-    Coproc *d = owner;
-    irq_set(&d->irq, d->s.latch);
-    return true;
-}
-
 static bool coproc_realize(Device *dev, Error *err)
 {
     Coproc *d = DEVICE_AS(dev, Coproc, coproc_class);
@@ -87,8 +80,7 @@ const DeviceClass coproc_class = {
     .state = { .version = 1,
                .offset = offsetof(Coproc, s),
                .size = sizeof(CoprocState),
-               .fields = coproc_fields,
-               .post_load = coproc_post_load },
+               .fields = coproc_fields }, /* the 8259 saves the line's level */
     .realize = coproc_realize,
     .reset = coproc_reset,
     .reset_lines = coproc_reset_lines,
