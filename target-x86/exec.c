@@ -10,6 +10,19 @@
 
 #define FSW_ES 0x80u /* x87 status: an unmasked exception is pending */
 
+static uint64_t ferr_heavy(X86Cpu *cpu, void *arg)
+{
+    cpu->cpu.ferr(&cpu->cpu, cpu->st.xsave.fsw & FSW_ES);
+    return 0;
+}
+
+void x87_tell_ferr(X86Cpu *cpu)
+{
+    if (cpu->cpu.ferr) {
+        x86_heavy(cpu, ferr_heavy, NULL);
+    }
+}
+
 /* Rows whose reference function is compiled for the host's vector registers. */
 #define ANY_HEAVY (RF_HEAVY | RF_FPU | RF_WAIT | RF_MMX | RF_SSE | RF_AVX)
 
@@ -44,9 +57,7 @@ static void check_vector(X86Cpu *cpu, uint32_t f)
         if (cr0 & CR0_NE) {
             x86_raise(cpu, EXC_MF);
         }
-        if (x87_ferr_hook) { /* the host's FPU may have found it: tell it now */
-            x87_ferr_hook(cpu);
-        }
+        x87_tell_ferr(cpu); /* the host's FPU may have found it: now it is known */
     }
 }
 

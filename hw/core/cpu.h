@@ -128,6 +128,9 @@ struct Cpu {
 
     const CpuIrqOps *irq_ops;
     void *irq_opaque;
+    /* Optional, the board's: the pin that tells of an unmasked x87 exception (FERR#).
+     * The vCPU's thread, no lock. */
+    void (*ferr)(Cpu *cpu, bool level);
 
     /* machine lock: */
     bool parked;                /* thread waits in cpu_park */

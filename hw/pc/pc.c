@@ -24,8 +24,6 @@
 #include "hw/timer/mc146818.h"
 #include "hw/virtio/virtio_mmio.h"
 #include "target-x86/cpu.h"
-#include "target-x86/fpu.h"
-#include "target-x86/leaf.h"
 
 enum { DEVFN_PIIX3 = 1 << 3, DEVFN_IDE = (1 << 3) | 1, DEVFN_PM = (1 << 3) | 3,
        DEVFN_LPC = 0x1f << 3, DEVFN_AHCI = (0x1f << 3) | 2 };
@@ -76,26 +74,18 @@ static void a20_set(void *opaque, unsigned n, bool level)
     pc_set_a20(opaque, level);
 }
 
-/* FERR# of the boot CPU; called from leaf code. */
-static uint64_t ferr_heavy(X86Cpu *cpu, void *arg)
+/* FERR# of the boot CPU. */
+static void pc_ferr(Cpu *cpu, bool level)
 {
-    Machine *m = cpu->cpu.machine;
+    Machine *m = cpu->machine;
     IrqLine ferr = device_irq_in(pc_machine(m)->coproc, 0);
     bool locked = machine_locked(m);
     if (!locked) {
         machine_lock(m);
     }
-    irq_set(&ferr, cpu->st.xsave.fsw >> 7 & 1);
+    irq_set(&ferr, level);
     if (!locked) {
         machine_unlock(m);
-    }
-    return 0;
-}
-
-static void pc_ferr(X86Cpu *cpu)
-{
-    if (cpu->cpu.index == 0 && pc_machine(cpu->cpu.machine)->coproc) {
-        x86_heavy(cpu, ferr_heavy, NULL);
     }
 }
 
@@ -257,7 +247,7 @@ static bool init_isa(PcMachine *pc, Error *err)
         !(pc->coproc = coproc_create(m, gsi(pc, SRC_CHIP, 13), err))) {
         return false;
     }
-    x87_ferr_hook = pc_ferr;
+    m->cpus[0]->ferr = pc_ferr;
     const I8042Wiring w = {
         .irq1 = gsi(pc, SRC_CHIP, 1), .irq12 = gsi(pc, SRC_CHIP, 12),
         .a20 = device_irq_in(pc->port92, 0),
