@@ -28,6 +28,7 @@
 #include "target-x86/models.h"
 #include "target-x86/softstep.h"
 #include "target-x86/tcg_ops.h"
+#include "ui/gdb.h"
 #include "ui/monitor.h"
 #include "ui/options.h"
 #include "ui/setup.h"
@@ -195,6 +196,7 @@ static void release(Machine *m, void *arg)
     if (!profile_finish(&err)) {
         error_report(&err);
     }
+    gdb_destroy(m);
     monitor_destroy_all();
     chardev_close_all(m);
     netdev_close_all(m);
@@ -315,6 +317,9 @@ static bool start(Dyad *d, Error *err)
         return false;
     }
     ok = setup_devices(m, &d->o, err) && setup_monitors(m, &d->o, err);
+    if (ok && d->o.gdb && strcmp(d->o.gdb, "none") != 0) {
+        ok = gdb_start(m, d->o.gdb, err);
+    }
     machine_unlock(m);
     if (!ok || !machine_ready(m, err) || !write_pidfile(d, err)) {
         return false;

@@ -12,6 +12,7 @@
 #include "hw/input/i8042.h"
 #include "hw/intc/apic.h"
 #include "hw/intc/i8259.h"
+#include "hw/misc/coproc.h"
 #include "hw/misc/fw_cfg.h"
 #include "hw/misc/port92.h"
 #include "hw/misc/testdevs.h"
@@ -45,6 +46,7 @@ const DeviceClass *const device_classes[] = {
     &ioapic_class,
     &lapic_class,
     /* misc */
+    &coproc_class,
     &fw_cfg_class,
     &isa_debug_exit_class,
     &pc_testdev_class,

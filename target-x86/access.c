@@ -60,7 +60,7 @@ uint64_t x86_linear(X86Cpu *cpu, unsigned seg, uint64_t off, unsigned n, bool wr
             raise_seg(cpu, seg);
         }
     } else {
-        if (seg >= R_FS || cpu->hflags & HF_SEGCHK) {
+        if (seg >= R_FS || cpu->hflags & HF_SEGCHK || (write && seg == R_CS)) {
             check_segment(cpu, seg, off, n, write);
             lin += cpu->st.seg[seg].base;
         } else if (unlikely(write && seg == R_CS) &&
@@ -97,6 +97,10 @@ void x86_access_debug(X86Cpu *cpu, uint64_t lin, unsigned n, bool write)
         if (lin < at + size && at < lin + n) {
             cpu->db_pending |= 1u << i;
         }
+    }
+    if (unlikely(cpu->cpu.debug & CPU_DEBUG_WATCH) && !cpu->watch_kind) {
+        cpu->watch_kind = debug_watch_at(&cpu->cpu.machine->debug, lin, n, write,
+                                         &cpu->watch_addr);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "target-x86/engine.h"
 #include <stdio.h>
 #include <string.h>
+#include "hw/core/machine.h"
 #include "target-x86/decode.h"
 #include "target-x86/gen_ir.h"
 #include "target-x86/insn.h"
@@ -19,13 +20,16 @@
 enum { SNAP = 320 }; /* guest bytes of a block at most */
 
 static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes,
-                             unsigned avail, uint32_t mode, unsigned *size)
+                             unsigned avail, uint64_t ram_addr, uint32_t mode, unsigned *size)
 {
     bool native = x86_engine.native && x86_template_accepts(mode);
     unsigned n = 0, side = 0;
 
     *size = 0;
     while (n < x86_engine.max_insns) {
+        if (unlikely(debug_low_bits(&cpu->cpu.machine->debug, ram_addr + *size))) {
+            break; /* perhaps a debugger's breakpoint: the loop looks */
+        }
         int len = x86_decode(&insns[n], bytes + *size, MIN(15, avail - *size), mode,
                              cpu->feat);
         if (len <= 0) {
@@ -118,8 +122,10 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
             break;
         }
         memcpy(snap, bytes, nsnap);
-        unsigned n = crossing ? 0 : decode_block(cpu, insns, snap, nsnap, mode, &size);
-        if (crossing && x86_decode(insns, buf, 15, mode, cpu->feat) > 0) {
+        unsigned n = crossing ? 0
+                              : decode_block(cpu, insns, snap, nsnap, ram_addr, mode, &size);
+        if (crossing && !debug_low_bits(&cpu->cpu.machine->debug, ram_addr) &&
+            x86_decode(insns, buf, 15, mode, cpu->feat) > 0) {
             n = 1;
             size = avail;
         }

@@ -36,7 +36,7 @@ void x86_update_hflags(X86Cpu *cpu)
     h |= fl & FL_VM ? HF_VM : 0;
     h |= fl & FL_TF ? HF_TF : 0;
     h |= fl & FL_DF ? HF_DF : 0;
-    h |= st->dr7 & DR7_ENABLE_MASK ? HF_DBG : 0;
+    h |= st->dr7 & DR7_ENABLE_MASK || cpu->cpu.debug & CPU_DEBUG_WATCH ? HF_DBG : 0;
     h |= cr4 & CR4_OSFXSR ? HF_OSFXSR : 0;
     h |= st->int_shadow ? HF_SHADOW : 0;
     if (cr4 & CR4_OSXSAVE && (st->xcr0 & (XCR0_SSE | XCR0_AVX)) == (XCR0_SSE | XCR0_AVX)) {

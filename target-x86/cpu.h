@@ -159,6 +159,8 @@ typedef struct X86Cpu {
     uint8_t db_pending;          /* DR6 B0-B3 of data breakpoints hit by the current
                                   * instruction; the engine raises #DB after it */
     uint8_t db_delayed;          /* the same, held back by MOV SS, POP SS (6.8.3) */
+    uint8_t watch_kind;          /* DebugKind of a debugger's watchpoint that was hit */
+    uint64_t watch_addr;
     uint8_t tf_done;             /* the instruction took its single step by itself */
     uint8_t fpu_live;            /* guest FPU/vector state is in the host registers
                                   * (native back end); x86_fpu_sync() brings it back */
@@ -167,6 +169,7 @@ typedef struct X86Cpu {
     uint8_t win_on;              /* the current address space has windows (window.h) */
     void *jmp[5];                /* __builtin_setjmp buffer of the engine's loop */
     const struct X86Model *model;
+    char vendor[13];             /* the model's, or -cpu NAME,vendor= */
     uint32_t feat[X86F_NWORDS];  /* features this vCPU shows (CPUID bits) */
     uint32_t apic_id;
     uint8_t phys_bits;           /* MAXPHYADDR */

@@ -8,6 +8,7 @@
 #include "hw/core/machine.h"
 #include "hw/core/nondet.h"
 #include "target-x86/debug_regs.h"
+#include "target-x86/gdb_regs.h"
 #include "target-x86/leaf.h"
 #include "target-x86/mmu.h"
 #include "target-x86/sample.h"
@@ -293,4 +294,8 @@ const CpuOps x86_cpu_ops = {
     .get_reg = x86_get_reg,
     .code_bits = x86_code_bits,
     .sample_page = x86_sample_page,
+    .gdb_wide = x86_gdb_wide,
+    .gdb_xml = x86_gdb_xml,
+    .gdb_read = x86_gdb_read,
+    .gdb_write = x86_gdb_write,
 };

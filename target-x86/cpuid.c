@@ -116,7 +116,7 @@ static uint32_t name4(const char *s)
 
 static void vendor_leaf(const X86Cpu *cpu, uint32_t max, uint32_t out[4])
 {
-    const char *v = cpu->model ? cpu->model->vendor : "GenuineIntel";
+    const char *v = cpu->vendor[0] ? cpu->vendor : "GenuineIntel";
 
     out[0] = max;
     out[1] = name4(v);

@@ -11,7 +11,7 @@ void x86_cpuid(const X86Cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
 static inline bool x86_cpu_is_amd(const X86Cpu *cpu)
 {
-    return cpu->model && cpu->model->vendor[0] == 'A';
+    return cpu->vendor[0] == 'A';
 }
 
 /* XCR0 bits the vCPU supports. */

@@ -7,6 +7,7 @@
  * Faults come back here by __builtin_longjmp(cpu->jmp) with st.event set (x86_raise*).
  */
 #include "target-x86/engine.h"
+#include "hw/core/machine.h"
 #include "target-x86/access.h"
 #include "target-x86/decode.h"
 #include "target-x86/gen_ir.h"
@@ -67,6 +68,8 @@ void x86_engine_decode(X86Cpu *cpu, X86Insn *in)
         bool large;
         if (!(cpu->hflags & HF_CS64)) {
             lin = (uint32_t)lin;
+        } else if ((uint64_t)((int64_t)(lin << 16) >> 16) != lin) {
+            x86_raise_err(cpu, EXC_GP, 0); /* its bytes go on beyond the canonical half */
         }
         const uint8_t *p = softmmu_fetch(cpu, lin, &ram, &large);
         unsigned k = TLB_PAGE - (lin & (TLB_PAGE - 1));
@@ -150,6 +153,56 @@ static const X86Row *step_once(X86Cpu *cpu)
     return in.row;
 }
 
+/* ---- the debugger outside (hw/core/debug.h) ---- */
+
+static uint64_t stop_heavy(X86Cpu *cpu, void *arg)
+{
+    const DebugStop *s = arg;
+    debug_stop(&cpu->cpu, s->kind, s->addr);
+    return 0;
+}
+
+/* Before the instruction at RIP. True: it is not to be executed, the vCPU stops. */
+static bool debug_before(X86Cpu *cpu)
+{
+    Cpu *c = &cpu->cpu;
+    uint32_t bits = c->debug;
+    DebugStop s = { .kind = DEBUG_NONE };
+
+    if (bits & CPU_DEBUG_STEPPED) {
+        s.kind = DEBUG_STEP;
+    } else if (bits & CPU_DEBUG_STEP) {
+        c->debug = (bits & ~(uint32_t)CPU_DEBUG_STEP) | CPU_DEBUG_STEPPED;
+    } else if (bits & CPU_DEBUG_BREAK) {
+        s.kind = debug_break_at(&c->machine->debug, pc_linear(cpu));
+    }
+    if (s.kind == DEBUG_NONE) {
+        return false;
+    }
+    c->debug &= ~(uint32_t)CPU_DEBUG_STEPPED;
+    x86_heavy(cpu, stop_heavy, &s);
+    return true;
+}
+
+/* step_once as the debugger lets it. */
+static void step_here(X86Cpu *cpu)
+{
+    if (likely(!cpu->cpu.debug)) {
+        step_once(cpu);
+        return;
+    }
+    if (debug_before(cpu)) {
+        return;
+    }
+    cpu->watch_kind = DEBUG_NONE;
+    step_once(cpu);
+    if (cpu->watch_kind != DEBUG_NONE) {
+        DebugStop s = { .kind = cpu->watch_kind, .addr = cpu->watch_addr };
+        cpu->cpu.debug &= ~(uint32_t)CPU_DEBUG_STEPPED;
+        x86_heavy(cpu, stop_heavy, &s);
+    }
+}
+
 /* ---- requests ---- */
 
 static uint64_t irq_ack(X86Cpu *cpu, void *arg)
@@ -212,6 +265,9 @@ static void take_bits(X86Cpu *cpu, uint32_t req)
     }
     if (cpu->st.wait_sipi) {
         return;
+    }
+    if (unlikely(cpu->cpu.debug & (CPU_DEBUG_STEP | CPU_DEBUG_STEPPED)) && !cpu->st.halted) {
+        return; /* a debugger's step does not fall into an interrupt */
     }
     if (req & CPU_REQ_NMI && !cpu->st.nmi_masked && !cpu->st.int_shadow) {
         clear_request(cpu, CPU_REQ_NMI);
@@ -340,19 +396,23 @@ static NOINLINE void loop(X86Cpu *cpu)
             }
             x86_deliver_event(cpu);
         }
+        if (unlikely(c->debug & CPU_DEBUG_STEPPED)) {
+            (void)debug_before(cpu);
+        }
         if (unlikely(atomic_load_explicit(&c->exit_request, memory_order_relaxed) ||
                      x86_engine_attention(cpu))) {
             if (!take_requests(cpu)) {
                 return;
             }
         }
-        if (unlikely(cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow)) {
-            step_once(cpu);
+        if (unlikely(cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow ||
+                     c->debug & CPU_DEBUG_STEP)) {
+            step_here(cpu);
             continue;
         }
         Tb *tb = x86_engine_find(cpu, true);
         if (unlikely(!tb)) {
-            step_once(cpu);
+            step_here(cpu);
         } else if (tb->code_end) {
             x86_native_run(cpu, tb);
             if (unlikely(x86_env(cpu)->punt)) {

@@ -4,10 +4,24 @@
  * function. SDM vol. 3, 2.5 (CR0 EM, TS, MP) and table 2-2; vol. 2, 2.4 (SSE and AVX
  * exception classes). Leaf.
  */
+#include "target-x86/fpu.h"
 #include "target-x86/insn.h"
 #include "target-x86/leaf.h"
 
 #define FSW_ES 0x80u /* x87 status: an unmasked exception is pending */
+
+static uint64_t ferr_heavy(X86Cpu *cpu, void *arg)
+{
+    cpu->cpu.ferr(&cpu->cpu, cpu->st.xsave.fsw & FSW_ES);
+    return 0;
+}
+
+void x87_tell_ferr(X86Cpu *cpu)
+{
+    if (cpu->cpu.ferr) {
+        x86_heavy(cpu, ferr_heavy, NULL);
+    }
+}
 
 /* Rows whose reference function is compiled for the host's vector registers. */
 #define ANY_HEAVY (RF_HEAVY | RF_FPU | RF_WAIT | RF_MMX | RF_SSE | RF_AVX)
@@ -39,8 +53,11 @@ static void check_vector(X86Cpu *cpu, uint32_t f)
         (cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS)) {
         x86_raise(cpu, EXC_NM);
     }
-    if ((f & (RF_WAIT | RF_MMX)) && (cpu->st.xsave.fsw & FSW_ES) && (cr0 & CR0_NE)) {
-        x86_raise(cpu, EXC_MF);
+    if ((f & (RF_WAIT | RF_MMX)) && (cpu->st.xsave.fsw & FSW_ES)) {
+        if (cr0 & CR0_NE) {
+            x86_raise(cpu, EXC_MF);
+        }
+        x87_tell_ferr(cpu); /* the host's FPU may have found it: now it is known */
     }
 }
 

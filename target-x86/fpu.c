@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-void (*x87_ferr_hook)(X86Cpu *cpu);
 
 void x87_rotate(X86Xsave *x, unsigned n)
 {
@@ -45,8 +44,8 @@ void x87_update_es(X86Cpu *cpu)
     bool was = x->fsw & FSW_ES, es = x->fsw & ~x->fcw & 0x3f;
 
     x->fsw = (x->fsw & ~(FSW_ES | FSW_B)) | (es ? FSW_ES | FSW_B : 0);
-    if (es != was && x87_ferr_hook && !(cpu->st.cr0 & CR0_NE)) {
-        x87_ferr_hook(cpu);
+    if (es != was && !(cpu->st.cr0 & CR0_NE)) {
+        x87_tell_ferr(cpu);
     }
 }
 

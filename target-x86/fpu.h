@@ -37,7 +37,7 @@ void x87_rotate(X86Xsave *x, unsigned n);
 /* Sets TOP, keeping the physical registers' contents. */
 void x87_set_top(X86Xsave *x, unsigned top);
 
-/* ES and B from the flags and masks; tells x87_ferr_hook. */
+/* ES and B from the flags and masks; tells x87_tell_ferr. */
 void x87_update_es(X86Cpu *cpu);
 
 /* FNINIT's effect on registers (contents of the stack stay). */
@@ -65,8 +65,7 @@ void x86_mmx_leave(X86Cpu *cpu);
 uint16_t x87_tag_word(const X86Xsave *x);
 uint8_t x87_abridge(uint16_t tag_word);
 
-/* The FERR# line: called when ES has changed and CR0.NE = 0 (boards raise or lower IRQ13
- * by st.xsave.fsw's ES; vol. 1, D.1). NULL: nothing is wired. */
-extern void (*x87_ferr_hook)(X86Cpu *cpu);
+/* Drives Cpu.ferr by ES: when ES has changed and CR0.NE = 0 (vol. 1, D.1). exec.c */
+void x87_tell_ferr(X86Cpu *cpu);
 
 #endif

@@ -9,7 +9,8 @@ include target-x86/fpu.mk
 include target-x86/sse.mk
 include target-x86/tmpl.mk
 # for the monitor
-libtargetx86_a_SOURCES += target-x86/debug_regs.c target-x86/debug_regs.h
+libtargetx86_a_SOURCES += target-x86/debug_regs.c target-x86/debug_regs.h \
+	target-x86/gdb_regs.c target-x86/gdb_regs.h
 # interfaces between the families
 libtargetx86_a_SOURCES += \
 	target-x86/cpu.h target-x86/features.h target-x86/insn.h target-x86/leaf.h \

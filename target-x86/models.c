@@ -82,6 +82,38 @@ static const X86Model haswell = {
     LIST(V3, P(PCLMUL), P(PCID), P(AES), P(RDRAND), P(FSGSBASE), P(SMEP), P(ERMS),
          P(INVPCID), P(RDTSCP), P(XSAVEOPT)),
 };
+static const X86Model core2duo = {
+    "core2duo", "Intel Core 2 Duo (Merom, 2006)", INTEL,
+    "Intel(R) Core(TM)2 Duo CPU     T7700  @ 2.40GHz", 6, 15, 11, 40, 0xa, NULL,
+    LIST(V1, PARAVIRT, P(VME), P(SSE3), P(SSSE3), P(CX16), P(LAHF), P(SS)),
+};
+static const X86Model penryn = {
+    "Penryn", "Intel Core 2 (Penryn, 2007)", INTEL, "Intel Core 2 Duo P9xxx (Penryn Class Core 2)",
+    6, 23, 3, 40, 0xa, &core2duo, LIST(P(SSE41)),
+};
+static const X86Model westmere = {
+    "Westmere", "Intel Xeon (Westmere, 2010)", INTEL, "Westmere E56xx/L56xx/X56xx (Nehalem-C)",
+    6, 44, 1, 40, 0xb, &nehalem, LIST(P(PCLMUL), P(AES)),
+};
+static const X86Model sandy_bridge = {
+    "SandyBridge", "Intel Xeon (Sandy Bridge, 2011)", INTEL, "Intel Xeon E312xx (Sandy Bridge)",
+    6, 42, 1, 40, 0xd, &westmere,
+    LIST(P(AVX), P(XSAVE), P(XSAVEOPT), P(X2APIC), P(TSCDL), P(RDTSCP)),
+};
+static const X86Model ivy_bridge = {
+    "IvyBridge", "Intel Xeon (Ivy Bridge, 2012)", INTEL, "Intel Xeon E3-12xx v2 (Ivy Bridge)",
+    6, 58, 9, 40, 0xd, &sandy_bridge,
+    LIST(P(F16C), P(RDRAND), P(FSGSBASE), P(SMEP), P(ERMS)),
+};
+static const X86Model broadwell = {
+    "Broadwell", "Intel Core (Broadwell, 2014), without TSX", INTEL,
+    "Intel Core Processor (Broadwell, no TSX)", 6, 61, 2, 40, 0xd, &haswell,
+    LIST(P(RDSEED), P(ADX), P(SMAP), P(3DNOWPREFETCH)),
+};
+static const X86Model opteron_g1 = {
+    "Opteron_G1", "AMD Opteron 240 (2003)", AMD, "AMD Opteron 240 (Gen 1 Class Opteron)", 15, 6,
+    1, 40, 5, NULL, LIST(V1, PARAVIRT, P(SSE3)),
+};
 static const X86Model x86_64_v1 = {
     "x86-64-v1", "x86-64 psABI level 1 (baseline)", INTEL, "x86-64-v1", 15, 6, 1, 40, 0xd,
     NULL, LIST(V1, PARAVIRT),
@@ -137,8 +169,8 @@ static X86Model host_model = { /* completed by fill_host */
 /* clang-format on */
 
 static const X86Model *const models[] = {
-    &max_model, &host_model, &qemu64, &kvm64, &qemu32, &nehalem, &haswell, &skylake_server,
-    &epyc, &x86_64_v1, &x86_64_v2, &x86_64_v3, &x86_64_v4,
+    &max_model, &host_model, &qemu64, &kvm64, &qemu32, &core2duo, &penryn, &nehalem, &westmere,
+    &sandy_bridge, &ivy_bridge, &haswell, &broadwell, &skylake_server, &opteron_g1, &epyc, &x86_64_v1, &x86_64_v2, &x86_64_v3, &x86_64_v4,
 };
 
 /* Features that make no sense without another. */
@@ -304,13 +336,25 @@ static bool apply_item(X86Cpu *cpu, char *item, Error *err)
             cpu->phys_bits = n;
             return true;
         }
+        if (strcmp(item, "vendor") == 0) {
+            if (strlen(value) != 12) {
+                return error_set(err, "-cpu: vendor: %s is not accepted: expected 12 characters, "
+                                 "such as GenuineIntel or AuthenticAMD", value);
+            }
+            memcpy(cpu->vendor, value, 13);
+            return true;
+        }
         static const char *const choices[] = { "on", "off", NULL };
-        on = strcmp(value, "on") == 0;
-        if (!on && strcmp(value, "off") != 0) {
+        on = strcmp(value, "on") == 0 || strcmp(value, "yes") == 0;
+        if (!on && strcmp(value, "off") != 0 && strcmp(value, "no") != 0) {
             char option[80];
             snprintf(option, sizeof(option), "-cpu: %s", item);
             return error_set_choice(err, option, value, choices);
         }
+    }
+    /* of other emulators' command lines; here the width is phys-bits', and any CPU moves */
+    if (strcmp(item, "host-phys-bits") == 0 || strcmp(item, "migratable") == 0) {
+        return true;
     }
     int f = x86_feature_by_name(item);
     if (f < 0) {
@@ -370,6 +414,7 @@ bool x86_cpu_set_model(X86Cpu *cpu, const char *spec, Error *err)
         }
     }
     cpu->model = m;
+    snprintf(cpu->vendor, sizeof(cpu->vendor), "%s", m->vendor);
     cpu->phys_bits = m->phys_bits;
     cpu->tsc_khz = nondet_tsc_hz() / 1000;
     for (char *item; ok && (item = strtok_r(NULL, ",", &save));) {

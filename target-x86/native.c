@@ -419,7 +419,8 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
                 env->site = 0;
                 return (uint64_t)ref.host;
             }
-        } else if (!write && size <= sizeof(env->bounce) / 2) {
+        } else if (!write && size <= sizeof(env->bounce) / 2 &&
+                   (uint64_t)((int64_t)((lin + size - 1) << 16) >> 16) == lin + size - 1) {
             env->slow_cross++;
             softmmu_translate(cpu, lin, X86_READ, cpu->mmu_idx, &ref);
             softmmu_translate(cpu, lin + in_page, X86_READ, cpu->mmu_idx, &ref2);

@@ -130,6 +130,7 @@ static void exec_SYSCALL(X86Cpu *cpu, const X86Insn *in)
             x86_raise(cpu, EXC_UD);
         }
         cpu->next_rip = x86_syscall64(cpu, cpu->next_rip);
+        step_by_new_flags(cpu);
         return;
     } else {
         if (!x86_cpu_is_amd(cpu)) {
@@ -175,6 +176,7 @@ static void exec_SYSRET(X86Cpu *cpu, const X86Insn *in)
         }
         cpu->next_rip = rip;
         x86_sysret64(cpu);
+        step_by_new_flags(cpu);
         return;
     }
     cpu->next_rip = (uint32_t)st->gpr[R_CX];

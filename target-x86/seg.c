@@ -208,8 +208,9 @@ void x86_drop_inner_segs(X86Cpu *cpu, unsigned cpl)
     for (unsigned i = 0; i < ARRAY_SIZE(regs); i++) {
         X86Seg *s = &cpu->st.seg[regs[i]];
         bool conforming = (s->attr & (SEG_CODE | SEG_CONF)) == (SEG_CODE | SEG_CONF);
-        if (!(s->attr & SEG_UNUSABLE) && !conforming &&
-            (s->attr >> SEG_DPL_SHIFT & 3) < cpl) {
+        if (s->attr & SEG_UNUSABLE) {
+            s->selector = 0; /* null with an RPL too */
+        } else if (!conforming && (s->attr >> SEG_DPL_SHIFT & 3) < cpl) {
             uint64_t base = s->base;
             *s = x86_null_seg(0);
             if (cpu->hflags & HF_LMA) {

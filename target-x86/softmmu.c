@@ -429,12 +429,13 @@ void softmmu_drop_stores(X86Cpu *cpu)
 
 /* ---- filling ---- */
 
+/* Also for a debugger's walk under another engine, where there is no TLB. */
 static const FlatRange *phys_range(X86Cpu *cpu, uint64_t gpa)
 {
-    TlbSet *set = x86_env(cpu)->tlb_set;
+    TlbSet *set = x86_env(cpu) ? x86_env(cpu)->tlb_set : NULL;
     const FlatView *v = cpu->cpu.machine->mem.view;
 
-    if (likely(set->last && set->last_view == v && gpa >= set->last->start &&
+    if (likely(set && set->last && set->last_view == v && gpa >= set->last->start &&
                gpa <= set->last->last)) {
         return set->last;
     }
@@ -446,7 +447,7 @@ static const FlatRange *phys_range(X86Cpu *cpu, uint64_t gpa)
         } else if (gpa > v->r[mid].last) {
             lo = mid + 1;
         } else {
-            if (v->r[mid].host) {
+            if (set && v->r[mid].host) {
                 set->last = &v->r[mid];
                 set->last_view = v;
             }

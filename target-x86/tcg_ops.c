@@ -64,6 +64,8 @@ static void ops_flush(void *cpu) { softmmu_flush_all(cpu); }
 static void ops_protect(void *cpu, const uint8_t *page) { softmmu_protect(cpu, page); }
 static void ops_forget(void *cpu) { softmmu_jmp_clear_all(cpu); }
 
+static void ops_debug(void *cpu) { x86_update_hflags(cpu); }
+
 static bool ops_signal(void *cpu, int sig, void *info, void *uc)
 {
     return x86_native_signal(cpu, sig, info, uc);
@@ -127,6 +129,7 @@ const TcgGuestOps x86_tcg_ops = {
     .flush_tlb = ops_flush,
     .protect_page = ops_protect,
     .forget_code = ops_forget,
+    .debug_changed = ops_debug,
     .host_signal = ops_signal,
     .sample = ops_sample,
     .stats = ops_stats,

@@ -34,6 +34,7 @@ typedef struct TcgGuestOps {
     void (*flush_tlb)(void *cpu);
     void (*protect_page)(void *cpu, const uint8_t *host_page);
     void (*forget_code)(void *cpu);
+    void (*debug_changed)(void *cpu); /* Cpu.debug did */
     /* Host signal on the vCPU's thread; true if it was the guest's. */
     bool (*host_signal)(void *cpu, int sig, void *info, void *ucontext);
     /* Profiling sample (CpuSample *) in signal context on the vCPU's thread. */

@@ -417,10 +417,10 @@ static bool add_nic(Options *o, const OptionRow *row, const char *value, Error *
 
 /* --- what is not there: says so --- */
 
-static bool refuse_gdb(Options *o, const OptionRow *row, const char *value, Error *err)
+static bool set_gdb_default(Options *o, const OptionRow *row, const char *value, Error *err)
 {
-    return error_set(err, "-%s: the debugger's stub is not built yet (issue 4)",
-                     row->name);
+    o->gdb = "tcp::1234";
+    return true;
 }
 
 static bool set_parallel(Options *o, const OptionRow *row, const char *value, Error *err)
@@ -596,9 +596,9 @@ static const OptionRow run_rows[] = {
       .help = "pause when the guest switches itself off." },
     { "S", NULL, NULL, .set = set_flag, AT(cfg.start_paused),
       .help = "start paused; the monitor's cont begins." },
-    { "gdb", NULL, "BACKEND", .set = refuse_gdb,
-      .help = "not built yet: refused (issue 4)." },
-    { "s", NULL, NULL, .set = refuse_gdb, .help = "not built yet: refused (issue 4)." },
+    { "gdb", NULL, "BACKEND", .set = set_text, AT(gdb),
+      .help = "where gdb connects: tcp::1234, unix:PATH, stdio; none: nowhere." },
+    { "s", NULL, NULL, .set = set_gdb_default, .help = "short for -gdb tcp::1234." },
     { "pidfile", NULL, "FILE", .set = set_text, AT(pidfile),
       .help = "write the process number there." },
     { NULL }

@@ -35,6 +35,7 @@ typedef struct Options {
     const char *display;    /* NULL: the default */
     const char *vga;        /* NULL: the default */
     const char *log_items, *log_file, *log_filter, *pidfile, *profile, *replay_case;
+    const char *gdb;        /* NULL: no debugger */
     OptionList symbols;     /* files with names of guest addresses */
     bool nographic, snapshot;
     bool bare_images;       /* images were given without an option */

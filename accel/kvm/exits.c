@@ -134,6 +134,7 @@ bool kvm_handle_exit(KvmVcpu *v)
     switch (reason) {
     case KVM_EXIT_IO: exit_io(v); return true;
     case KVM_EXIT_MMIO: exit_mmio(v); return true;
+    case KVM_EXIT_DEBUG: kvm_debug_exit(v); return true;
     case KVM_EXIT_HLT: v->x86->st.halted = 1; return true;
     case KVM_EXIT_IRQ_WINDOW_OPEN:
     case KVM_EXIT_SET_TPR:

@@ -313,6 +313,8 @@ static const CpuExecOps kvm_exec_ops = {
     .starting = kvm_starting,
     .stopped = kvm_stopped,
     .ready = kvm_check_ready,
+    .debug_accepts = kvm_debug_accepts,
+    .debug_changed = kvm_debug_changed,
 };
 
 static bool create_vm(KvmMachine *k, Error *err)

@@ -46,6 +46,7 @@ typedef struct KvmVcpu {
     bool msrs_known;
     uint64_t exits[KVM_EXIT_REASONS], runs, kicks, injected;
     bool soft_ready;    /* the software engine's soft TLB was made here */
+    bool debug_changed, debug_step; /* debug.c: what KVM_SET_GUEST_DEBUG was told */
     uint64_t rescues;
     KvmRescue by_mnemonic[KVM_MNEMONICS];
 } KvmVcpu;
@@ -123,6 +124,12 @@ bool kvm_sample(Cpu *cpu, void *ucontext, struct CpuSample *s);
 /* exits.c: acts on run->exit_reason. False: this vCPU cannot go on. */
 bool kvm_handle_exit(KvmVcpu *v);
 const char *kvm_exit_name(unsigned reason);
+
+/* debug.c */
+bool kvm_debug_accepts(Machine *m, const DebugPoint *p, Error *err);
+void kvm_debug_changed(Machine *m);
+void kvm_debug_enter(KvmVcpu *v);
+void kvm_debug_exit(KvmVcpu *v);
 
 /* rescue.c */
 extern const X86SoftStep *kvm_soft_step;

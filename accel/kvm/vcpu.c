@@ -223,6 +223,7 @@ void kvm_run(Cpu *cpu)
         if (!take_requests(v)) {
             continue;
         }
+        kvm_debug_enter(v);
         int ret = run_once(v);
         if (ret == -EINTR || ret == -EAGAIN) {
             continue;

@@ -224,6 +224,19 @@ static bool install_signals(Error *err)
     return true;
 }
 
+/* Blocks may not run over breakpoints: build them anew. */
+static void tcg_debug_changed(Machine *m)
+{
+    TcgMachine *t = m->accel;
+
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        if (t->area[i]) {
+            guest->debug_changed(t->area[i]);
+        }
+    }
+    tb_flush(t->cache, NULL);
+}
+
 /* ---- AccelClass ---- */
 
 static void tcg_info_exec(Machine *m, const char *what, void *f);
@@ -240,6 +253,7 @@ static const CpuExecOps tcg_exec_ops = {
     .mapping_changed = tcg_mapping_changed,
     .info = tcg_info_exec,
     .sample = tcg_sample,
+    .debug_changed = tcg_debug_changed,
 };
 
 static bool tcg_init_machine(Machine *m, void *opaque, Error *err)

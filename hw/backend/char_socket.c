@@ -101,6 +101,9 @@ static int tcp_socket(const CharSocket *s, Error *err)
                                    .ai_flags = s->server ? AI_PASSIVE : 0 };
     const char *host = s->host && *s->host ? s->host : NULL;
     struct addrinfo *list = NULL;
+    if (s->port[strspn(s->port, "0123456789")] == 0 && strtoul(s->port, NULL, 10) > 65535) {
+        return error_set(err, "port %s is not accepted: expected 0 to 65535", s->port), -1;
+    }
     int ret = getaddrinfo(host, s->port, &hint, &list);
     if (ret) {
         error_set(err, "cannot resolve %s:%s: %s", host ? host : "", s->port,

@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include "hw/core/debug.h"
 #include "util/compiler.h"
 #include "util/error.h"
 
@@ -66,6 +67,12 @@ typedef struct CpuOps {
     /* Optional, signal context on the vCPU's thread: host address of the page that holds
      * lin in the sample's address space; NULL: not mapped, or no RAM. */
     const uint8_t *(*sample_page)(Cpu *cpu, const struct CpuSample *s, uint64_t lin);
+    /* gdb's registers, by the numbers of a description; wide: the 64-bit one. A parked
+     * vCPU. read and write return the register's size, 0 if there is none. */
+    bool (*gdb_wide)(Cpu *cpu);          /* which description fits this CPU */
+    char *(*gdb_xml)(bool wide);         /* target.xml, malloc'ed */
+    int (*gdb_read)(Cpu *cpu, bool wide, unsigned n, uint8_t *to);
+    int (*gdb_write)(Cpu *cpu, bool wide, unsigned n, const uint8_t *from, unsigned len);
 } CpuOps;
 
 /* What an engine provides. Every entry is mandatory unless marked optional. */
@@ -96,6 +103,10 @@ typedef struct CpuExecOps {
     /* Optional, signal context on the vCPU's thread: where the guest is. ucontext: the
      * signal's. */
     bool (*sample)(Cpu *cpu, void *ucontext, struct CpuSample *s);
+    /* Optional, paused: the debugger's points changed (hw/core/debug.h). NULL: it has none. */
+    void (*debug_changed)(struct Machine *m);
+    /* Optional: may this point be added? NULL: any, any number. */
+    bool (*debug_accepts)(struct Machine *m, const DebugPoint *p, Error *err);
     /* Optional: the board is complete; false if the engine cannot run it. */
     bool (*ready)(struct Machine *m, Error *err);
 } CpuExecOps;
@@ -112,10 +123,14 @@ struct Cpu {
     _Atomic uint32_t exit_request; /* nonzero: leave generated code at the next
                                     * boundary; set together with request */
     _Atomic uint32_t in_guest;     /* the engine is inside generated code / KVM_RUN */
+    _Atomic uint32_t debug;        /* CPU_DEBUG_*: what the debugger wants */
     uint8_t sipi_vector;
 
     const CpuIrqOps *irq_ops;
     void *irq_opaque;
+    /* Optional, the board's: the pin that tells of an unmasked x87 exception (FERR#).
+     * The vCPU's thread, no lock. */
+    void (*ferr)(Cpu *cpu, bool level);
 
     /* machine lock: */
     bool parked;                /* thread waits in cpu_park */
@@ -125,6 +140,8 @@ struct Cpu {
     void *engine;               /* engine's own */
     struct CpuProfile *profile; /* profile.c's, NULL: off */
     uint64_t halts, io_exits;   /* counters for info */
+    bool debug_hold;            /* the debugger keeps it parked while others run */
+    DebugStop debug_stop;       /* what it has met */
 
     /* hw/core's own: */
     _Atomic uint32_t wake_seq;  /* futex: counts requests */

@@ -233,6 +233,7 @@ void machine_destroy(Machine *m)
     if (m->release) {
         m->release(m, m->release_arg);
     }
+    debug_destroy(m);
     address_space_destroy(&m->mem);
     address_space_destroy(&m->io);
     machine_unlock(m);
@@ -260,6 +261,9 @@ void machine_run(Machine *m)
         m->exec->starting(m);
     }
     for (unsigned i = 0; i < m->ncpus; i++) {
+        if (m->cpus[i]->debug_hold) {
+            continue; /* stays parked */
+        }
         cpu_clear_request(m->cpus[i], CPU_REQ_STOP);
         if (m->cpus[i]->thread_started) {
             pthread_cond_signal(&m->cpus[i]->cond);
@@ -333,6 +337,13 @@ static bool handle_requests(Machine *m)
         m->powerdown_requested = false;
         if (m->powerdown) {
             m->powerdown(m);
+        }
+    }
+    if (m->debug.requested) {
+        m->debug.requested = false;
+        machine_pause(m);
+        if (m->debug.stopped) {
+            m->debug.stopped(m, m->debug.opaque);
         }
     }
     if (m->reset_requested && m->cfg.no_reboot && !m->shutdown_requested) {

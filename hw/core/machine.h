@@ -90,6 +90,7 @@ struct Machine {
     void *release_arg;
     struct InputSink *sinks;    /* newest first */
     struct Screen *screens;     /* newest first (hw/core/display.h) */
+    MachineDebug debug;         /* breakpoints */
     EngineChips chips;          /* interrupt chips that the engine may run itself */
     /* Changes the engine of a paused machine; NULL: there is no other. */
     bool (*switch_engine)(Machine *m, const char *name, Error *err);

@@ -15,6 +15,7 @@
 #include "hw/ide/ide.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/i8259.h"
+#include "hw/misc/coproc.h"
 #include "hw/misc/port92.h"
 #include "hw/pc/pc_int.h"
 #include "hw/timer/acpi_pm.h"
@@ -71,6 +72,21 @@ static void hpet_legacy(void *opaque, unsigned n, bool level)
 static void a20_set(void *opaque, unsigned n, bool level)
 {
     pc_set_a20(opaque, level);
+}
+
+/* FERR# of the boot CPU. */
+static void pc_ferr(Cpu *cpu, bool level)
+{
+    Machine *m = cpu->machine;
+    IrqLine ferr = device_irq_in(pc_machine(m)->coproc, 0);
+    bool locked = machine_locked(m);
+    if (!locked) {
+        machine_lock(m);
+    }
+    irq_set(&ferr, level);
+    if (!locked) {
+        machine_unlock(m);
+    }
 }
 
 static void pc_nmi(Machine *m)
@@ -227,9 +243,11 @@ static bool init_isa(PcMachine *pc, Error *err)
     for (unsigned i = 0; i < ISA_IRQS; i++) {
         pc->isa->irq[i] = gsi(pc, SRC_ISA, i);
     }
-    if (!(pc->port92 = port92_create(m, (IrqLine){ a20_set, pc, 0 }, err))) {
+    if (!(pc->port92 = port92_create(m, (IrqLine){ a20_set, pc, 0 }, err)) ||
+        !(pc->coproc = coproc_create(m, gsi(pc, SRC_CHIP, 13), err))) {
         return false;
     }
+    m->cpus[0]->ferr = pc_ferr;
     const I8042Wiring w = {
         .irq1 = gsi(pc, SRC_CHIP, 1), .irq12 = gsi(pc, SRC_CHIP, 12),
         .a20 = device_irq_in(pc->port92, 0),

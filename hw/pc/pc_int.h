@@ -42,7 +42,7 @@ struct PcMachine {
     IsaBus *isa;
     FwCfg *fw_cfg;
     Device *lapic[APIC_MAX_CPUS];
-    Device *pic, *ioapic, *pit, *rtc, *hpet_dev, *pm, *pm_pci, *bridge, *port92, *i8042;
+    Device *pic, *ioapic, *pit, *rtc, *hpet_dev, *pm, *pm_pci, *bridge, *port92, *coproc, *i8042;
     IrqLine pic_in[16], ioapic_in[PC_GSIS];
     PcIrqPort irq_port[SRC_COUNT];
     uint8_t gsi_sources[PC_GSIS]; /* bit n: source n drives it high */

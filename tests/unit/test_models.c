@@ -138,7 +138,8 @@ static void wrong_names_and_values_are_refused_with_a_hint(void **state)
 {
     refused("Nehalen", "did you mean 'Nehalem'");
     refused("max,+avx22", "did you mean 'avx2'");
-    refused("max,avx2=yes", "on, off");
+    refused("max,avx2=maybe", "on, off");
+    refused("max,vendor=Intel", "12 characters");
     refused("max,phys-bits=99", "32 to 52");
     refused("", "-cpu");
 }

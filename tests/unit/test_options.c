@@ -215,8 +215,6 @@ static void wrong_values_name_what_is_accepted(void **state)
     expect_error("-display sdl,fullscreen=on", "full-screen");
     expect_error("-d in_sam", "in_asm");
     expect_error("-dfilter zzz", "-dfilter: ");
-    expect_error("-s", "not built yet");
-    expect_error("-gdb tcp::1234", "not built yet");
     expect_error("-name guest=a,proces=b", "process");
     expect_error("-initrd i", "-initrd: only goes with -kernel");
     expect_error("-append quiet", "-append: only goes with -kernel");

@@ -13,6 +13,7 @@
 #include "hw/char/uart16550.h"
 #include "hw/input/i8042.h"
 #include "hw/misc/fw_cfg.h"
+#include "hw/misc/coproc.h"
 #include "hw/misc/port92.h"
 #include "hw/pci/host.h"
 #include "hw/timer/acpi_pm.h"
@@ -148,6 +149,7 @@ static MemoryRegion *pm_region;
 static void add_chips(Board *b)
 {
     Machine *m = &b->m;
+    assert_non_null(coproc_create(m, device_irq_in(b->pic, 13), &err));
     Device *p92 = port92_create(m, board_probe(b, 20), &err);
     I8042Wiring kw = { board_probe(b, 1), board_probe(b, 12), device_irq_in(p92, 0) };
     assert_non_null(i8042_create(m, &kw, &err));

@@ -213,16 +213,16 @@ static void a_memory_fault_leaves_the_state_alone(void **state)
 static unsigned ferr_calls;
 static bool ferr_level;
 
-static void on_ferr(X86Cpu *c)
+static void on_ferr(Cpu *c, bool level)
 {
     ferr_calls++;
-    ferr_level = c->st.xsave.fsw & FSW_ES;
+    ferr_level = level;
 }
 
 static void ferr_follows_es_without_cr0_ne(void **state)
 {
     flat_cpu(cpu, FLAT_REAL);
-    x87_ferr_hook = on_ferr;
+    cpu->cpu.ferr = on_ferr;
     cpu->st.xsave.fcw = 0x37b; /* unmasked #Z */
     ferr_calls = 0;
     EXEC("\xd9\xe8");                /* fld1 */
@@ -237,7 +237,7 @@ static void ferr_follows_es_without_cr0_ne(void **state)
     EXEC("\xdb\xe2"); /* fnclex */
     assert_int_equal(ferr_calls, 2);
     assert_false(ferr_level);
-    x87_ferr_hook = NULL;
+    cpu->cpu.ferr = NULL;
 }
 
 /* ---- MMX ---- */

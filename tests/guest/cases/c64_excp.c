@@ -301,12 +301,12 @@ void nmi(void)
     handlers[NMI] = on_nmi;
     nmis = 0;
     self_nmi();
-    (void)wait_for(&nmis, 1, 100);
+    (void)wait_for(&nmis, 1, 2000);
     check("NMI to oneself, IF 0", nmis, 1);
     nmis = max_depth = 0;
     want_nested = 1;
     self_nmi();
-    (void)wait_for(&nmis, 2, 100);
+    (void)wait_for(&nmis, 2, 2000);
     check("an NMI within an NMI is held back", max_depth, 1);
     check("and comes after IRET", nmis, 2);
     nmis = max_depth = 0;
@@ -317,7 +317,7 @@ void nmi(void)
     handlers[NMI] = nmi_faulting;
     nmis = irqs = 0;
     self_nmi();
-    (void)wait_for(&nmis, 2, 100);
+    (void)wait_for(&nmis, 2, 2000);
     check("an IRET inside ends the blocking", irqs, 2);
     handlers[NMI] = on_nmi;
     nmis = 0;
@@ -325,7 +325,7 @@ void nmi(void)
     check("INT 2 arrives", nmis, 1);
     nmis = 0;
     self_nmi();
-    (void)wait_for(&nmis, 1, 100);
+    (void)wait_for(&nmis, 1, 2000);
     check("INT 2 left NMIs open", nmis, 1);
     /* HLT wakes */
     nmis = 0;

@@ -545,8 +545,59 @@ static void implicit(void)
     test_map();
 }
 
+/* The last byte of the lower half: what runs there goes on at a non-canonical address. */
+static void edge(void)
+{
+    static u64 pdpt2[512] ALIGNED(4096), pd2[512] ALIGNED(4096), pt2[512] ALIGNED(4096);
+    ulong top = 0x7ffffffff000ul;
+
+    pml4[255] = (ulong)pdpt2 | 7;
+    pdpt2[511] = (ulong)pd2 | 7;
+    pd2[511] = (ulong)pt2 | 7;
+    pt2[511] = (ulong)t_page | 7;
+    invlpg((void *)top);
+    memset(t_page, 0x90, 4096);
+    asm volatile(TRY "jmp *%0" END ::"r"(top + 4093) : "memory");
+    check("NOPs to the edge of the canonical space", caught(), ERR(GP, 0));
+    check("their IP", trap.ip, 0x800000000000ul);
+    t_page[4095] = 0x48; /* a prefix: the instruction does not fit */
+    asm volatile(TRY "jmp *%0" END ::"r"(top + 4093) : "memory");
+    check("an instruction over the edge", caught(), ERR(GP, 0));
+    check("its IP", trap.ip, 0x7ffffffffffful);
+    memcpy(t_page + 4094, "\xeb\x00", 2);
+    asm volatile(TRY "jmp *%0" END ::"r"(top + 4093) : "memory");
+    check("a short jump over the edge", caught(), ERR(GP, 0));
+    check("its IP: the jump's",
+          trap.ip == 0x7ffffffffffeul || trap.ip == 0x800000000000ul, 1);
+    memcpy(t_page + 4093, "\x0f\xa2\x90", 3); /* CPUID; NOP */
+    asm volatile(TRY "push %%rbx; jmp *%0" END ::"r"(top + 4093), "a"(0), "c"(0)
+                 : "memory", "rbx", "rdx");
+    check("CPUID near the edge", caught(), ERR(GP, 0));
+    if (cpuid(1, 0).c >> 31 && !is_amd()) {
+        memcpy(t_page + 4093, "\x0f\x01\xc1", 3); /* VMCALL */
+        asm volatile(TRY "jmp *%0" END ::"r"(top + 4093), "a"(-1) : "memory");
+        check("VMCALL at the edge", caught(), ERR(GP, 0));
+        check("IP behind it", trap.ip, 0x800000000000ul);
+    }
+    u64 *last = (u64 *)(top + 4092);
+    asm volatile(TRY "mov (%0), %%rax" END ::"r"(last) : "memory", "rax");
+    check("a load over the edge", caught(), ERR(GP, 0));
+    asm volatile(TRY "mov (%0), %%eax" END ::"r"(last) : "memory", "rax");
+    check("a load up to it", caught(), NONE);
+    asm volatile(TRY "invlpg (%0)" END ::"r"(1ul << 47) : "memory");
+    check("INVLPG of a non-canonical address does nothing", caught(), NONE);
+    asm volatile(TRY "mov %%ds:0xffffffffffffffff, %%al" END ::: "memory", "rax");
+    check("the last byte of all: not mapped", caught(), ERR(PF, 0));
+    asm volatile(TRY "mov %%ds:0xffffffffffffffff, %%ax" END ::: "memory", "rax");
+    check("a word over the end of all", caught() == ERR(PF, 0) || caught() == ERR(GP, 0),
+          1);
+    pml4[255] = 0;
+    test_map();
+}
+
 void page_rules(void)
 {
+    edge();
     reserved();
     crossing();
     tlb();

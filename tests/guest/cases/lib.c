@@ -15,6 +15,9 @@ static bool group_open;
 extern void group_call(void (*fn)(void)); /* start*.S: returns early by group_leave */
 extern void group_leave(void) __attribute__((noreturn));
 extern void user_leave(void) __attribute__((noreturn));
+#ifndef __x86_64__
+extern ulong resume_frame; /* start32.S */
+#endif
 
 /* ---- libc's few ---- */
 
@@ -161,7 +164,7 @@ void on_trap(Regs *r)
 #endif
     trap.cr2 = read_cr2();
     trap.dr6 = read_dr6();
-    if (r->cs & 3) {
+    if (r->cs & 3 || r->flags & 0x20000) {
         user_leave();
     }
     if (resume) {
@@ -172,6 +175,13 @@ void on_trap(Regs *r)
         r->sp = resume_sp;
         r->cs = 8;
         r->ss = 0x10;
+#else
+        ulong *f = (ulong *)resume_sp - 3; /* IRET from here: ESP as it was */
+        ulong ip = r->ip, flags = r->flags & ~0x4000ul; /* f may lie over r */
+        f[0] = ip;
+        f[1] = 8;
+        f[2] = flags;
+        resume_frame = (ulong)f;
 #endif
         return;
     }
