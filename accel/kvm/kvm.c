@@ -245,6 +245,7 @@ static void kvm_stopped(Machine *m)
     for (unsigned i = 0; i < m->ncpus; i++) {
         kvm_sync_from(m->cpus[i]); /* of those that never came to run */
     }
+    kvm_events_settle(k);
     kvm_irqchip_stop(k);
 }
 
@@ -292,9 +293,13 @@ static void kvm_info(Machine *m, const char *what, FILE *f)
     fprintf(f, "interrupt chips  %s in the kernel\n",
             k->irqchip == IRQCHIP_ON ? "all" : k->irqchip == IRQCHIP_SPLIT ? "local APICs"
                                                                            : "none");
-    fprintf(f, "memory slots     %" PRIu64 " changes; doorbells %" PRIu64 "\n", k->slot_changes,
-            k->eventfds);
-    fprintf(f, "interrupt lines  %" PRIu64 " changes, messages %" PRIu64 "\n", k->irqs, k->msis);
+    fprintf(f, "memory slots     %" PRIu64 " changes\n", k->slot_changes);
+    fprintf(f, "doorbells        %" PRIu64 " in the kernel, rung %" PRIu64 " times\n", k->eventfds,
+            k->rings);
+    fprintf(f, "held writes      %" PRIu64 " (coalesced MMIO)\n", k->coalesced);
+    fprintf(f, "interrupt lines  %" PRIu64 " changes\n", k->irqs);
+    fprintf(f, "messages         %" PRIu64 ", by irqfd %" PRIu64 " on %u routes\n", k->msis,
+            k->irqfds, k->nmsi);
     print_exits(k, f);
     print_rescues(k, f);
 }
@@ -323,6 +328,7 @@ const CpuExecOps kvm_exec_ops = {
     .sample = kvm_sample,
     .starting = kvm_starting,
     .stopped = kvm_stopped,
+    .flush_writes = kvm_coalesced_flush,
     .ready = kvm_check_ready,
 };
 
@@ -406,6 +412,10 @@ static bool kvm_init_machine(Machine *m, void *opts, Error *err)
     }
     if (ok) {
         k->run_size = (size_t)kvm_ioctl(k->fd, KVM_GET_VCPU_MMAP_SIZE, NULL);
+        k->ring_page = (unsigned)MAX(check(k->fd, KVM_CAP_COALESCED_MMIO), 0);
+        if ((k->ring_page + 1) * 4096ul > k->run_size) {
+            k->ring_page = 0;
+        }
         int max = check(k->fd, KVM_CAP_MAX_VCPUS);
         k->max_vcpus = max > 0 ? max : MAX(check(k->fd, KVM_CAP_NR_VCPUS), 1);
         k->have_xcrs = check(k->fd, KVM_CAP_XCRS) > 0;

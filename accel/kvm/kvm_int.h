@@ -11,7 +11,7 @@
 enum { IRQCHIP_ON, IRQCHIP_SPLIT, IRQCHIP_OFF, IRQCHIP_AUTO };
 enum { RING0_AUTO, RING0_KVM, RING0_SOFT };
 enum { KVM_EXIT_REASONS = 48, KVM_MAX_SLOTS = 512, KVM_MAX_MSRS = 96, KVM_MNEMONICS = 64,
-       KVM_EVENTS = 16 };
+       KVM_EVENTS = 16, KVM_MAX_MSIS = 128 };
 
 typedef struct KvmOptions {
     int irqchip; /* IRQCHIP_* */
@@ -68,6 +68,16 @@ typedef struct KvmMsr {
     uint16_t offset; /* in X86State */
 } KvmMsr;
 
+typedef struct KvmBell KvmBell; /* events.c */
+
+/* An interrupt message with a route and an eventfd of its own. */
+typedef struct KvmMsi {
+    uint64_t addr;
+    uint32_t data;
+    int fd;
+    bool assigned;
+} KvmMsi;
+
 typedef struct KvmMachine {
     Machine *m;
     KvmOptions *opts;
@@ -89,6 +99,12 @@ typedef struct KvmMachine {
     uint64_t rte[CHIP_GSIS];     /* split: as the routing table has them */
     bool intr;                   /* split: the 8259s' INT */
     uint64_t irqs, msis;
+    /* events.c */
+    KvmBell *bells;
+    unsigned ring_page;          /* of the coalesced ring in a vCPU's run area; 0: none */
+    KvmMsi msi[KVM_MAX_MSIS];
+    unsigned nmsi, next_msi;
+    uint64_t rings, coalesced, irqfds;
     _Atomic uint8_t *page_flags; /* rescue: a byte per RAM page */
     /* ring0=soft (hybrid.c) */
     bool soft, tcg_made, ticking;
@@ -136,6 +152,19 @@ bool kvm_irqchip_init(KvmMachine *k, Error *err);
 void kvm_irqchip_start(KvmMachine *k); /* machine lock, vCPUs parked */
 void kvm_irqchip_stop(KvmMachine *k);
 extern const CpuIrqOps kvm_irq_ops;
+
+struct kvm_irq_routing_entry kvm_rte_route(unsigned gsi, uint64_t rte);
+
+/* events.c; machine lock */
+void kvm_bells_add(KvmMachine *k, const FlatRange *r, bool pio);
+void kvm_bells_del(KvmMachine *k, const FlatRange *r, bool pio);
+void kvm_coalesced_set(KvmMachine *k, const FlatRange *r, bool on);
+bool kvm_coalesced_waits(const KvmMachine *k); /* any thread */
+void kvm_coalesced_flush(Machine *m);
+bool kvm_routes_update(KvmMachine *k);
+bool kvm_msi_send(KvmMachine *k, uint64_t addr, uint32_t data);
+void kvm_events_settle(KvmMachine *k);         /* vCPUs parked: nothing is on its way after */
+void kvm_events_finish(KvmMachine *k);
 
 /* vcpu.c */
 void kvm_run(Cpu *cpu);

@@ -97,6 +97,8 @@ typedef struct CpuExecOps {
     /* Optional, signal context on the vCPU's thread: where the guest is. ucontext: the
      * signal's. */
     bool (*sample)(Cpu *cpu, void *ucontext, struct CpuSample *s);
+    /* Optional; machine lock: memory_flush_writes. */
+    void (*flush_writes)(struct Machine *m);
     /* Optional: the board is complete; false if the engine cannot run it. */
     bool (*ready)(struct Machine *m, Error *err);
 } CpuExecOps;
