@@ -384,6 +384,16 @@ static void soft_sync(Cpu *cpu)
     /* X86State is exact whenever the thread is parked */
 }
 
+/* The clock starts with the machine, not with the program. */
+static void soft_starting(Machine *m)
+{
+    KvmMachine *k = kvm_of(m);
+    if (tcg_ops->starting) {
+        tcg_ops->starting(m);
+    }
+    k->ticking = k->ticking || pthread_create(&k->ticker, NULL, ticker, k) == 0;
+}
+
 static void soft_info(Machine *m, const char *what, void *f)
 {
     kvm_exec_ops.info(m, what, f);
@@ -446,12 +456,11 @@ bool kvm_soft_init(KvmMachine *k, Error *err)
     soft_exec_ops.kick = soft_kick;
     soft_exec_ops.sync_from_engine = soft_exec_ops.sync_to_engine = soft_sync;
     soft_exec_ops.info = soft_info;
+    soft_exec_ops.starting = soft_starting;
     soft_exec_ops.ready = kvm_exec_ops.ready;
     m->exec = &soft_exec_ops;
     x86_engine_is_host = true;
-    int ret = pthread_create(&k->ticker, NULL, ticker, k);
-    k->ticking = ret == 0;
-    return ret == 0 || error_set(err, "ring0=soft: cannot start a thread: %s", strerror(ret));
+    return true;
 }
 
 void kvm_soft_stop_ticker(KvmMachine *k)
