@@ -206,7 +206,9 @@ static void rewind_event(KvmVcpu *v, const char **why)
     };
     *why = vector < 32 && names[vector] ? names[vector] : "other event";
     if (vector == 3) {
-        st->rip -= user_byte(v, st->rip - 1) == 0xcc ? 1 : 2;
+        bool int3 = user_byte(v, st->rip - 1) == 0xcc;
+        bool int_3 = user_byte(v, st->rip - 2) == 0xcd && user_byte(v, st->rip - 1) == 3;
+        st->rip -= int3 ? 1 : int_3 ? 2 : 0;
     } else if (vector == 1 && st->rflags & FL_TF) {
         st->event = (X86Event){ .valid = 1, .vector = 1, .dr6 = DR6_BS };
     }
