@@ -42,7 +42,7 @@
 /* Where SYSCALL goes in KVM: canonical, and no guest maps it for ring 3 (looked at). */
 #define SYSCALL_TRAP 0xffffd5c0de5ca000ull
 enum { MSR_SYSENTER_CS = 0x174, MSR_LSTAR = 0xc0000082 };
-enum { TICK_NS = 1000000, SHORT_NS = 400000, MAX_SKIP = 64, MAX_TABLES = 8192 };
+enum { TICK_NS = 2000000, SHORT_NS = 400000, MAX_SKIP = 64, MAX_TABLES = 8192 };
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_PS = 0x80 };
 #define PTE_ADDR 0x000ffffffffff000ull
 
