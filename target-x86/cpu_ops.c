@@ -11,12 +11,15 @@
 #include "target-x86/gdb_regs.h"
 #include "target-x86/leaf.h"
 #include "target-x86/mmu.h"
+#include "target-x86/models.h"
 #include "target-x86/sample.h"
 #include "target-x86/state.h"
 
 typedef unsigned long long Ull;
 
 /* ---- reset and wake-up ---- */
+
+bool x86_engine_is_host;
 
 /* The TSC starts at 0 at power-on, on all vCPUs at one moment: that of the first. */
 static void reset(Cpu *c, bool init)
@@ -27,7 +30,8 @@ static void reset(Cpu *c, bool init)
     x86_cpu_reset(cpu, init);
     if (!init) {
         bool first = c->index == 0 || !m || !m->cpus[0];
-        cpu->st.tsc_offset = first ? -(int64_t)nondet_host_tsc()
+        int64_t start = x86_engine_is_host ? 0 : -(int64_t)nondet_host_tsc();
+        cpu->st.tsc_offset = first ? start
                                    : X86_CPU(m->cpus[0])->st.tsc_offset;
     }
 }

@@ -65,6 +65,11 @@ bool x86_host_has(unsigned feature)
     return !feature || host_feat[feature / 32] >> (feature % 32) & 1;
 }
 
+uint32_t x86_host_xcr0(void)
+{
+    return host_xcr0;
+}
+
 uint32_t x86_host_xsave_mask(void)
 {
     return host_xcr0 & 7;
@@ -73,4 +78,5 @@ uint32_t x86_host_xsave_mask(void)
 void x86_host_pin(const uint32_t *feat) {}
 bool x86_host_has(unsigned feature) { return false; }
 uint32_t x86_host_xsave_mask(void) { return 0; }
+uint32_t x86_host_xcr0(void) { return 0; }
 #endif

@@ -22,6 +22,9 @@ typedef struct X86Model {
 const uint32_t *x86_tcg_features(void);
 /* What the machine's engine provides; set before vCPUs are made (x86_tcg_features). */
 extern const uint32_t *(*x86_engine_features)(void);
+/* Set for an engine that runs some code on the host's CPU itself, where RDTSC, CPUID and
+ * XGETBV show the host's: the TSC is the host's from reset on, -cpu max as like as can be. */
+extern bool x86_engine_is_host; /* cpu_ops.c */
 
 /* Gives a new vCPU a model: "NAME[,+FEAT][,-FEAT][,FEAT=on|off][,phys-bits=N]". Features
  * the engine lacks are left out, with a warning that names them. */

@@ -47,5 +47,6 @@ void x86_host_pin(const uint32_t *feat);
 /* Can the host execute instructions of this feature natively? host.c */
 bool x86_host_has(unsigned feature);
 uint32_t x86_host_xsave_mask(void);
+uint32_t x86_host_xcr0(void); /* 0: no XSAVE */
 
 #endif

@@ -183,6 +183,7 @@ void softmmu_set_mode(X86Cpu *cpu)
     bool user = cpu->mmu_idx == X86_MMU_USER;
     if (unlikely(user != env->win_user)) {
         env->win_user = user;
+        env->rings++;
         window_transition(cpu, user);
     }
 }
@@ -226,6 +227,7 @@ void x86_tlb_switch(X86Cpu *cpu, uint64_t new_cr3, bool flush)
         }
     }
     env->flushes += flush;
+    env->tlb_seq += flush || !s;
     if (!s) {
         s = old;
         slot_clear(cpu, s);
@@ -246,6 +248,7 @@ void x86_tlb_flush(X86Cpu *cpu, bool global)
         return;
     }
     env->flushes++;
+    env->tlb_seq++;
     if (global) {
         softmmu_flush_all(cpu);
     } else {
@@ -265,6 +268,7 @@ void softmmu_large_clear(TlbSet *set)
 void softmmu_flush_all(X86Cpu *cpu)
 {
     TlbSet *set = x86_env(cpu)->tlb_set;
+    x86_env(cpu)->tlb_seq++;
     for (unsigned i = 0; i < SLOTS; i++) {
         slot_clear(cpu, &set->slot[i]);
         if (&set->slot[i] != set->cur) {
@@ -335,6 +339,7 @@ void x86_tlb_flush_page(X86Cpu *cpu, uint64_t lin)
     uint64_t page = lin & ~(uint64_t)(TLB_PAGE - 1), h = page_hash(page);
 
     env->page_flushes++;
+    env->tlb_seq++;
     for (unsigned i = 0; i < LARGE_TLB; i++) { /* it may be a 1 GiB page */
         if (set->large[i].region >> 9 == lin >> 30) {
             set->large[i].region = LARGE_NONE;
@@ -381,6 +386,7 @@ void x86_tlb_flush_pcid(X86Cpu *cpu, uint16_t pcid)
         }
     }
     if (env) {
+        env->tlb_seq++;
         kernel_drop_nonglobal(cpu);
         window_flush_pcid(cpu, pcid);
     }

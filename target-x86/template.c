@@ -675,7 +675,6 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         }
     }
     tb->code_end = t->e.off;
-    tb->body_end = t->e.off;
     Enc hot = t->e;
     t->e.off = code->cold_used;
     t->e.end = code->size;

@@ -389,6 +389,9 @@ static void exec_XRSTORS(X86Cpu *cpu, const X86Insn *in) { restore(cpu, in, true
 
 static void exec_RDRAND(X86Cpu *cpu, const X86Insn *in)
 {
+    if (in->rep) { /* NFx: neither F2 nor F3 (F3 would be RDPID) */
+        x86_raise(cpu, EXC_UD);
+    }
     uint64_t v;
 
     nondet_random(&v, sizeof(v));

@@ -168,6 +168,8 @@ struct TcgEnv {
     void *jmp_miss;             /* host address an empty hash entry leads to */
     /* counters: rows of tcg/counters.c say what each means */
     uint64_t fill[TCG_NMMU][2]; /* [.][1]: for a store */
+    uint64_t tlb_seq;           /* counts what voids translations, of any kind */
+    uint64_t rings;             /* changes between user and kernel accesses */
     uint64_t flushes, page_flushes, slow_mem, slow_mmio, slow_cross, slow_cross_store,
         slow_watch, slow_group, heavy, punts, execs, steps, interpreted, dispatches,
         chains, chain_refusals, hash_hits, hash_misses, hash_fills, hash_clears, kicks,

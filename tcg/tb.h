@@ -55,7 +55,6 @@ struct Tb {
     uint64_t key2;        /* crossing: RAM address of that page */
     /* native code, offsets in the code buffer; code_end 0 = interpreted */
     uint32_t code_off, code_end;
-    uint32_t body_end;    /* where out-of-line code begins */
     uint32_t entry_h;     /* direct entry, flags in EFLAGS */
     uint32_t entry_e;     /* direct entry, flags in env */
     uint32_t entry_x;     /* from another page, flags in env or dead: checks that the page

@@ -32,6 +32,8 @@ TbCache *tb_cache_create(uint64_t ram_max, uint8_t *ram_base, size_t arena_size,
     c->page_flags = mmap(NULL, c->npages, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     c->arena = xmap_large(arena_size);
+    /* a guest that does little shall not cost a whole large page */
+    madvise(c->arena, MIN(arena_size, 2 * MiB), MADV_NOHUGEPAGE);
     if (c->pages == MAP_FAILED || c->page_flags == MAP_FAILED) {
         abort();
     }

@@ -26,17 +26,24 @@ check-style:
 
 # The command line.
 EXTRA_DIST += tests/guest/profile64.S
-CLI_TESTS = tests/boot/check_firmware tests/cli/bad_options tests/cli/monitor tests/cli/profile tests/cli/window
+CLI_TESTS = tests/boot/check_firmware tests/cli/bad_options tests/cli/kvm_errors tests/cli/monitor tests/cli/profile tests/cli/window
 TESTS += $(CLI_TESTS)
 EXTRA_DIST += $(CLI_TESTS)
 
 # Whole boots: scripts/check runs them, they need Debian's kernel.
-EXTRA_DIST += tests/boot/run tests/boot/planted
+EXTRA_DIST += tests/boot/run tests/boot/planted tests/boot/switch tests/boot/kvm \
+	tests/boot/kvm-init
 
 # Twin finds engines made wrong on purpose: make planted GUEST=DIR
 planted:
 	$(srcdir)/tests/boot/planted $(srcdir) $(GUEST)
 .PHONY: planted
+
+# A small Linux under KVM: `make kvm-boot`, not part of make check (it builds a kernel once).
+kvm-boot: dyad$(EXEEXT)
+	$(top_srcdir)/scripts/kvm-kernel kvm-kernel
+	python3 $(top_srcdir)/tests/boot/kvm ./dyad kvm-kernel kvm
+.PHONY: kvm-boot
 
 # Long ones, by hand, from Debian's packages (what is not installed is a SKIP):
 #   make installers   Debian's installer, text and graphical, to its first question

@@ -111,6 +111,8 @@ unsigned kvm_host_xsave_offset(unsigned component)
     return e && e->eax ? e->ebx : 0;
 }
 
+static bool soft; /* ring 0 is the translator's, with its own XSAVE layout */
+
 static void add(CpuidTable *t, const X86Cpu *cpu, uint32_t leaf, uint32_t sub, bool indexed)
 {
     uint32_t r[4];
@@ -118,7 +120,7 @@ static void add(CpuidTable *t, const X86Cpu *cpu, uint32_t leaf, uint32_t sub, b
         return;
     }
     x86_cpuid(cpu, leaf, sub, r);
-    if (leaf == 0xd && sub >= 2 && (r[0] || r[1])) {
+    if (leaf == 0xd && sub >= 2 && (r[0] || r[1]) && !soft) {
         const struct kvm_cpuid_entry2 *e = find(leaf, sub);
         if (e) {
             r[0] = e->eax;
@@ -161,6 +163,7 @@ static void add_range(CpuidTable *t, const X86Cpu *cpu, uint32_t base)
 bool kvm_set_cpuid(KvmVcpu *v, Error *err)
 {
     CpuidTable *t = NEW(CpuidTable);
+    soft = v->k->soft;
     add_range(t, v->x86, 0);
     if (x86_has(v->x86, X86F_HYPERVISOR)) {
         add_range(t, v->x86, 0x40000000);

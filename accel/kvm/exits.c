@@ -127,6 +127,11 @@ static void system_event(KvmVcpu *v)
     machine_unlock(m);
 }
 
+void kvm_handle_exit_io(KvmVcpu *v)
+{
+    v->run->exit_reason == KVM_EXIT_IO ? exit_io(v) : exit_mmio(v);
+}
+
 bool kvm_handle_exit(KvmVcpu *v)
 {
     unsigned reason = v->run->exit_reason;

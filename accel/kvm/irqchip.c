@@ -40,6 +40,9 @@ static void send_msi(Machine *m, uint64_t addr, uint32_t data)
     KvmMachine *k = kvm_of(m);
     struct kvm_msi msi = { .address_lo = (uint32_t)addr, .address_hi = addr >> 32, .data = data };
     k->msis++;
+    if (kvm_msi_send(k, addr, data)) {
+        return;
+    }
     /* 0: the guest masks it; an error: nobody has this destination */
     if (kvm_ioctl(k->vm, KVM_SIGNAL_MSI, &msi) < 0) {
         log_guest_error("kvm: message %#llx %#x refused\n", (unsigned long long)addr, data);
@@ -66,7 +69,7 @@ static void set_intr(Machine *m, bool level)
 }
 
 /* An I/O APIC entry as the message it sends (82093AA 3.2.4; SDM vol. 3, 11.11). */
-static struct kvm_irq_routing_entry rte_route(unsigned gsi, uint64_t rte)
+struct kvm_irq_routing_entry kvm_rte_route(unsigned gsi, uint64_t rte)
 {
     return (struct kvm_irq_routing_entry){
         .gsi = gsi, .type = KVM_IRQ_ROUTING_MSI,
@@ -77,26 +80,13 @@ static struct kvm_irq_routing_entry rte_route(unsigned gsi, uint64_t rte)
     };
 }
 
-/* From this table the kernel knows which vectors' ends it must report. */
-static void update_routes(KvmMachine *k)
-{
-    struct {
-        struct kvm_irq_routing head;
-        struct kvm_irq_routing_entry e[CHIP_GSIS];
-    } r = { .head.nr = CHIP_GSIS };
-    for (unsigned n = 0; n < CHIP_GSIS; n++) {
-        r.e[n] = rte_route(n, k->rte[n]);
-    }
-    vm_ioctl(k, KVM_SET_GSI_ROUTING, &r, "KVM_SET_GSI_ROUTING");
-}
-
 static void redirection(Machine *m, unsigned n, uint64_t rte)
 {
     KvmMachine *k = kvm_of(m);
     const uint64_t matters = 0xff00000000008fffull;
     if (n < CHIP_GSIS && (k->rte[n] ^ rte) & matters) {
         k->rte[n] = rte;
-        update_routes(k);
+        kvm_routes_update(k); /* from it the kernel knows which vectors' ends it must report */
     }
 }
 
@@ -386,7 +376,7 @@ static void split_start(KvmMachine *k)
     c->ioapic.get(c->ioapic.chip, &r);
     memcpy(k->rte, r.redir, sizeof(k->rte));
     atomic_store(&c->active, CHIP_LAPIC);
-    update_routes(k);
+    kvm_routes_update(k);
     lapics_start(k);
     PicPairRegs pic; /* set again: tells its INT line, which went to the model's LINT0 */
     c->pic.get(c->pic.chip, &pic);
@@ -461,6 +451,7 @@ bool kvm_irqchip_init(KvmMachine *k, Error *err)
         struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
         ret = kvm_ioctl(k->vm, KVM_CREATE_IRQCHIP, NULL);
         ret = ret < 0 ? ret : kvm_ioctl(k->vm, KVM_CREATE_PIT2, &pit);
+        ret = ret < 0 ? ret : kvm_routes_update(k) ? 0 : -EINVAL;
     } else if (k->irqchip == IRQCHIP_SPLIT) {
         struct kvm_enable_cap cap = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { CHIP_GSIS } };
         ret = kvm_ioctl(k->vm, KVM_ENABLE_CAP, &cap);

@@ -20,6 +20,7 @@
 #include <cpuid.h>
 #endif
 #include "accel/area.h"
+#include "accel/kvm/hybrid.h"
 #include "accel/kvm/kvm_int.h"
 #include "hw/core/nondet.h"
 #include "target-x86/models.h"
@@ -53,10 +54,15 @@ void kvm_set_soft_step(const X86SoftStep *ops)
     kvm_soft_step = ops;
 }
 
-static const char *const irqchips[] = { "on", "split", "off", NULL };
+static const char *const irqchips[] = { "on", "split", "off", "auto", NULL };
+static const char *const ring0s[] = { "auto", "kvm", "soft", NULL };
 static const Property kvm_props[] = {
-    PROP_ENUM(KvmOptions, irqchip, IRQCHIP_ON, irqchips,
+    PROP_ENUM(KvmOptions, irqchip, IRQCHIP_AUTO, irqchips,
               "which interrupt chips the kernel runs: all, the local APICs, none"),
+    PROP_ENUM(KvmOptions, ring0, RING0_AUTO, ring0s,
+              "who runs ring 0 and what is not 64-bit code: KVM, or the translator, which "
+              "leaves long stretches of ring 3 to KVM (auto: that, if the host's KVM has "
+              "no hardware under it and irqchip is not given)"),
     PROP_END
 };
 
@@ -185,7 +191,8 @@ static bool vcpu_init(KvmMachine *k, Cpu *cpu, Error *err)
                          strerror(errno));
     }
     v->run = p;
-    if (!features_fit(v->x86, kvm_features(), "KVM", err) || !kvm_set_cpuid(v, err)) {
+    const uint32_t *have = k->soft ? kvm_soft_features() : kvm_features();
+    if (!features_fit(v->x86, have, "KVM", err) || !kvm_set_cpuid(v, err)) {
         return false;
     }
     struct kvm_device_attr a = { .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET };
@@ -238,6 +245,7 @@ static void kvm_stopped(Machine *m)
     for (unsigned i = 0; i < m->ncpus; i++) {
         kvm_sync_from(m->cpus[i]); /* of those that never came to run */
     }
+    kvm_events_settle(k);
     kvm_irqchip_stop(k);
 }
 
@@ -278,12 +286,20 @@ static void kvm_info(Machine *m, const char *what, FILE *f)
     if (!k) {
         return;
     }
+    if (k->soft) {
+        fprintf(f, "ring 0 and what is not 64-bit code: by the translator (info jit)\n");
+        kvm_soft_info(k, f);
+    }
     fprintf(f, "interrupt chips  %s in the kernel\n",
             k->irqchip == IRQCHIP_ON ? "all" : k->irqchip == IRQCHIP_SPLIT ? "local APICs"
                                                                            : "none");
-    fprintf(f, "memory slots     %" PRIu64 " changes; doorbells %" PRIu64 "\n", k->slot_changes,
-            k->eventfds);
-    fprintf(f, "interrupt lines  %" PRIu64 " changes, messages %" PRIu64 "\n", k->irqs, k->msis);
+    fprintf(f, "memory slots     %" PRIu64 " changes\n", k->slot_changes);
+    fprintf(f, "doorbells        %" PRIu64 " in the kernel, rung %" PRIu64 " times\n", k->eventfds,
+            k->rings);
+    fprintf(f, "held writes      %" PRIu64 " (coalesced MMIO)\n", k->coalesced);
+    fprintf(f, "interrupt lines  %" PRIu64 " changes\n", k->irqs);
+    fprintf(f, "messages         %" PRIu64 ", by irqfd %" PRIu64 " on %u routes\n", k->msis,
+            k->irqfds, k->nmsi);
     print_exits(k, f);
     print_rescues(k, f);
 }
@@ -299,7 +315,7 @@ static bool kvm_check_ready(Machine *m, Error *err)
     return !k->mem_error[0] || error_set(err, "kvm: %s", k->mem_error);
 }
 
-static const CpuExecOps kvm_exec_ops = {
+const CpuExecOps kvm_exec_ops = {
     .name = "kvm",
     .alloc_cpu = kvm_alloc_cpu,
     .init_cpu = kvm_init_cpu,
@@ -312,6 +328,7 @@ static const CpuExecOps kvm_exec_ops = {
     .sample = kvm_sample,
     .starting = kvm_starting,
     .stopped = kvm_stopped,
+    .flush_writes = kvm_coalesced_flush,
     .ready = kvm_check_ready,
     .debug_accepts = kvm_debug_accepts,
     .debug_changed = kvm_debug_changed,
@@ -341,7 +358,11 @@ static bool create_vm(KvmMachine *k, Error *err)
 
 static void kvm_free(KvmMachine *k)
 {
-    kvm_rescue_free(k);
+    if (k->soft) {
+        kvm_soft_free(k);
+    } else {
+        kvm_rescue_free(k);
+    }
     for (unsigned i = 0; i < MACHINE_MAX_CPUS; i++) {
         if (k->vcpu[i].run) {
             munmap(k->vcpu[i].run, k->run_size);
@@ -365,6 +386,16 @@ static void kvm_free(KvmMachine *k)
     free(k);
 }
 
+static void choose(KvmMachine *k)
+{
+    const KvmOptions *o = k->opts;
+    k->soft = o->ring0 == RING0_SOFT || (o->ring0 == RING0_AUTO && !cpu_has_virt() &&
+                                         o->irqchip == IRQCHIP_AUTO);
+    k->irqchip = o->irqchip != IRQCHIP_AUTO ? o->irqchip
+                 : k->soft                  ? IRQCHIP_OFF
+                                            : IRQCHIP_ON;
+}
+
 static bool kvm_init_machine(Machine *m, void *opts, Error *err)
 {
     KvmHost h;
@@ -372,13 +403,21 @@ static bool kvm_init_machine(Machine *m, void *opts, Error *err)
     KvmMachine *k = NEW(KvmMachine);
     k->m = m;
     k->opts = opts;
-    k->irqchip = k->opts->irqchip;
+    choose(k);
     k->vm = -1;
     k->fd = open_kvm(&h);
     the_machine = k;
     bool ok = !kvm_explain(&h, why, sizeof(why)) || error_set(err, "%s", why);
+    if (ok && k->soft && k->irqchip != IRQCHIP_OFF) {
+        ok = error_set(err, "irqchip=%s does not go with ring0=soft: expected off or auto",
+                       irqchips[k->irqchip]);
+    }
     if (ok) {
         k->run_size = (size_t)kvm_ioctl(k->fd, KVM_GET_VCPU_MMAP_SIZE, NULL);
+        k->ring_page = (unsigned)MAX(check(k->fd, KVM_CAP_COALESCED_MMIO), 0);
+        if ((k->ring_page + 1) * 4096ul > k->run_size) {
+            k->ring_page = 0;
+        }
         int max = check(k->fd, KVM_CAP_MAX_VCPUS);
         k->max_vcpus = max > 0 ? max : MAX(check(k->fd, KVM_CAP_NR_VCPUS), 1);
         k->have_xcrs = check(k->fd, KVM_CAP_XCRS) > 0;
@@ -393,10 +432,16 @@ static bool kvm_init_machine(Machine *m, void *opts, Error *err)
         kvm_free(k);
         return false;
     }
+    if (k->soft && !kvm_soft_init(k, err)) {
+        kvm_free(k);
+        return false;
+    }
     kvm_mem_init(k);
-    x86_engine_features = kvm_features;
-    m->accel = k;
-    m->exec = &kvm_exec_ops;
+    x86_engine_features = k->soft ? kvm_soft_features : kvm_features;
+    if (!k->soft) {
+        m->accel = k;
+        m->exec = &kvm_exec_ops;
+    }
     return true;
 }
 
@@ -416,14 +461,20 @@ static bool kvm_leave(Machine *m, Error *err)
             return false;
         }
     }
-    kvm_rescue_free(kvm_of(m)); /* the software engine makes its own */
+    if (!kvm_of(m)->soft) {
+        kvm_rescue_free(kvm_of(m)); /* the software engine makes its own */
+    }
     return true;
 }
 
 static void kvm_enter(Machine *m)
 {
-    m->accel = kvm_of(m);
-    m->exec = &kvm_exec_ops;
+    if (kvm_of(m)->soft) {
+        kvm_soft_enter(m);
+    } else {
+        m->accel = kvm_of(m);
+        m->exec = &kvm_exec_ops;
+    }
     kvm_mem_update_logging(kvm_of(m));
 }
 

@@ -8,11 +8,14 @@
 #include "target-x86/cpu.h"
 #include "target-x86/softstep.h"
 
-enum { IRQCHIP_ON, IRQCHIP_SPLIT, IRQCHIP_OFF };
-enum { KVM_EXIT_REASONS = 48, KVM_MAX_SLOTS = 512, KVM_MAX_MSRS = 96, KVM_MNEMONICS = 64 };
+enum { IRQCHIP_ON, IRQCHIP_SPLIT, IRQCHIP_OFF, IRQCHIP_AUTO };
+enum { RING0_AUTO, RING0_KVM, RING0_SOFT };
+enum { KVM_EXIT_REASONS = 48, KVM_MAX_SLOTS = 512, KVM_MAX_MSRS = 96, KVM_MNEMONICS = 64,
+       KVM_EVENTS = 16, KVM_MAX_MSIS = 128 };
 
 typedef struct KvmOptions {
     int irqchip; /* IRQCHIP_* */
+    int ring0;   /* RING0_* */
 } KvmOptions;
 
 typedef struct KvmSlot {
@@ -49,6 +52,15 @@ typedef struct KvmVcpu {
     bool debug_changed, debug_step; /* debug.c: what KVM_SET_GUEST_DEBUG was told */
     uint64_t rescues;
     KvmRescue by_mnemonic[KVM_MNEMONICS];
+    /* ring0=soft (hybrid.c) */
+    _Atomic bool ready;
+    struct kvm_sregs user_sregs; /* what of them is the same in each visit */
+    int ret;            /* of the last KVM_RUN */
+    uint64_t shadow_seq, rings; /* TcgEnv's at the last visit, the last tick */
+    unsigned skip, wait; /* ticks to let pass after a short visit; left of them */
+    uint64_t visits, drops;
+    int64_t visit_ns;
+    KvmRescue by_event[KVM_EVENTS];
 } KvmVcpu;
 
 /* An MSR that both KVM and the table know. */
@@ -56,6 +68,16 @@ typedef struct KvmMsr {
     uint32_t number;
     uint16_t offset; /* in X86State */
 } KvmMsr;
+
+typedef struct KvmBell KvmBell; /* events.c */
+
+/* An interrupt message with a route and an eventfd of its own. */
+typedef struct KvmMsi {
+    uint64_t addr;
+    uint32_t data;
+    int fd;
+    bool assigned;
+} KvmMsi;
 
 typedef struct KvmMachine {
     Machine *m;
@@ -78,13 +100,27 @@ typedef struct KvmMachine {
     uint64_t rte[CHIP_GSIS];     /* split: as the routing table has them */
     bool intr;                   /* split: the 8259s' INT */
     uint64_t irqs, msis;
+    /* events.c */
+    KvmBell *bells;
+    unsigned ring_page;          /* of the coalesced ring in a vCPU's run area; 0: none */
+    KvmMsi msi[KVM_MAX_MSIS];
+    unsigned nmsi, next_msi;
+    uint64_t rings, coalesced, irqfds;
     _Atomic uint8_t *page_flags; /* rescue: a byte per RAM page */
+    /* ring0=soft (hybrid.c) */
+    bool soft, tcg_made, ticking;
+    void *dummy, *tcg_opts;
+    pthread_t ticker;
+    _Atomic bool ticker_quit;
 } KvmMachine;
 
 /* The machine's KVM side, whichever engine is current; NULL if it was never made. */
 KvmMachine *kvm_of(Machine *m);
 KvmVcpu *kvm_vcpu(Cpu *cpu);
 int kvm_ioctl(int fd, unsigned long req, void *arg); /* -errno or the result */
+
+/* kvm.c */
+extern const CpuExecOps kvm_exec_ops;
 
 /* cpuid.c */
 bool kvm_cpuid_init(KvmMachine *k, Error *err);
@@ -104,12 +140,32 @@ void kvm_get_state(KvmVcpu *v);
 void kvm_put_state(KvmVcpu *v);
 bool kvm_get_msr(KvmVcpu *v, uint32_t msr, uint64_t *val);
 bool kvm_set_msr(KvmVcpu *v, uint32_t msr, uint64_t val);
+/* Pieces of the two above. */
+void kvm_regs_from(X86State *st, const struct kvm_regs *r);
+void kvm_regs_to(const X86State *st, struct kvm_regs *r);
+void kvm_seg_to(struct kvm_sregs *s, unsigned n, const X86Seg *seg);
+void kvm_xsave_get(KvmVcpu *v);
+void kvm_xsave_put(KvmVcpu *v);
+void kvm_xcrs_put(KvmVcpu *v); /* if it differs from what KVM has */
 
 /* irqchip.c */
 bool kvm_irqchip_init(KvmMachine *k, Error *err);
 void kvm_irqchip_start(KvmMachine *k); /* machine lock, vCPUs parked */
 void kvm_irqchip_stop(KvmMachine *k);
 extern const CpuIrqOps kvm_irq_ops;
+
+struct kvm_irq_routing_entry kvm_rte_route(unsigned gsi, uint64_t rte);
+
+/* events.c; machine lock */
+void kvm_bells_add(KvmMachine *k, const FlatRange *r, bool pio);
+void kvm_bells_del(KvmMachine *k, const FlatRange *r, bool pio);
+void kvm_coalesced_set(KvmMachine *k, const FlatRange *r, bool on);
+bool kvm_coalesced_waits(const KvmMachine *k); /* any thread */
+void kvm_coalesced_flush(Machine *m);
+bool kvm_routes_update(KvmMachine *k);
+bool kvm_msi_send(KvmMachine *k, uint64_t addr, uint32_t data);
+void kvm_events_settle(KvmMachine *k);         /* vCPUs parked: nothing is on its way after */
+void kvm_events_finish(KvmMachine *k);
 
 /* vcpu.c */
 void kvm_run(Cpu *cpu);
@@ -123,6 +179,7 @@ bool kvm_sample(Cpu *cpu, void *ucontext, struct CpuSample *s);
 
 /* exits.c: acts on run->exit_reason. False: this vCPU cannot go on. */
 bool kvm_handle_exit(KvmVcpu *v);
+void kvm_handle_exit_io(KvmVcpu *v); /* port I/O or MMIO */
 const char *kvm_exit_name(unsigned reason);
 
 /* debug.c */

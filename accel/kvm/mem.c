@@ -2,7 +2,7 @@
 /*
  * Memory slots, fed from the flat view: RAM, ROM as read-only slots (stores to it exit),
  * holes and I/O as no slot at all. KVM API 4.35, 4.8. Slots stay current while another
- * engine runs the machine. Doorbell eventfds of I/O regions are registered here too.
+ * engine runs the machine. Doorbells and coalesced windows of I/O regions follow (events.c).
  * Called within memory_commit: machine lock, vCPUs outside guest code.
  */
 #include <errno.h>
@@ -101,37 +101,18 @@ static void mem_del(MemoryListener *l, const FlatRange *r)
     }
 }
 
-/* ---- doorbells ---- */
-
-static void events_set(KvmMachine *k, const FlatRange *r, bool pio, bool on)
-{
-    for (const MemoryEvent *e = r->mr->events; e; e = e->next) {
-        if (e->off < r->off || e->off - r->off > r->last - r->start) {
-            continue;
-        }
-        struct kvm_ioeventfd io = {
-            .addr = r->start + (e->off - r->off), .len = e->size, .fd = e->fd,
-            .datamatch = e->value,
-            .flags = (pio ? KVM_IOEVENTFD_FLAG_PIO : 0) |
-                     (e->match ? KVM_IOEVENTFD_FLAG_DATAMATCH : 0) |
-                     (on ? 0 : KVM_IOEVENTFD_FLAG_DEASSIGN),
-        };
-        if (kvm_ioctl(k->vm, KVM_IOEVENTFD, &io) == 0) {
-            k->eventfds += on ? 1 : -1;
-        } /* else the access exits and the device's handler does the same */
-    }
-}
-
 static void mem_del_any(MemoryListener *l, const FlatRange *r)
 {
     mem_del(l, r);
-    events_set(of_mem(l), r, false, false);
+    kvm_bells_del(of_mem(l), r, false);
+    kvm_coalesced_set(of_mem(l), r, false);
 }
 
 static void mem_add(MemoryListener *l, const FlatRange *r)
 {
     slot_add(of_mem(l), r);
-    events_set(of_mem(l), r, false, true);
+    kvm_bells_add(of_mem(l), r, false);
+    kvm_coalesced_set(of_mem(l), r, true);
 }
 
 static void mem_log_sync(MemoryListener *l, const FlatRange *r)
@@ -147,12 +128,12 @@ static void mem_log_sync(MemoryListener *l, const FlatRange *r)
 
 static void io_del(MemoryListener *l, const FlatRange *r)
 {
-    events_set(container_of(l, KvmMachine, io), r, true, false);
+    kvm_bells_del(container_of(l, KvmMachine, io), r, true);
 }
 
 static void io_add(MemoryListener *l, const FlatRange *r)
 {
-    events_set(container_of(l, KvmMachine, io), r, true, true);
+    kvm_bells_add(container_of(l, KvmMachine, io), r, true);
 }
 
 /* ---- */
@@ -188,6 +169,7 @@ void kvm_mem_init(KvmMachine *k)
 
 void kvm_mem_finish(KvmMachine *k)
 {
+    kvm_events_finish(k);
     /* The VM goes as a whole; the machine's view may be half gone already. */
     for (MemoryListener **p = &k->m->mem.listeners; *p; p = &(*p)->next) {
         if (*p == &k->mem) {

@@ -47,6 +47,11 @@ static struct kvm_segment *seg_of(struct kvm_sregs *s, unsigned n)
     return segs[n];
 }
 
+void kvm_seg_to(struct kvm_sregs *s, unsigned n, const X86Seg *seg)
+{
+    seg_put(seg_of(s, n), seg);
+}
+
 /* ---- general registers: order of the encoding, which struct kvm_regs has not ---- */
 
 static __u64 *gpr_of(struct kvm_regs *r, unsigned n)
@@ -69,25 +74,35 @@ static void vcpu_ioctl(KvmVcpu *v, unsigned long req, void *arg, const char *wha
     failed(v, what, kvm_ioctl(v->fd, req, arg));
 }
 
+void kvm_regs_from(X86State *st, const struct kvm_regs *r)
+{
+    for (unsigned n = 0; n < 16; n++) {
+        st->gpr[n] = *gpr_of((struct kvm_regs *)r, n);
+    }
+    st->rip = r->rip;
+    st->rflags = r->rflags | FL_ONE;
+}
+
+void kvm_regs_to(const X86State *st, struct kvm_regs *r)
+{
+    r->rip = st->rip;
+    r->rflags = st->rflags;
+    for (unsigned n = 0; n < 16; n++) {
+        *gpr_of(r, n) = st->gpr[n];
+    }
+}
+
 static void regs_get(KvmVcpu *v)
 {
-    X86State *st = &v->x86->st;
     struct kvm_regs r = { 0 };
     vcpu_ioctl(v, KVM_GET_REGS, &r, "KVM_GET_REGS");
-    for (unsigned n = 0; n < 16; n++) {
-        st->gpr[n] = *gpr_of(&r, n);
-    }
-    st->rip = r.rip;
-    st->rflags = r.rflags | FL_ONE;
+    kvm_regs_from(&v->x86->st, &r);
 }
 
 static void regs_put(KvmVcpu *v)
 {
-    const X86State *st = &v->x86->st;
-    struct kvm_regs r = { .rip = st->rip, .rflags = st->rflags };
-    for (unsigned n = 0; n < 16; n++) {
-        *gpr_of(&r, n) = st->gpr[n];
-    }
+    struct kvm_regs r;
+    kvm_regs_to(&v->x86->st, &r);
     vcpu_ioctl(v, KVM_SET_REGS, &r, "KVM_SET_REGS");
 }
 
@@ -170,7 +185,7 @@ static void pkru_get(X86State *st)
     }
 }
 
-static void xsave_get(KvmVcpu *v)
+void kvm_xsave_get(KvmVcpu *v)
 {
     X86State *st = &v->x86->st;
     struct kvm_xsave area;
@@ -182,7 +197,7 @@ static void xsave_get(KvmVcpu *v)
     pkru_get(st);
 }
 
-static void xsave_put(KvmVcpu *v)
+void kvm_xsave_put(KvmVcpu *v)
 {
     X86State *st = &v->x86->st;
     struct kvm_xsave area;
@@ -216,7 +231,7 @@ static void xcrs_get(KvmVcpu *v)
     }
 }
 
-static void xcrs_put(KvmVcpu *v)
+void kvm_xcrs_put(KvmVcpu *v)
 {
     struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs = { { .value = v->x86->st.xcr0 } } };
     if (v->k->have_xcrs && v->xcr0 != v->x86->st.xcr0) {
@@ -449,7 +464,7 @@ void kvm_get_state(KvmVcpu *v)
     activity_get(v); /* takes a waiting INIT or SIPI: before the registers */
     regs_get(v);
     sregs_get(v);
-    xsave_get(v);
+    kvm_xsave_get(v);
     xcrs_get(v);
     msrs_get(v);
     tsc_get(v);
@@ -473,8 +488,8 @@ void kvm_put_state(KvmVcpu *v)
         v->run->if_flag && !v->x86->st.int_shadow && !v->x86->st.event.valid;
     sregs_put(v);
     regs_put(v);
-    xcrs_put(v);
-    xsave_put(v);
+    kvm_xcrs_put(v);
+    kvm_xsave_put(v);
     tsc_put(v);
     msrs_put(v);
     debug_put(v);

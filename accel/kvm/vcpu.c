@@ -190,6 +190,11 @@ static int run_once(KvmVcpu *v)
     int ret = kvm_ioctl(v->fd, KVM_RUN, NULL);
     atomic_store(&cpu->in_guest, 0);
     v->pending = false;
+    if (kvm_coalesced_waits(v->k)) { /* they came before this exit's access */
+        machine_lock(cpu->machine);
+        kvm_coalesced_flush(cpu->machine);
+        machine_unlock(cpu->machine);
+    }
     if (off && v->run->cr8 != cpu->irq_ops->get_tpr(cpu->irq_opaque)) {
         cpu->irq_ops->set_tpr(cpu->irq_opaque, v->run->cr8);
     }

@@ -23,6 +23,7 @@ typedef struct TcgMachine {
     CodeBuf *code;
     TcgOptions *opts;
     void *area[MACHINE_MAX_CPUS];
+    unsigned users; /* accelerators that made it: tcg, kvm with ring0=soft */
 } TcgMachine;
 
 static TcgMachine *the_machine; /* one per process (x86_engine) */
@@ -86,6 +87,9 @@ static void code_written(TcgEnv *env, uint64_t ram_addr, uint64_t len);
 static bool tcg_init_cpu(Cpu *cpu, Error *err)
 {
     TcgMachine *t = cpu->machine->accel;
+    if (t->area[cpu->index] && cpu->engine) {
+        return true; /* by the other accelerator that uses it */
+    }
     if (!t->area[cpu->index]) { /* another engine made it */
         void *area = accel_area_of(cpu->index);
         if (!area || !codebuf_view_at(t->code, area, err)) {
@@ -144,6 +148,18 @@ static void tcg_ram_written(Machine *m, uint64_t ram_addr, uint64_t len)
             tb_invalidate(t->cache, ram_addr, len, cpu_self);
             return;
         }
+    }
+}
+
+void tcg_page_stored(Cpu *cpu, uint64_t ram_addr)
+{
+    _Atomic uint8_t *flags = &the_machine->cache->page_flags[ram_addr >> 12];
+    uint8_t f = atomic_load(flags);
+    if (!(f & TCG_PAGE_STORED)) {
+        f = atomic_fetch_or(flags, TCG_PAGE_STORED);
+    }
+    if (f & TCG_PAGE_CODE) {
+        tb_invalidate(the_machine->cache, ram_addr & ~4095ull, 4096, cpu);
     }
 }
 
@@ -259,7 +275,14 @@ static const CpuExecOps tcg_exec_ops = {
 static bool tcg_init_machine(Machine *m, void *opaque, Error *err)
 {
     TcgOptions *o = opaque;
+    if (the_machine) {
+        the_machine->users++;
+        m->accel = the_machine;
+        m->exec = &tcg_exec_ops;
+        return true;
+    }
     TcgMachine *t = NEW(TcgMachine);
+    t->users = 1;
     TbCacheOps ops = { excl_begin, excl_end, protect_page, forget_code, m };
 
     the_machine = t;
@@ -284,6 +307,9 @@ static void tcg_destroy(Machine *m)
 {
     TcgMachine *t = m->accel;
 
+    if (--t->users) {
+        return;
+    }
     for (unsigned i = 0; i < m->ncpus; i++) {
         if (t->area[i]) {
             guest->free_cpu(t->area[i]);

@@ -263,6 +263,7 @@ static void *cpu_thread(void *arg)
                 cpu->exec->sync_to_engine(cpu);
                 cpu->synced = false;
             }
+            cpu_clear_request(cpu, CPU_REQ_YIELD); /* of an engine that had its turn */
             machine_unlock(m);
             excl_enter(cpu);
             cpu->exec->run(cpu);

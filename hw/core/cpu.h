@@ -35,6 +35,7 @@ enum {
     CPU_REQ_EXCL = 1 << 7,   /* another vCPU wants to be alone: park briefly */
     CPU_REQ_FLUSH = 1 << 8,  /* flush this vCPU's TLB */
     CPU_REQ_SMI = 1 << 9,
+    CPU_REQ_YIELD = 1 << 10, /* leave run() once: the engine looks at something */
 };
 
 /* The interrupt controller a vCPU is wired to (hw/intc/lapic.c implements it). Called by
@@ -103,10 +104,15 @@ typedef struct CpuExecOps {
     /* Optional, signal context on the vCPU's thread: where the guest is. ucontext: the
      * signal's. */
     bool (*sample)(Cpu *cpu, void *ucontext, struct CpuSample *s);
+<<<<<<< HEAD
     /* Optional, paused: the debugger's points changed (hw/core/debug.h). NULL: it has none. */
     void (*debug_changed)(struct Machine *m);
     /* Optional: may this point be added? NULL: any, any number. */
     bool (*debug_accepts)(struct Machine *m, const DebugPoint *p, Error *err);
+=======
+    /* Optional; machine lock: memory_flush_writes. */
+    void (*flush_writes)(struct Machine *m);
+>>>>>>> kvm
     /* Optional: the board is complete; false if the engine cannot run it. */
     bool (*ready)(struct Machine *m, Error *err);
 } CpuExecOps;
@@ -164,11 +170,12 @@ void cpu_clear_request(Cpu *cpu, uint32_t bits);
 /* Creates the thread (parked until the machine runs). */
 bool cpu_start_thread(Cpu *cpu, Error *err);
 
-/* Called by the engine in run(): true when run() must return (STOP, WORK, EXCL, RESET). */
+/* Called by the engine in run(): true when run() must return (STOP, WORK, EXCL, RESET,
+ * YIELD). */
 static inline bool cpu_must_leave(Cpu *cpu)
 {
     return atomic_load_explicit(&cpu->request, memory_order_acquire) &
-           (CPU_REQ_STOP | CPU_REQ_WORK | CPU_REQ_EXCL | CPU_REQ_RESET);
+           (CPU_REQ_STOP | CPU_REQ_WORK | CPU_REQ_EXCL | CPU_REQ_RESET | CPU_REQ_YIELD);
 }
 
 /* Called by the engine for a halted vCPU: waits until has_work or cpu_must_leave. */

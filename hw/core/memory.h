@@ -29,14 +29,14 @@ typedef struct MemoryOps {
     bool lockless;       /* handlers do their own locking */
 } MemoryOps;
 
-/* A doorbell: a write of `size` bytes (0: any) to `off` may be answered by the engine
- * with a signal on fd instead of a call of the handler, which must mean the same. */
+/* Doorbells: after a write of `size` bytes to off + n * stride, n < count, a vCPU may go on
+ * at once; the engine calls the write handler soon after, from the main loop. With
+ * `match`, n is the value written, which alone counts (stride 0). */
 typedef struct MemoryEvent {
-    uint64_t off, value;   /* value: only that one counts, if match */
+    uint64_t off;
+    uint16_t stride, count;
     uint8_t size;
     bool match;
-    int fd;                /* an eventfd, owned by the device */
-    struct MemoryEvent *next;
 } MemoryEvent;
 
 enum MemoryKind { MR_CONTAINER, MR_RAM, MR_ROM, MR_IO, MR_ALIAS };
@@ -61,7 +61,9 @@ struct MemoryRegion {
     int priority;          /* higher covers lower among overlapping siblings */
     bool enabled;
     uint8_t dirty_clients; /* DIRTY_* that log this RAM region */
-    MemoryEvent *events;   /* IO: doorbells, set before the region is mapped */
+    const MemoryEvent *events; /* IO: doorbells or NULL, set before the region is mapped */
+    bool coalesced;        /* IO: the engine may hold writes back until anything else is
+                            * accessed or memory_flush_writes; set before it is mapped */
     struct Machine *machine;
 };
 
@@ -137,6 +139,9 @@ void memory_dump(struct Machine *m, void *file);        /* info mtree */
  * and the thread does not hold it. Holes read as ones and swallow writes. --- */
 uint64_t memory_io_read(AddressSpace *as, uint64_t addr, unsigned size);
 void memory_io_write(AddressSpace *as, uint64_t addr, unsigned size, uint64_t val);
+/* Writes that the engine held back (MemoryRegion.coalesced) reach their handlers. Machine
+ * lock. */
+void memory_flush_writes(struct Machine *m);
 /* Any length, RAM or I/O; false if any byte fell in a hole. */
 bool memory_read(AddressSpace *as, uint64_t addr, void *to, uint64_t n);
 bool memory_write(AddressSpace *as, uint64_t addr, const void *from, uint64_t n);

@@ -385,3 +385,10 @@ bool memory_log_take(MemoryRegion *mr, uint64_t off, uint64_t len, uint8_t clien
     }
     return s.any;
 }
+
+void memory_flush_writes(Machine *m)
+{
+    if (m->exec && m->exec->flush_writes) {
+        m->exec->flush_writes(m);
+    }
+}

@@ -306,6 +306,7 @@ bool vga_init(Vga *d, Device *dev, VgaState *s, uint64_t vram_size, MemoryRegion
         device_map(dev, bus_io, &p->mr, p->base, 0);
     }
     device_add_io(dev, &d->window_io, "vga-window", VGA_WINDOW_SIZE, &vga_window_ops, d);
+    d->window_io.coalesced = true;
     device_map(dev, bus_mem, &d->window_io, VGA_WINDOW, 1);
     memory_init_alias(&d->window_ram, m, "vga-window-ram", &d->vram, 0, 0x10000);
     device_map(dev, bus_mem, &d->window_ram, VGA_WINDOW, 2);

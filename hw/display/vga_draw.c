@@ -220,6 +220,7 @@ static void draw_vbe_planar(Vga *d, bool full)
 static int64_t vga_refresh(void *opaque, bool all)
 {
     Vga *d = opaque;
+    memory_flush_writes(d->window_io.machine);
     bool full = all || d->redraw;
     d->redraw = false;
     d->run_h = 0;

@@ -425,6 +425,9 @@ static unsigned add_virtio_cap(VirtioPci *d, uint8_t type, unsigned size, uint32
 static void add_modern(VirtioPci *d)
 {
     device_add_io(&d->pci.dev, &d->modern, "virtio-pci", MODERN_SIZE, &modern_ops, d);
+    d->modern_bells = (MemoryEvent){ .off = MODERN_NOTIFY, .stride = NOTIFY_MULT,
+                                     .count = d->v.nqueues, .size = 2 };
+    d->modern.events = &d->modern_bells;
     pci_add_bar(&d->pci, BAR_MODERN, PCI_BAR_MEM64 | PCI_BAR_PREFETCH, &d->modern);
     d->cfg_cap = add_virtio_cap(d, CAP_PCI_CFG, 20, 0, 0);
     uint8_t *wm = d->pci.wmask + d->cfg_cap;
@@ -485,6 +488,9 @@ bool virtio_pci_finish(VirtioPci *d, Error *err)
             size *= 2;
         }
         device_add_io(&d->pci.dev, &d->legacy, "virtio-legacy", size, &legacy_ops, d);
+        d->legacy_bells = (MemoryEvent){ .off = L_NOTIFY, .count = d->v.nqueues, .size = 2,
+                                         .match = true };
+        d->legacy.events = &d->legacy_bells;
         pci_add_bar(&d->pci, BAR_LEGACY, PCI_BAR_IO, &d->legacy);
     }
     unsigned vectors = d->vectors == VIRTIO_VECTORS_AUTO ? v->nqueues + 1 : d->vectors;

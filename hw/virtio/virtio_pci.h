@@ -13,6 +13,7 @@ typedef struct VirtioPci {
     PciDevice pci;                  /* first */
     VirtioDevice v;
     MemoryRegion legacy, modern;
+    MemoryEvent legacy_bells, modern_bells;
     unsigned cfg_cap;               /* offset of the pci-cfg capability, 0 = none */
     int disable_legacy;             /* property: 0 auto (off), 1 on, 2 off */
     bool disable_modern;            /* property */

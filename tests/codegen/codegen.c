@@ -242,11 +242,11 @@ static int by_value(const void *a, const void *b)
 static void find_labels(Listing *l, const uint8_t *code)
 {
     const Tb *tb = l->tb;
-    for (uint32_t at = tb->code_off; at < tb->body_end;) {
+    for (uint32_t at = tb->code_off; at < tb->code_end;) {
         char text[TEXT];
         uint64_t to;
-        size_t n = disas_one(code + at, tb->body_end - at, at, 64, text, sizeof(text));
-        if (target_of(text, &to) && to >= tb->code_off && to < tb->body_end &&
+        size_t n = disas_one(code + at, tb->code_end - at, at, 64, text, sizeof(text));
+        if (target_of(text, &to) && to >= tb->code_off && to < tb->code_end &&
             l->nlabels < MAX_LABELS) {
             l->label[l->nlabels++] = (uint32_t)to;
         }
@@ -278,7 +278,7 @@ static void print_jump(const Listing *l, const char *text, uint64_t to)
     int n = (int)(strstr(text, " 0x") - text), label = label_at(l, to);
 
     printf("    %.*s ", n, text);
-    for (unsigned i = 0; i < TB_MAX_EXITS; i++) {
+    for (unsigned i = 0; i < tb->nexits; i++) {
         if (tb->exit[i].tb && tb->exit[i].stub_off == to) {
             printf("<exit %u>\n", i);
             return;
@@ -286,7 +286,7 @@ static void print_jump(const Listing *l, const char *text, uint64_t to)
     }
     if (label >= 0) {
         printf("<L%d>\n", label);
-    } else if (to >= tb->body_end && to < tb->code_end) {
+    } else if (to >= x86_engine.cache->code->cold_start) {
         printf("<out of line>\n");
     } else {
         printf("<%s>\n", thunk_name(to));
@@ -391,7 +391,7 @@ static void one(const Case *k, unsigned n, uint32_t mode)
         char text[TEXT];
         uint32_t from = tb->code_off + tb->map[i].host;
         uint32_t to = i + 1u < tb->ninsns ? tb->code_off + tb->map[i + 1].host
-                                          : tb->body_end;
+                                          : tb->code_end;
         unsigned left = tb->size - tb->map[i].guest;
         disas_one(k->code + tb->map[i].guest, left, OFFSET + tb->map[i].guest, 64, text,
                   sizeof(text));
