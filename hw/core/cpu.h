@@ -104,15 +104,12 @@ typedef struct CpuExecOps {
     /* Optional, signal context on the vCPU's thread: where the guest is. ucontext: the
      * signal's. */
     bool (*sample)(Cpu *cpu, void *ucontext, struct CpuSample *s);
-<<<<<<< HEAD
     /* Optional, paused: the debugger's points changed (hw/core/debug.h). NULL: it has none. */
     void (*debug_changed)(struct Machine *m);
     /* Optional: may this point be added? NULL: any, any number. */
     bool (*debug_accepts)(struct Machine *m, const DebugPoint *p, Error *err);
-=======
     /* Optional; machine lock: memory_flush_writes. */
     void (*flush_writes)(struct Machine *m);
->>>>>>> kvm
     /* Optional: the board is complete; false if the engine cannot run it. */
     bool (*ready)(struct Machine *m, Error *err);
 } CpuExecOps;
