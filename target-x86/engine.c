@@ -17,6 +17,7 @@
 
 extern uint32_t log_mask; /* util/log.h; reading it is leaf */
 #define X86_LOG_INT (1u << 3)
+#define X86_LOG_BRANCHES (1u << 10)
 
 X86Engine x86_engine = { .max_insns = TB_MAX_INSNS };
 
@@ -350,6 +351,9 @@ static NOINLINE void loop(X86Cpu *cpu)
             step_once(cpu);
             continue;
         }
+        if (unlikely(log_mask & X86_LOG_BRANCHES)) {
+            cpu->branch[cpu->nbranches++ % ARRAY_SIZE(cpu->branch)] = cpu->st.rip;
+        }
         Tb *tb = x86_engine_find(cpu, true);
         if (unlikely(!tb)) {
             step_once(cpu);
@@ -469,6 +473,7 @@ void x86_engine_run(Cpu *c)
 {
     X86Cpu *cpu = X86_CPU(c);
 
+    cpu->one_unit = (log_mask & X86_LOG_BRANCHES) != 0; /* each block comes back here */
     loop(cpu);
     x86_fpu_sync(cpu);
 }

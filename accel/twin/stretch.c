@@ -359,7 +359,7 @@ void twin_restore(Twin *t, unsigned i, const X86State *st, const TwinPages *pre)
             put_page(t, s->ram, pre->page[n], pre->data + (size_t)n * TLB_PAGE);
         }
         cpu->st = *st;
-        cpu->delivering = cpu->db_pending = 0;
+        cpu->delivering = cpu->db_pending = cpu->db_delayed = 0;
         cpu->soft_rip = 0;
         cpu->end_block = 0;
         x86_update_hflags(cpu);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include "accel/twin/twin_int.h"
 #include "hw/core/nondet.h"
-#include "target-x86/leaf.h"
+#include "target-x86/explain.h"
 #include "util/alloc.h"
 #include "util/log.h"
 
@@ -219,6 +219,9 @@ static void after_stretch(Twin *t, unsigned i, uint32_t req, bool took_nmi)
     r->next_rip = t->side[0].cpu[i]->next_rip;
     x86_update_hflags(r);
     if (t->side[0].shut_down && t->side[1].shut_down) {
+        FILE *f = log_lock();
+        x86_explain_shutdown(t->side[0].cpu[i], f);
+        log_unlock(f);
         cpu_triple_fault(c);
     }
 }
