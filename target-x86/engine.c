@@ -453,7 +453,8 @@ void x86_engine_units(X86Cpu *cpu, X86Units *u)
         bool event = cpu->st.event.valid; /* its delivery belongs to this run */
         u->units += !event;
         bool stop = u->n + 1 >= u->cap || (event ? *u->stop : units_enough(cpu, u));
-        if (stop || event || cpu->st.rip != rip || !x86_heavy(cpu, paused_heavy, u)) {
+        if (stop || event || (cpu->st.rip != rip && !x86_engine.unit_inside) ||
+            !x86_heavy(cpu, paused_heavy, u)) {
             x86_snap(&u->snap[u->n++], cpu);
         }
         if (stop) {

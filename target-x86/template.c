@@ -117,20 +117,6 @@ static bool flow_row(const X86Insn *in)
             op == 0xc9 || op == 0xe8 || op == 0xe9 || op == 0xeb);
 }
 
-/* Status flags read. Shifts by a constant that is not zero read none. */
-static uint32_t flags_used(const X86Insn *in)
-{
-    const X86Row *row = in->row;
-    bool shift = row->map == MAP_1
-                     ? (in->opcode & 0xfe) == 0xc0 && (in->modrm >> 3 & 6) != 2
-                     : row->map == MAP_0F && (in->opcode & 0xf7) == 0xa4;
-
-    if (row->enc == ENC_LEGACY && shift && in->imm & (in->op[0].size == 8 ? 63 : 31)) {
-        return 0;
-    }
-    return row->fl_use;
-}
-
 static void liveness(Tmpl *t)
 {
     uint8_t live = FLP_ALL;
@@ -140,7 +126,7 @@ static void liveness(Tmpl *t)
         const X86Row *row = t->insns[i].row;
         if (row->flags & RF_PLAIN || flow_row(&t->insns[i])) {
             live = (live & ~flp(row->fl_def | row->fl_undef)) |
-                   flp(flags_used(&t->insns[i]));
+                   flp(x86_flags_used(&t->insns[i]));
         } else {
             live = FLP_ALL; /* a reference function sees exact flags */
         }
@@ -340,7 +326,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
         return false; /* AMD's do not check the alignment that the SDM asks for */
     }
 
-    uint8_t use = flp(flags_used(in)), def = flp(row->fl_def | row->fl_undef);
+    uint8_t use = flp(x86_flags_used(in)), def = flp(row->fl_def | row->fl_undef);
     uint8_t live_after = t->live[t->i + 1];
     bool need_host = use || (def && live_after & ~def);
 
@@ -496,7 +482,7 @@ static void entries(Tmpl *t)
     tb->entry_e = e->off;
     if (dead) {
         t->in_env = false;
-    } else if (flags_used(&t->insns[0]) &&
+    } else if (x86_flags_used(&t->insns[0]) &&
                t->insns[0].row->flags & (RF_PLAIN | RF_BRANCH)) {
         emit_restore(e);
         t->in_env = false;

@@ -144,7 +144,7 @@ uint32_t twin_dead_flags(TwinSide *s, X86Cpu *cpu)
         if (len <= 0 || len > (int)avail) {
             break;
         }
-        used |= in.row->fl_use;
+        used |= x86_flags_used(&in);
         dead |= (in.row->fl_def | in.row->fl_undef) & ~used;
         if (in.row->flags & (RF_BRANCH | RF_END)) {
             break;

@@ -188,7 +188,8 @@ static bool matches(Twin *t, TwinSide *b, X86Cpu *cpu, const X86Snap *s)
 static bool follow(Twin *t, TwinSide *b, X86Cpu *cpu, const X86Snap *s)
 {
     unsigned steps = 0, reps = 0;
-    cpu->cpu.exit_request = s->rip == cpu->st.rip; /* REP: one iteration at a time */
+    /* where a REP instruction may have paused: one iteration at a time */
+    cpu->cpu.exit_request = s->inexact || s->rip == cpu->st.rip;
     unsigned limit = t->single ? 1 : FOLLOW_LIMIT;
     while (steps < limit && reps < REP_LIMIT && !b->complaint[0] && !b->shut_down) {
         uint64_t rip = cpu->st.rip;
