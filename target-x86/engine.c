@@ -225,7 +225,7 @@ static void take_bits(X86Cpu *cpu, uint32_t req)
             if (unlikely(log_mask & X86_LOG_INT)) {
                 x86_heavy(cpu, x86_log_interrupt, &v);
             }
-            if (PLANTED_BUG == 3 && x86_engine.native && cpu->st.cpl == 3) {
+            if (PLANTED_BUG == 3 && x86_engine.native) {
                 cpu->st.rflags ^= FL_CF;
             }
             x86_deliver_interrupt(cpu, v);
