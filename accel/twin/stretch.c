@@ -124,7 +124,9 @@ static void run_first(Twin *t, unsigned i, uint32_t req, unsigned max_units, boo
         t->snap[u.n].inexact = 0;
         t->snap[u.n++].took = 1;
     }
-    a->engine->units(a, cpu, &u);
+    if (!again || !u.n) { /* run again, a request is a step of its own */
+        a->engine->units(a, cpu, &u);
+    }
     a->engine->sync(a, cpu);
     twin_leave(a, cpu);
     t->nsnaps = u.n;
