@@ -148,6 +148,14 @@ enum {
     X86_NMMU,
 };
 
+/* A fault of a chain that may end in a shutdown. */
+typedef struct X86FaultNote {
+    uint64_t rip, cr2;
+    uint32_t error;
+    uint16_t cs;
+    uint8_t vector;
+} X86FaultNote;
+
 typedef struct X86Cpu {
     X86State st;                 /* first: generated code addresses it */
     uint64_t next_rip;           /* where RIP goes when the current instruction is done;
@@ -177,6 +185,10 @@ typedef struct X86Cpu {
     uint64_t soft_rip;           /* 1 + address of the INT n being delivered, 0 = none */
     uint8_t delivering;          /* excp.c: class of the event whose delivery has begun and
                                   * not ended; a fault now may become a double fault */
+    uint8_t nchain;              /* excp.c: faults since the last one delivered; */
+    X86FaultNote chain[4];       /* for explain.c */
+    uint64_t branch[16];         /* -d branches: where blocks began, a ring */
+    uint32_t nbranches;
     uint64_t saved_tsc;          /* state.c: guest TSC when saved */
     int64_t tsc_moved;           /* state.c: what loading added to vCPU 0's tsc_offset */
     struct CpuTlb *tlb;          /* engine's (tcg/tlb_layout.h) */

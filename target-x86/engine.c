@@ -18,6 +18,7 @@
 
 extern uint32_t log_mask; /* util/log.h; reading it is leaf */
 #define X86_LOG_INT (1u << 3)
+#define X86_LOG_BRANCHES (1u << 10)
 
 X86Engine x86_engine = { .max_insns = TB_MAX_INSNS };
 
@@ -280,7 +281,7 @@ static void take_bits(X86Cpu *cpu, uint32_t req)
             if (unlikely(log_mask & X86_LOG_INT)) {
                 x86_heavy(cpu, x86_log_interrupt, &v);
             }
-            if (PLANTED_BUG == 3 && x86_engine.native && cpu->st.cpl == 3) {
+            if (PLANTED_BUG == 3 && x86_engine.native) {
                 cpu->st.rflags ^= FL_CF;
             }
             x86_deliver_interrupt(cpu, v);
@@ -410,6 +411,9 @@ static NOINLINE void loop(X86Cpu *cpu)
             step_here(cpu);
             continue;
         }
+        if (unlikely(log_mask & X86_LOG_BRANCHES)) {
+            cpu->branch[cpu->nbranches++ % ARRAY_SIZE(cpu->branch)] = cpu->st.rip;
+        }
         Tb *tb = x86_engine_find(cpu, true);
         if (unlikely(!tb)) {
             step_here(cpu);
@@ -509,7 +513,8 @@ void x86_engine_units(X86Cpu *cpu, X86Units *u)
         bool event = cpu->st.event.valid; /* its delivery belongs to this run */
         u->units += !event;
         bool stop = u->n + 1 >= u->cap || (event ? *u->stop : units_enough(cpu, u));
-        if (stop || event || cpu->st.rip != rip || !x86_heavy(cpu, paused_heavy, u)) {
+        if (stop || event || (cpu->st.rip != rip && !x86_engine.unit_inside) ||
+            !x86_heavy(cpu, paused_heavy, u)) {
             x86_snap(&u->snap[u->n++], cpu);
         }
         if (stop) {
@@ -529,6 +534,7 @@ void x86_engine_run(Cpu *c)
 {
     X86Cpu *cpu = X86_CPU(c);
 
+    cpu->one_unit = (log_mask & X86_LOG_BRANCHES) != 0; /* each block comes back here */
     loop(cpu);
     x86_fpu_sync(cpu);
 }

@@ -121,8 +121,8 @@ typedef struct X86Units {
     X86Snap *snap;      /* snap[n++] is filled */
     unsigned n, cap;
     unsigned units, max_units; /* done, without deliveries */
-    /* Is a unit that ended where it began a pause in a REP instruction? Then it is no
-     * boundary. Heavy. */
+    /* Is a unit that ended where it began or within its block a pause in a REP
+     * instruction? Then it is no boundary. Heavy. */
     bool (*paused)(X86Cpu *cpu);
     /* It also ends when a request waits, enough pages are written or *stop is set. */
     const _Atomic uint32_t *request; /* or NULL */

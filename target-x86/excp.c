@@ -9,8 +9,10 @@
  * and shutdown.
  */
 #include "target-x86/access.h"
+#include "target-x86/explain.h"
 #include "target-x86/leaf.h"
 #include "target-x86/seg.h"
+#include "util/log.h"
 
 enum { KIND_EXC, KIND_SOFT, KIND_EXT };
 enum { CLASS_NONE, CLASS_BENIGN, CLASS_CONTRIBUTORY, CLASS_PF, CLASS_DF };
@@ -287,6 +289,11 @@ static void deliver(X86Cpu *cpu, unsigned v, int kind, bool has_error, uint32_t 
 
 static uint64_t shutdown_heavy(X86Cpu *cpu, void *arg)
 {
+    if (!cpu->tapped) { /* a twin run tells it once */
+        FILE *f = log_lock();
+        x86_explain_shutdown(cpu, f);
+        log_unlock(f);
+    }
     cpu_triple_fault(&cpu->cpu);
     return 0;
 }
@@ -317,12 +324,24 @@ static void debug_event(X86Cpu *cpu, const X86Event *ev)
     }
 }
 
+static void note_fault(X86Cpu *cpu, const X86Event *ev, unsigned first)
+{
+    cpu->nchain = first ? cpu->nchain : 0;
+    if (cpu->nchain < ARRAY_SIZE(cpu->chain)) {
+        cpu->chain[cpu->nchain++] = (X86FaultNote){
+            .rip = cpu->st.rip, .cr2 = ev->cr2, .error = ev->error,
+            .cs = cpu->st.seg[R_CS].selector, .vector = ev->vector,
+        };
+    }
+}
+
 void x86_deliver_event(X86Cpu *cpu)
 {
     X86State *st = &cpu->st;
     X86Event ev = st->event;
     unsigned first = cpu->delivering;
 
+    note_fault(cpu, &ev, first);
     st->event.valid = 0;
     st->halted = 0; /* a single step behind HLT ends it */
     cpu->delivering = CLASS_NONE;

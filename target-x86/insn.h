@@ -263,4 +263,18 @@ int x86_decode(X86Insn *in, const uint8_t *bytes, unsigned n, uint32_t hflags,
  * Sets next_rip = rip + len first. Heavy for heavy rows. */
 void x86_exec_insn(X86Cpu *cpu, const X86Insn *in);
 
+/* Status flags read. Shifts by a constant that is not zero read none. */
+static inline uint32_t x86_flags_used(const X86Insn *in)
+{
+    const X86Row *row = in->row;
+    bool shift = row->map == MAP_1
+                     ? (in->opcode & 0xfe) == 0xc0 && (in->modrm >> 3 & 6) != 2
+                     : row->map == MAP_0F && (in->opcode & 0xf7) == 0xa4;
+
+    if (row->enc == ENC_LEGACY && shift && in->imm & (in->op[0].size == 8 ? 63 : 31)) {
+        return 0;
+    }
+    return row->fl_use;
+}
+
 #endif

@@ -14,6 +14,7 @@ libx86leaf_a_SOURCES += \
 	target-x86/task.c
 libtargetx86_a_SOURCES += \
 	target-x86/cpu_ops.c target-x86/sample.c target-x86/sample.h \
+	target-x86/explain.c target-x86/explain.h \
 	target-x86/feature_names.c \
 	target-x86/kvmclock.c \
 	target-x86/models.c target-x86/models.h \

@@ -30,6 +30,7 @@ static const LogItem items[] = {
     { "unimp", LOG_UNIMP, "what the guest used and dyad does not model" },
     { "cpu_reset", LOG_CPU_RESET, "vCPU state at each reset" },
     { "stats", LOG_STATS, "counters at exit" },
+    { "branches", LOG_BRANCHES, "the last branches before a triple fault (slow)" },
 };
 
 typedef struct LogRange {

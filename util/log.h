@@ -22,6 +22,7 @@ enum {
     LOG_UNIMP = 1 << 7,        /* what dyad does not model */
     LOG_CPU_RESET = 1 << 8,
     LOG_STATS = 1 << 9,        /* counters at exit */
+    LOG_BRANCHES = 1 << 10,    /* record the last branches; slows translated code down */
 };
 
 extern uint32_t log_mask; /* read freely; written by log_set_* only */
@@ -41,11 +42,13 @@ void log_printf(const char *fmt, ...) PRINTF_LIKE(1, 2);
 FILE *log_lock(void);
 void log_unlock(FILE *f);
 
-#define log_guest_error(...)               \
-    do {                                   \
-        if (log_on(LOG_GUEST_ERRORS)) {    \
-            log_printf(__VA_ARGS__);       \
-        }                                  \
+/* One line, "guest error: WHO: WHAT\n"; fmt is "WHO: WHAT\n", WHO a device's path or its
+ * class. */
+#define log_guest_error(...)                          \
+    do {                                              \
+        if (log_on(LOG_GUEST_ERRORS)) {               \
+            log_printf("guest error: " __VA_ARGS__);  \
+        }                                             \
     } while (0)
 #define log_unimp(...)                     \
     do {                                   \

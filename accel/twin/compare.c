@@ -33,7 +33,7 @@ static bool same_vectors(const X86State *sa, const X86State *sb)
 {
     const X86Xsave *a = &sa->xsave, *b = &sb->xsave;
     return SAME(mxcsr) && SAME(xmm) && SAME(ymmh) &&
-           (!(sa->xcr0 & XCR0_AVX512) || SAME(ext));
+           (!(sa->xcr0 & XCR0_AVX512) || (SAME(k) && SAME(zmmh) && SAME(zmm16)));
 }
 
 static bool same_event(const X86Event *a, const X86Event *b)
@@ -144,7 +144,7 @@ uint32_t twin_dead_flags(TwinSide *s, X86Cpu *cpu)
         if (len <= 0 || len > (int)avail) {
             break;
         }
-        used |= in.row->fl_use;
+        used |= x86_flags_used(&in);
         dead |= (in.row->fl_def | in.row->fl_undef) & ~used;
         if (in.row->flags & (RF_BRANCH | RF_END)) {
             break;
@@ -271,9 +271,10 @@ static void print_fpu(Printer *p, const X86Xsave *s0, const X86Xsave *a, const X
             print_row(p, name, 8, x0->q[k & 1], xa->q[k & 1], xb->q[k & 1]);
         }
     }
-    for (unsigned i = 0; i + 8 <= sizeof(a->ext); i += 8) {
-        snprintf(name, sizeof(name), "xsave+%u", (unsigned)offsetof(X86Xsave, ext) + i);
-        print_row(p, name, 8, get(s0->ext + i, 8), get(a->ext + i, 8), get(b->ext + i, 8));
+    for (unsigned i = offsetof(X86Xsave, k); i < offsetof(X86Xsave, ext2); i += 8) {
+        snprintf(name, sizeof(name), "xsave+%u", i); /* k, ZMM halves, ZMM16-31 */
+        print_row(p, name, 8, get((const char *)s0 + i, 8), get((const char *)a + i, 8),
+                  get((const char *)b + i, 8));
     }
 }
 

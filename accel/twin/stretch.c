@@ -124,7 +124,9 @@ static void run_first(Twin *t, unsigned i, uint32_t req, unsigned max_units, boo
         t->snap[u.n].inexact = 0;
         t->snap[u.n++].took = 1;
     }
-    a->engine->units(a, cpu, &u);
+    if (!again || !u.n) { /* run again, a request is a step of its own */
+        a->engine->units(a, cpu, &u);
+    }
     a->engine->sync(a, cpu);
     twin_leave(a, cpu);
     t->nsnaps = u.n;
@@ -188,7 +190,8 @@ static bool matches(Twin *t, TwinSide *b, X86Cpu *cpu, const X86Snap *s)
 static bool follow(Twin *t, TwinSide *b, X86Cpu *cpu, const X86Snap *s)
 {
     unsigned steps = 0, reps = 0;
-    cpu->cpu.exit_request = s->rip == cpu->st.rip; /* REP: one iteration at a time */
+    /* where a REP instruction may have paused: one iteration at a time */
+    cpu->cpu.exit_request = s->inexact || s->rip == cpu->st.rip;
     unsigned limit = t->single ? 1 : FOLLOW_LIMIT;
     while (steps < limit && reps < REP_LIMIT && !b->complaint[0] && !b->shut_down) {
         uint64_t rip = cpu->st.rip;
@@ -359,7 +362,7 @@ void twin_restore(Twin *t, unsigned i, const X86State *st, const TwinPages *pre)
             put_page(t, s->ram, pre->page[n], pre->data + (size_t)n * TLB_PAGE);
         }
         cpu->st = *st;
-        cpu->delivering = cpu->db_pending = 0;
+        cpu->delivering = cpu->db_pending = cpu->db_delayed = 0;
         cpu->soft_rip = 0;
         cpu->end_block = 0;
         x86_update_hflags(cpu);

@@ -12,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 #include "accel/twin/twin_int.h"
-#include "target-x86/leaf.h"
+#include "hw/core/nondet.h"
+#include "target-x86/explain.h"
 #include "util/alloc.h"
 #include "util/log.h"
 
@@ -25,6 +26,8 @@ static const Property twin_props[] = {
               "the engine that follows, one instruction at a time"),
     PROP_STR(TwinOptions, step, "512",
              "full comparison after each \"insn\", each \"block\", or that many blocks"),
+    PROP_U32(TwinOptions, slow, 10, 1, 1000,
+             "how many times slower the guest's clocks run than the host's"),
     { "case", PK_STR, offsetof(TwinOptions, case_file), 0, 0, 0, "twin.case", NULL, NULL,
       "where the reproducer of a difference is written" },
     { "exact-flags", PK_BOOL, offsetof(TwinOptions, exact_flags), 0, 0, 1, NULL, NULL, NULL,
@@ -216,6 +219,9 @@ static void after_stretch(Twin *t, unsigned i, uint32_t req, bool took_nmi)
     r->next_rip = t->side[0].cpu[i]->next_rip;
     x86_update_hflags(r);
     if (t->side[0].shut_down && t->side[1].shut_down) {
+        FILE *f = log_lock();
+        x86_explain_shutdown(t->side[0].cpu[i], f);
+        log_unlock(f);
         cpu_triple_fault(c);
     }
 }
@@ -368,7 +374,11 @@ void twin_destroy(Machine *m)
 
 static bool twin_init_machine(Machine *m, void *opts, Error *err)
 {
-    return twin_create(m, opts, err) != NULL;
+    if (!twin_create(m, opts, err)) {
+        return false;
+    }
+    nondet_slow_down(((TwinOptions *)opts)->slow);
+    return true;
 }
 
 /* Never without being asked for. */

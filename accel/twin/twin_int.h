@@ -28,6 +28,7 @@ typedef struct TwinOptions {
     int first, second;   /* TWIN_* */
     char *step;          /* "insn", "block" or a number of blocks */
     char *case_file;     /* where the reproducer goes */
+    uint32_t slow;       /* the guest's clocks run so much slower */
     bool exact_flags;    /* -accel tcg,exact-flags=on for the translator */
 } TwinOptions;
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include "hw/core/core_int.h"
+#include "hw/core/nondet.h"
 #include "util/alloc.h"
 #include "util/log.h"
 #include "util/loop.h"
@@ -384,7 +385,7 @@ int machine_main_loop(Machine *m)
         int64_t timeout = -1, next = clock_next_deadline(m->clock);
         if (next >= 0) {
             timeout = next - clock_now(m->clock);
-            timeout = MAX(timeout, 0);
+            timeout = MAX(timeout, 0) * nondet_slowness;
         }
         machine_unlock(m);
         loop_run_once(m->loop, timeout);

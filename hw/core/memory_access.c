@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include "hw/core/core_int.h"
+#include "util/log.h"
 
 enum { PAGE = 4096, IO_DEPTH = 4 };
 
@@ -158,6 +159,10 @@ uint64_t memory_io_read(AddressSpace *as, uint64_t addr, unsigned size)
     }
     v = r ? range_read(as, r, addr, size) : mask(size);
     leave(as, locked);
+    if (!r) {
+        log_guest_error("%s: read of %u bytes at %#llx, where nothing is\n", as->name, size,
+                        (unsigned long long)addr);
+    }
     return v;
 }
 
@@ -176,6 +181,10 @@ void memory_io_write(AddressSpace *as, uint64_t addr, unsigned size, uint64_t va
         range_write(as, r, addr, size, val);
     }
     leave(as, locked);
+    if (!r) {
+        log_guest_error("%s: write of %u bytes at %#llx, where nothing is\n", as->name, size,
+                        (unsigned long long)addr);
+    }
 }
 
 /* ---- blocks ---- */

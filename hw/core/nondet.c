@@ -22,16 +22,34 @@ static int64_t read_clock(clockid_t id)
     return ts.tv_sec * 1000000000ll + ts.tv_nsec;
 }
 
+unsigned nondet_slowness = 1;
+static int64_t slow_ns, slow_wall; /* when slowing down began */
+static uint64_t slow_tsc;
+
+static int64_t slowed(int64_t v, int64_t begin)
+{
+    return likely(nondet_slowness == 1) ? v : begin + (v - begin) / (int64_t)nondet_slowness;
+}
+
 int64_t nondet_host_ns(void)
 {
-    return read_clock(CLOCK_MONOTONIC);
+    return slowed(read_clock(CLOCK_MONOTONIC), slow_ns);
 }
 
 int64_t nondet_wall_ns(void)
 {
-    int64_t ns = read_clock(CLOCK_REALTIME);
+    int64_t ns = slowed(read_clock(CLOCK_REALTIME), slow_wall);
     nondet_pass(&ns, sizeof(ns));
     return ns;
+}
+
+void nondet_slow_down(unsigned n)
+{
+    nondet_tsc_hz(); /* measured at full speed */
+    slow_ns = read_clock(CLOCK_MONOTONIC);
+    slow_wall = read_clock(CLOCK_REALTIME);
+    slow_tsc = nondet_host_tsc();
+    nondet_slowness = n;
 }
 
 void nondet_random(void *to, size_t n)
@@ -54,7 +72,7 @@ void nondet_random(void *to, size_t n)
 
 uint64_t nondet_host_tsc(void)
 {
-    uint64_t tsc = __rdtsc();
+    uint64_t tsc = (uint64_t)slowed((int64_t)__rdtsc(), (int64_t)slow_tsc);
     nondet_pass(&tsc, sizeof(tsc));
     return tsc;
 }

@@ -19,6 +19,12 @@ void nondet_random(void *to, size_t n);
 uint64_t nondet_host_tsc(void);     /* host time-stamp counter (or ns where none) */
 uint64_t nondet_tsc_hz(void);       /* its frequency, measured or read once */
 
+/* From now on all clocks here and the TSC run n times slower than the host's: for an engine
+ * that is so slow that a guest would do nothing but serve its timer. Once, before a machine
+ * runs. Whoever sleeps for a time of these clocks multiplies it by nondet_slowness. */
+void nondet_slow_down(unsigned n);
+extern unsigned nondet_slowness; /* 1: as the host's */
+
 /* Twin runs: on this thread what a CPU learns of time and chance (TSC, wall clock, random
  * bytes, virtual time) passes through here and may be replaced. NULL: as it is. */
 typedef void NondetTap(void *value, size_t n);

@@ -96,7 +96,7 @@ void virtio_broken(VirtioDevice *v, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(text, sizeof(text), fmt, ap);
         va_end(ap);
-        log_printf("%s: %s: the device needs a reset\n", v->dev->path, text);
+        log_guest_error("%s: %s: the device needs a reset\n", v->dev->path, text);
     }
     v->s->status |= VIRTIO_S_NEEDS_RESET;
     if (v->s->status & VIRTIO_S_DRIVER_OK) {

@@ -9,6 +9,7 @@
 static int64_t fake_ns;
 
 _Thread_local NondetTap *nondet_tap;
+unsigned nondet_slowness = 1;
 
 int64_t nondet_host_ns(void)
 {
