@@ -13,6 +13,7 @@
 #include "target-x86/template.h"
 #include "target-x86/window.h"
 #include "tcg/codebuf.h"
+#include "util/asan.h"
 
 #if defined(__x86_64__)
 
@@ -459,8 +460,20 @@ void x86_native_run(X86Cpu *cpu, Tb *tb)
     x86_flags_from_env(cpu);
 }
 
+#if ASAN_BUILD
+static void sync_before_no_return(void)
+{
+    if (cpu_self) {
+        x86_fpu_sync(X86_CPU(cpu_self));
+    }
+}
+#endif
+
 void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t mask)
 {
+#if ASAN_BUILD
+    asan_before_no_return = sync_before_no_return;
+#endif
     xsave_mask = mask;
     env->thunk[TCG_FN_MEM] = (void *)native_mem;
     env->thunk[TCG_FN_EXEC] = (void *)native_exec;
