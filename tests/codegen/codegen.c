@@ -71,6 +71,8 @@ static const MachineClass rig_class = {
 const MachineClass *const machine_classes[] = { &rig_class, NULL };
 const DeviceClass *const device_classes[] = { NULL };
 
+static void release(Machine *m, void *arg) { accel_tcg_class.destroy(m); }
+
 static bool make_machine(Error *err)
 {
     static TcgOptions opts = { .backend = 0, .tb_size = 16 * MiB };
@@ -84,6 +86,7 @@ static bool make_machine(Error *err)
         return false;
     }
     machine->cpu_factory = &x86_cpu_factory;
+    machine->release = release;
     if (!accel_tcg_class.init_machine(machine, &opts, err) ||
         !machine_init(machine, err)) {
         return false;
@@ -432,5 +435,6 @@ int main(int argc, char **argv)
             }
         }
     }
+    machine_destroy(machine);
     return 0;
 }

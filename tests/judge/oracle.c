@@ -188,8 +188,12 @@ uint64_t oracle_address(const X86Insn *in)
 {
     X86Cpu *cpu = rig_cpu();
     uint64_t next = cpu->st.rip + in->len;
+    X86Insn at = *in;
     cpu->next_rip = cpu->hflags & HF_CS64 ? next : (uint32_t)next;
-    return x86_ea(cpu, in);
+    if (at.index >= 16) { /* a vector register: the base will do */
+        at.index = -1;
+    }
+    return x86_ea(cpu, &at);
 }
 
 static bool near_code(uint64_t lin)

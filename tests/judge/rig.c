@@ -162,6 +162,10 @@ static void build_gates(void)
     }
 }
 
+static void release(Machine *m, void *arg) { accel_tcg_class.destroy(m); }
+
+static void destroy(void) { machine_destroy(machine); }
+
 bool rig_init(bool windows)
 {
     static TcgOptions opts = { .backend = 0, .tb_size = 16 * MiB };
@@ -177,11 +181,13 @@ bool rig_init(bool windows)
         return false;
     }
     machine->cpu_factory = &x86_cpu_factory;
+    machine->release = release;
     if (!accel_tcg_class.init_machine(machine, &opts, &err) ||
         !machine_init(machine, &err)) {
         error_report(&err);
         return false;
     }
+    atexit(destroy);
     cpu = X86_CPU(machine->cpus[0]);
     cpu_self = &cpu->cpu;
     host_features(host);

@@ -139,6 +139,8 @@ static void take_signals(void)
     }
 }
 
+static void release(Machine *m, void *arg) { accel_tcg_class.destroy(m); }
+
 static int setup(void **state)
 {
     static TcgOptions opts = { .backend = 0, .tb_size = 16 * MiB, .exact_flags = true };
@@ -149,6 +151,7 @@ static int setup(void **state)
     machine = machine_create(&rig_class, &cfg, &err);
     assert_non_null(machine);
     machine->cpu_factory = &x86_cpu_factory;
+    machine->release = release;
     if (!accel_tcg_class.init_machine(machine, &opts, &err) || !machine_init(machine, &err)) {
         error_report(&err);
         return -1;
@@ -160,6 +163,12 @@ static int setup(void **state)
     cpu_self = &cpu->cpu;
     build_tables();
     keep_signals();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    machine_destroy(machine);
     return 0;
 }
 
@@ -535,5 +544,5 @@ int main(void)
         cmocka_unit_test(random_sequences_agree_with_exact_flags),
         cmocka_unit_test(random_sequences_agree_with_shared_checks),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }
