@@ -18,6 +18,7 @@
 #include "tests/judge/judge.h"
 #include "tests/judge/ldt.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define KERNEL 0xffffffff80000000ull /* + physical address, first 2 MiB, supervisor */
