@@ -81,7 +81,7 @@ static inline bool x86_group_failed(uint64_t key)
 
 static inline unsigned x86_win_hash(uint64_t ram)
 {
-    return ram * 0x9e3779b97f4a7c15ull >> 44;
+    return (ram >> 6) * 0x9e3779b97f4a7c15ull >> 50 << 6 | (ram & 63);
 }
 static inline unsigned x86_win_site(uint64_t ram)
 {

@@ -309,16 +309,24 @@ static uint64_t native_exec(X86Cpu *cpu, const ExecSite *site)
 
 /* ---- slow memory accesses ---- */
 
-/* The instruction at RIP by its reference function, then on. */
-static uint64_t punt(X86Cpu *cpu)
+/* The instruction at RIP, and the `more` that follow if nothing interferes, by their
+ * reference functions; then on. */
+static uint64_t punt(X86Cpu *cpu, unsigned more)
 {
     X86Insn in;
+    uint64_t next;
 
-    x86_env(cpu)->punts++;
-    cpu->end_block = 0;
-    x86_engine_decode(cpu, &in);
-    x86_exec_insn(cpu, &in);
-    cpu->st.rip = cpu->next_rip;
+    do {
+        x86_env(cpu)->punts++;
+        cpu->end_block = 0;
+        x86_engine_decode(cpu, &in);
+        next = cpu->st.rip + in.len;
+        x86_exec_insn(cpu, &in);
+        cpu->st.rip = cpu->next_rip;
+    } while (more-- && cpu->next_rip == next && !cpu->end_block &&
+             !(in.row->flags & (RF_BRANCH | RF_END | RF_IO)) &&
+             !(cpu->hflags & X86_STEP_MASK) && !cpu->st.int_shadow &&
+             !x86_engine_attention(cpu));
     return go_on(cpu);
 }
 
@@ -326,8 +334,7 @@ enum { GROUP_FAILS = 16 };
 
 static uint64_t drop_heavy(X86Cpu *cpu, void *arg)
 {
-    Tb *tb = arg;
-    tb_invalidate(x86_engine.cache, tb->key, 1, &cpu->cpu);
+    tb_drop(x86_engine.cache, arg);
     return 0;
 }
 
@@ -361,8 +368,8 @@ static void group_failed(X86Cpu *cpu, uint64_t ret)
 }
 
 /* A block in window mode looked for an address in the wrong range: its site is told better
- * and the block is built again; the instruction at hand is done by itself. */
-static void wrong_guess(X86Cpu *cpu, uint32_t kind, uint64_t ret)
+ * and the block is built again when it runs next. */
+static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
 {
     TcgEnv *env = x86_env(cpu);
     Tb *tb = tb_by_code(x86_engine.cache, site_body(cpu, ret));
@@ -370,17 +377,20 @@ static void wrong_guess(X86Cpu *cpu, uint32_t kind, uint64_t ret)
     uint64_t site = tb->key + (kind >> 16);
     unsigned known = x86_win_site(site), state = WIN_SITE_ANY;
 
-    if (base <= 16 && known == WIN_SITE_UNKNOWN) {
-        window_seen(cpu, base == 16 ? env->vbase : cpu->st.gpr[base]);
-        int k = window_range(env, base == 16 ? env->vbase : cpu->st.gpr[base]);
+    if (known == WIN_SITE_UNKNOWN) {
+        uint64_t a = base == 16 ? env->vbase : base < 16 ? cpu->st.gpr[base] : lin;
+        window_seen(cpu, a);
+        int k = window_range(env, a);
         state = k == 0 ? WIN_SITE_B : k == 1 ? WIN_SITE_A : WIN_SITE_ANY;
     }
     env->win_stats.wrong_guesses++;
     x86_win_site_set(site, state);
     set_state_at(cpu, site_body(cpu, ret));
     env->site = 0;
+    /* what is left of the block too: a block that begins here would seldom be of use */
+    unsigned left = tb->ninsns - 1 - (unsigned)(site_insn(tb, site_body(cpu, ret)) - tb->map);
     x86_heavy(cpu, drop_heavy, tb);
-    env->ret = punt(cpu);
+    env->ret = punt(cpu, left);
 }
 
 static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
@@ -394,7 +404,7 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
     env->ret = 0;
     env->slow_mem++;
     if (kind & MEM_GUESS) {
-        wrong_guess(cpu, kind, ret);
+        wrong_guess(cpu, lin, kind, ret);
         return 0;
     }
     if (kind & MEM_OUTSIDE) {
@@ -443,7 +453,7 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
     if (rebuild) {
         x86_heavy(cpu, drop_heavy, tb);
     }
-    env->ret = punt(cpu);
+    env->ret = punt(cpu, 0);
     return 0;
 }
 

@@ -185,7 +185,6 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
     site->insn = *in;
     site->region_off = t->off;
     t->verified[0] = t->verified[1] = 0; /* it may write any register */
-    t->written = ~0u;
     tmpl_save_flags(t);
     enc_mov_ri(&t->e, S2, (uint64_t)site);
     uint32_t at = t->e.off;
@@ -644,6 +643,10 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         return false;
     }
     liveness(t);
+    for (unsigned i = 0, at = 0; i < tb->ninsns; at += insns[i++].len) {
+        tb->map[i].guest = at;
+        t->writes[i] = t->win ? tmpl_writes(&insns[i]) : 0;
+    }
     tb->code_off = t->e.off;
     entries(t);
     t->off = tb->region_off;

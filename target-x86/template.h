@@ -87,7 +87,7 @@ typedef struct Tmpl {
     bool no_groups;
     bool win;                 /* windows (window.h), not the soft TLB */
     uint32_t verified[2];     /* registers (16: vbase) known to lie in range B, A */
-    uint32_t written;         /* registers written since the block's beginning */
+    uint32_t writes[TB_MAX_INSNS]; /* windows: general registers each writes, bit mask */
     Group group;
     SlowSite slow[MAX_SLOW];
     unsigned nslow;
@@ -134,6 +134,11 @@ bool tmpl_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm);
 Rm tmpl_based(Tmpl *t, unsigned base, int disp, unsigned kind);
 /* The second half of an access that may lie in any range (out of line). */
 void tmpl_any_range_slow(Tmpl *t, const SlowSite *s);
+/* General registers that an instruction writes, bit mask. */
+uint32_t tmpl_writes(const X86Insn *in);
+/* WIN_SITE_*: where the memory operand `as` in front of instruction i lies, if it is known;
+ * ram: the RAM address by which its site is known (template_guess.c). */
+unsigned tmpl_guess(const Tmpl *t, unsigned i, const X86Insn *as, uint64_t ram);
 /* Registers that plain rows write without naming them, bit mask. */
 uint32_t tmpl_implicit_writes(const X86Insn *in);
 /* Window checks for the instructions ahead, before the current one makes flags. */

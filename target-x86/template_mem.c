@@ -176,7 +176,7 @@ static bool moves_little(const X86Insn *in)
     return op == 0xff && ext < 2;
 }
 
-static uint32_t win_writes(const X86Insn *in)
+uint32_t tmpl_writes(const X86Insn *in)
 {
     const X86Row *row = in->row;
     uint32_t w = 0;
@@ -205,8 +205,7 @@ static uint32_t win_writes(const X86Insn *in)
 void tmpl_win_after(Tmpl *t, const X86Insn *in)
 {
     if (t->win) {
-        uint32_t w = win_writes(in);
-        t->written |= w;
+        uint32_t w = t->writes[t->i];
         if (!moves_little(in)) {
             t->verified[0] &= ~w;
             t->verified[1] &= ~w;
@@ -286,37 +285,6 @@ void tmpl_any_range_slow(Tmpl *t, const SlowSite *s)
     enc_alu_rm(e, ALU_ADD, S1, delta_a());
     enc_jmp_to(e, s->back);
     enc_patch(e, miss, e->off);
-}
-
-/* Value of guest register g when the block is entered, if it still has it. */
-static bool known_value(const Tmpl *t, int g, uint64_t *v)
-{
-    if (g < 0) {
-        *v = 0;
-        return true;
-    }
-    if (g == 16) {
-        *v = t->cpu->st.rip - t->tb->region_off;
-        return true;
-    }
-    *v = t->cpu->st.gpr[g];
-    return !(t->written >> g & 1);
-}
-
-static unsigned guess(Tmpl *t, const X86Insn *in, uint32_t at)
-{
-    unsigned state = x86_win_site(t->tb->key + at);
-    uint64_t base, index = 0;
-
-    if (state != WIN_SITE_UNKNOWN) {
-        return state;
-    }
-    if (in->seg >= R_FS || !known_value(t, in->base, &base) ||
-        (in->index >= 0 && !known_value(t, in->index, &index))) {
-        return WIN_SITE_B;
-    }
-    int k = window_range(x86_env(t->cpu), base + (index << in->scale));
-    return k < 0 ? WIN_SITE_ANY : k ? WIN_SITE_A : WIN_SITE_B;
 }
 
 /* An operand with only a base register (or RIP): checked once while the register keeps
@@ -420,7 +388,7 @@ void tmpl_win_hoist(Tmpl *t)
             break;
         }
         if (j > i && based_access(t, in, &as) && !(written >> as.base & 1) && as.base != 16) {
-            unsigned state = guess(t, &as, at), k = state == WIN_SITE_A, base = as.base;
+            unsigned state = tmpl_guess(t, j, &as, t->tb->key + at), k = state == WIN_SITE_A, base = as.base;
             if (state != WIN_SITE_ANY && !(t->verified[k] >> base & 1)) {
                 int h = host_reg(base);
                 if (reg_in_env(base)) {
@@ -435,14 +403,14 @@ void tmpl_win_hoist(Tmpl *t)
         if (!tmpl_is_plain(t, in) && !based_access(t, in, &as) && in->opcode != 0x8d) {
             break;
         }
-        written |= win_writes(in);
+        written |= t->writes[j];
         at += in->len;
     }
 }
 
 static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
 {
-    unsigned state = in->adsize == 8 ? guess(t, in, t->off - t->tb->region_off)
+    unsigned state = in->adsize == 8 ? tmpl_guess(t, t->i, in, t->tb->key + t->off - t->tb->region_off)
                                     : WIN_SITE_ANY;
     int64_t disp = in->base == 16 ? rip_disp(t, in) : in->disp;
 

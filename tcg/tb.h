@@ -168,6 +168,8 @@ Tb *tb_new(TbCache *c, unsigned ninsns);
 void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self);
 /* Publishes. Lock held. */
 void tb_insert(TbCache *c, Tb *tb);
+/* Drops one block, if it has not been dropped yet. Takes the lock. */
+void tb_drop(TbCache *c, Tb *tb);
 /* A store hit [ram_addr, +len): drops the blocks that overlap. Returns whether any was.
  * Takes the lock. Others may be running such blocks and finish them. */
 bool tb_invalidate(TbCache *c, uint64_t ram_addr, uint64_t len, void *self);

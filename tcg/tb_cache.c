@@ -236,6 +236,16 @@ static void drop(TbCache *c, Tb *tb)
     c->dropped++;
 }
 
+void tb_drop(TbCache *c, Tb *tb)
+{
+    pthread_mutex_lock(&c->lock);
+    if (tb->valid) {
+        unlink1(c, tb);
+        drop(c, tb);
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
 bool tb_invalidate(TbCache *c, uint64_t ram_addr, uint64_t len, void *self)
 {
     bool any = false;
