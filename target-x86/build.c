@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "hw/core/machine.h"
+#include "hw/core/nondet.h"
 #include "target-x86/decode.h"
 #include "target-x86/gen_ir.h"
 #include "target-x86/insn.h"
@@ -96,7 +97,7 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
     bool full = false, crossing = false;
     uint8_t buf[16], snap[SNAP];
     unsigned nsnap = MIN(avail, SNAP);
-    uint64_t key2 = 0;
+    uint64_t key2 = 0, begun = nondet_host_tsc();
     Tb *tb = NULL;
 
     if (avail < 15 && x86_decode(insns, bytes, avail, mode, cpu->feat) == X86_DEC_MORE) {
@@ -161,6 +162,7 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         }
         c->guest_bytes += size;
         tb_insert(c, tb);
+        c->build_ticks += nondet_host_tsc() - begun;
         /* a store that came too early to find the block in its page is seen here */
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         if (unlikely(

@@ -10,7 +10,6 @@
  */
 #include "target-x86/template.h"
 #include <string.h>
-#include "hw/core/nondet.h"
 #include "target-x86/native.h"
 #include "tcg/codebuf.h"
 #include "util/disas.h"
@@ -117,11 +116,6 @@ static bool flow_row(const X86Insn *in)
             op == 0xc9 || op == 0xe8 || op == 0xe9 || op == 0xeb);
 }
 
-/* Status flags that an instruction needs, gives new values for certain, and may change. */
-typedef struct FlagUse {
-    uint8_t use, kill, def;
-} FlagUse;
-
 /* Shifts and rotates by a count leave the flags alone if the count is 0 (their rows say
  * that they use them); a count that is known, or flags that nobody reads, need no old
  * flags. RCL and RCR do need CF. */
@@ -157,10 +151,10 @@ static void liveness(Tmpl *t)
     t->live[t->tb->ninsns] = FLP_ALL;
     for (int i = t->tb->ninsns - 1; i >= 0; i--) {
         const X86Row *row = t->insns[i].row;
+        FlagUse f = t->flags[i] = flag_use(&t->insns[i]);
         if (tmpl_goes_on(&t->insns[i])) {
             live = FLP_ALL; /* where it jumps to they may be read */
         } else if (row->flags & RF_PLAIN || flow_row(&t->insns[i])) {
-            FlagUse f = flag_use(&t->insns[i]);
             live = (live & ~f.kill) | f.use;
         } else {
             live = FLP_ALL; /* a reference function sees exact flags */
@@ -362,7 +356,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
         return false; /* AMD's do not check the alignment that the SDM asks for */
     }
 
-    FlagUse f = flag_use(in);
+    FlagUse f = t->flags[t->i];
     uint8_t live_after = t->live[t->i + 1];
     bool need_host = f.use || (f.def && live_after & ~f.kill);
 
@@ -529,8 +523,7 @@ static void entries(Tmpl *t)
     tb->entry_e = e->off;
     if (dead) {
         t->in_env = false;
-    } else if (flag_use(&t->insns[0]).use &&
-               t->insns[0].row->flags & (RF_PLAIN | RF_BRANCH)) {
+    } else if (flag_use(&t->insns[0]).use && t->insns[0].row->flags & (RF_PLAIN | RF_BRANCH)) {
         emit_restore(e);
         t->in_env = false;
     } else {
@@ -612,14 +605,12 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     static __thread Tmpl tmpl;
     Tmpl *t = &tmpl;
     CodeBuf *code = c->code;
-    int64_t begun = nondet_host_ns();
 
     codebuf_back(code);
     memset(t, 0, offsetof(Tmpl, slow));
     t->win = tb->mode & X86_KEY_WIN;
     t->no_groups = x86_engine.no_groups || x86_group_failed(tb->key);
-    t->nexits = 0;
-    t->nslow = 0;
+    t->nexits = t->nslow = t->neffects = 0;
     t->ended = t->shadow_next = false;
     t->e = (Enc){ .rw = code->rw,
                   .off = ALIGN_UP(code->used, 16),
@@ -661,7 +652,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         tmpl_group_begin(t);
         tmpl_win_hoist(t);
         one(t, in);
-        tmpl_group_after(t, in);
+        tmpl_group_after(t);
         if (t->in_env) {
             tb->map[t->i].flags_in_env |= TBI_OP_ENV;
         }
@@ -695,7 +686,6 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     code->cold_used = cold.off;
     c->native_insns += tb->ninsns;
     c->native_bytes += t->e.off - tb->code_off + cold.off - cold_from;
-    c->build_ns += nondet_host_ns() - begun;
     if (log_on(LOG_OUT_ASM) && log_in_filter(tb->key)) {
         log_host(t, cold_from, cold.off);
     }

@@ -72,6 +72,25 @@ typedef struct Group {
     unsigned size, first, last, naccess;
 } Group;
 
+/* What an instruction means for a group. */
+typedef struct Effect {
+    bool stop;          /* a group cannot reach over it */
+    bool access;        /* it has one access [base + off, size) ... */
+    bool after;         /* ... of which it is the last instruction of the block */
+    bool write;
+    bool moves_sp;      /* rsp changes by sp_delta, and only so */
+    int8_t base;
+    uint32_t size;
+    uint32_t writes;    /* general registers it writes, bit mask */
+    int32_t off;
+    int64_t sp_delta;
+} Effect;
+
+/* Status flags that an instruction needs, gives new values for certain, and may change. */
+typedef struct FlagUse {
+    uint8_t use, kill, def;
+} FlagUse;
+
 typedef struct Tmpl {
     Enc e;                    /* while out-of-line code is emitted: at that code */
     X86Cpu *cpu;
@@ -84,6 +103,9 @@ typedef struct Tmpl {
     bool in_env;              /* flags are in env->cc (else EFLAGS) */
     bool failed;              /* arena full */
     uint8_t live[TB_MAX_INSNS + 1]; /* status flags live before each (packed, FLP_*) */
+    FlagUse flags[TB_MAX_INSNS];
+    Effect effect[TB_MAX_INSNS]; /* of instructions below neffects */
+    unsigned neffects;
     bool no_groups;
     bool win;                 /* windows (window.h), not the soft TLB */
     uint32_t verified[2];     /* registers (16: vbase) known to lie in range B, A */
@@ -163,7 +185,7 @@ void tmpl_jump_off(Tmpl *t, int64_t off);        /* the same, region offset */
 void tmpl_exit_to(Tmpl *t, int64_t target_off); /* unconditional, to a region offset */
 /* groups: begin before an instruction is emitted, after when it has been */
 void tmpl_group_begin(Tmpl *t);
-void tmpl_group_after(Tmpl *t, const X86Insn *in);
+void tmpl_group_after(Tmpl *t);
 /* Is an access of the current instruction through `base` covered? Then it is at
  * [r11 + tmpl_group_disp(disp)]. */
 bool tmpl_group_covers(const Tmpl *t, int base);

@@ -15,20 +15,6 @@
 
 enum { GROUP_MAX = 192 };
 
-/* What an instruction means for a group. */
-typedef struct Effect {
-    bool stop;          /* a group cannot reach over it */
-    bool access;        /* it has one access [base + off, size) ... */
-    bool after;         /* ... of which it is the last instruction of the block */
-    int8_t base;
-    int64_t off;
-    unsigned size;
-    bool write;
-    uint32_t writes;    /* general registers it writes, bit mask */
-    bool moves_sp;      /* rsp changes by sp_delta, and only so */
-    int64_t sp_delta;
-} Effect;
-
 static void plain_effect(const X86Insn *in, Effect *f)
 {
     unsigned scratch = 0, seen = 0;
@@ -81,7 +67,7 @@ static void stack_effect(Effect *f, bool push, unsigned reg_written)
     f->writes = 1u << R_SP | reg_written;
 }
 
-static Effect effect(const Tmpl *t, const X86Insn *in)
+static Effect make_effect(const Tmpl *t, const X86Insn *in)
 {
     Effect f = { .base = -1 };
     uint8_t op = in->opcode;
@@ -127,8 +113,17 @@ static Effect effect(const Tmpl *t, const X86Insn *in)
     return f;
 }
 
+static const Effect *effect(Tmpl *t, unsigned i)
+{
+    while (t->neffects <= i) {
+        t->effect[t->neffects] = make_effect(t, &t->insns[t->neffects]);
+        t->neffects++;
+    }
+    return &t->effect[i];
+}
+
 /* Looks for a group that begins at instruction i. */
-static bool find(const Tmpl *t, unsigned i, Group *g)
+static bool find(Tmpl *t, unsigned i, Group *g)
 {
     int64_t delta = 0, lo = 0, hi = 0;
     unsigned n = 0, reach = i;
@@ -137,45 +132,45 @@ static bool find(const Tmpl *t, unsigned i, Group *g)
 
     g->base = -1;
     for (unsigned j = i; j < t->tb->ninsns; j++) {
-        Effect f = effect(t, &t->insns[j]);
-        if (f.stop) {
+        const Effect *f = effect(t, j);
+        if (f->stop) {
             break;
         }
-        if (f.access) {
+        if (f->access) {
             if (g->base < 0) {
-                if (changed >> f.base & 1 && !(f.base == R_SP && !g->sp_lost)) {
+                if (changed >> f->base & 1 && !(f->base == R_SP && !g->sp_lost)) {
                     break;
                 }
-                g->base = f.base;
-                if (f.base != R_SP) {
+                g->base = f->base;
+                if (f->base != R_SP) {
                     delta = 0;
                 }
-                lo = delta + f.off;
-                hi = lo + f.size;
+                lo = delta + f->off;
+                hi = lo + f->size;
                 if (j > i) {
                     g->first = j;
                 }
-            } else if (f.base != g->base) {
+            } else if (f->base != g->base) {
                 break;
             }
-            int64_t a = delta + f.off, nlo = MIN(lo, a), nhi = MAX(hi, a + (int64_t)f.size);
+            int64_t a = delta + f->off, nlo = MIN(lo, a), nhi = MAX(hi, a + (int64_t)f->size);
             if (nhi - nlo > GROUP_MAX) {
                 break;
             }
             lo = nlo;
             hi = nhi;
-            write |= f.write;
+            write |= f->write;
             n++;
             reach = j;
         }
-        if (f.moves_sp && (g->base < 0 || g->base == R_SP)) {
-            delta += f.sp_delta;
-            changed |= f.writes & ~(1u << R_SP);
+        if (f->moves_sp && (g->base < 0 || g->base == R_SP)) {
+            delta += f->sp_delta;
+            changed |= f->writes & ~(1u << R_SP);
         } else {
-            changed |= f.writes;
-            g->sp_lost |= f.writes >> R_SP & 1;
+            changed |= f->writes;
+            g->sp_lost |= f->writes >> R_SP & 1;
         }
-        if (f.after || (g->base >= 0 && (g->base == R_SP ? g->sp_lost : changed >> g->base & 1))) {
+        if (f->after || (g->base >= 0 && (g->base == R_SP ? g->sp_lost : changed >> g->base & 1))) {
             break;
         }
     }
@@ -226,14 +221,14 @@ int32_t tmpl_group_disp(const Tmpl *t, int64_t disp)
     return t->group.delta + disp - t->group.lo;
 }
 
-void tmpl_group_after(Tmpl *t, const X86Insn *in)
+void tmpl_group_after(Tmpl *t)
 {
     if (!t->group.on) {
         return;
     }
-    Effect f = effect(t, in);
-    if (f.moves_sp && t->group.base == R_SP) {
-        t->group.delta += f.sp_delta;
+    const Effect *f = effect(t, t->i);
+    if (f->moves_sp && t->group.base == R_SP) {
+        t->group.delta += f->sp_delta;
     }
     if (t->i >= t->group.last) {
         t->group.on = false;

@@ -71,7 +71,8 @@ const Counter tb_cache_counters[] = {
     CACHE("guest bytes", guest_bytes, "of guest code translated"),
     CACHE("host bytes", native_bytes, "of host code made, stubs included"),
     CACHE("guest instructions", native_insns, "translated to host code"),
-    CACHE("translation ns", build_ns, "spent writing host code, decoding not included"),
+    CACHE("translation ticks", build_ticks,
+          "host TSC ticks spent building blocks, decoding included"),
     { NULL }
 };
 

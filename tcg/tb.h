@@ -119,18 +119,22 @@ typedef struct TbCache {
     uint32_t *code_index, n_code_index;
     struct CodeBuf *code;      /* NULL: no native back end */
     _Atomic uint64_t generation; /* counts flushes: held pointers are void after one */
-    uint64_t built, dropped, flushes, native_insns, native_bytes, guest_bytes, build_ns;
+    uint64_t built, dropped, flushes, native_insns, native_bytes, guest_bytes;
+    uint64_t build_ticks; /* host TSC ticks spent building */
 } TbCache;
 
-enum { TB_HASH_BITS = 17 };
+enum { TB_HASH_BITS = 18 };
 
 TbCache *tb_cache_create(uint64_t ram_max, uint8_t *ram_base, size_t arena_size,
                          struct CodeBuf *code, const TbCacheOps *ops);
 void tb_cache_destroy(TbCache *c);
 
+/* A page's blocks lie near each other: the buckets of code that runs share host pages and
+ * cache lines. */
 static inline unsigned tb_hash(uint64_t key, uint32_t mode)
 {
-    return (key + mode) * 0x9e3779b97f4a7c15ull >> (64 - TB_HASH_BITS);
+    unsigned page = ((key >> 12) + mode) * 0x9e3779b97f4a7c15ull >> (64 - TB_HASH_BITS);
+    return (page + (key >> 2 & 1023)) & ((1u << TB_HASH_BITS) - 1);
 }
 
 /* Finds a valid block. No lock. Leaf. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "accel/area.h"
 #include "hw/core/machine.h"
+#include "hw/core/nondet.h"
 #include "hw/core/sample.h"
 #include "tcg/codebuf.h"
 #include "tcg/counters.h"
@@ -24,6 +25,8 @@ typedef struct TcgMachine {
     TcgOptions *opts;
     void *area[MACHINE_MAX_CPUS];
     unsigned users; /* accelerators that made it: tcg, kvm with ring0=soft */
+    uint64_t made_tsc; /* when it was made: TSC ticks to ns */
+    int64_t made_ns;
 } TcgMachine;
 
 static TcgMachine *the_machine; /* one per process (x86_engine) */
@@ -300,6 +303,8 @@ static bool tcg_init_machine(Machine *m, void *opaque, Error *err)
     }
     t->cache = tb_cache_create(m->ram_max, m->ram_base, MAX(2 * o->tb_size, 64 * MiB), t->code,
                                &ops);
+    t->made_tsc = nondet_host_tsc();
+    t->made_ns = nondet_host_ns();
     return install_signals(err) && guest->init(t->cache, o, err);
 }
 
@@ -357,6 +362,12 @@ static void tcg_enter(Machine *m)
     tcg_mapping_changed(m);
 }
 
+static uint64_t build_ns(const TcgMachine *t)
+{
+    double ticks = nondet_host_tsc() - t->made_tsc, ns = nondet_host_ns() - t->made_ns;
+    return ticks > 0 ? t->cache->build_ticks * (ns / ticks) : 0;
+}
+
 static void tcg_info(Machine *m, const char *what, FILE *f)
 {
     TcgMachine *t = m->accel;
@@ -369,7 +380,7 @@ static void tcg_info(Machine *m, const char *what, FILE *f)
         fprintf(f, "host code: %zu of %zu bytes", t->code->used, t->code->size);
         if (c->native_insns) {
             fprintf(f, ", %llu ns and %.1f bytes for each guest instruction",
-                    (unsigned long long)(c->build_ns / c->native_insns),
+                    (unsigned long long)(build_ns(t) / c->native_insns),
                     (double)c->native_bytes / c->native_insns);
         }
         fputc('\n', f);
