@@ -25,12 +25,31 @@ int32_t tmpl_env_off(size_t field)
     return (int32_t)(ALIGN_UP(sizeof(X86Cpu), 64) + field);
 }
 
+int tmpl_use(Tmpl *t, unsigned g, int s)
+{
+    if (!reg_in_env(g)) {
+        return host_reg(g);
+    }
+    int h = tmpl_where(t, g);
+    if (h < 0) {
+        enc_load(&t->e, h = s, rm_env(ENV_GPR(g)));
+        *tmpl_held(t, s) = g;
+    }
+    return h;
+}
+
 void tmpl_get(Tmpl *t, int h, unsigned g)
 {
-    if (reg_in_env(g)) {
+    int from = reg_in_env(g) ? tmpl_where(t, g) : host_reg(g);
+
+    tmpl_clobber(t, h);
+    if (from < 0) {
         enc_load(&t->e, h, rm_env(ENV_GPR(g)));
-    } else if (host_reg(g) != h) {
-        enc_mov_rr(&t->e, h, host_reg(g));
+    } else if (from != h) {
+        enc_mov_rr(&t->e, h, from);
+    }
+    if (reg_in_env(g) && (h == S1 || h == S2)) {
+        *tmpl_held(t, h) = g;
     }
 }
 
@@ -38,6 +57,11 @@ void tmpl_put(Tmpl *t, unsigned g, int h)
 {
     if (reg_in_env(g)) {
         enc_store(&t->e, rm_env(ENV_GPR(g)), h);
+        tmpl_clobber(t, tmpl_where(t, g));
+        tmpl_clobber(t, tmpl_where(t, g));
+        if (h == S1 || h == S2) {
+            *tmpl_held(t, h) = g;
+        }
     } else if (host_reg(g) != h) {
         enc_mov_rr(&t->e, host_reg(g), h);
     }
@@ -77,6 +101,7 @@ void tmpl_save_flags(Tmpl *t)
 {
     if (!t->in_env) {
         tmpl_emit_save(&t->e);
+        tmpl_clobber(t, S2);
         t->in_env = true;
     }
 }
@@ -85,6 +110,7 @@ void tmpl_restore_flags(Tmpl *t)
 {
     if (t->in_env) {
         emit_restore(&t->e);
+        tmpl_clobber(t, S2);
         t->in_env = false;
     }
 }
@@ -179,6 +205,7 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
     site->insn = *in;
     site->region_off = t->off;
     t->verified[0] = t->verified[1] = 0; /* it may write any register */
+    tmpl_forget(t);
     tmpl_save_flags(t);
     enc_mov_ri(&t->e, S2, (uint64_t)site);
     uint32_t at = t->e.off;
@@ -203,29 +230,71 @@ static bool writes(const X86Insn *in, unsigned n)
     return in->row->w[n] == ROLE_W || in->row->w[n] == ROLE_RW;
 }
 
-/* Host register of operand n; memory-resident guest registers get a scratch. -1: none
- * left. */
-static int map_opnd(const X86Insn *in, unsigned n, Sub *sub, unsigned *nsub)
+/* A memory-resident register as ModRM.rm can be read where it lies. That saves an
+ * instruction, but to have it in a scratch register is better if it is used again soon:
+ * so only if both hold others. */
+static bool env_operand(const Tmpl *t, const X86Insn *in, unsigned n)
 {
     const X86Opnd *o = &in->op[n];
+    /* XCHG would lock the bus, XADD and CMPXCHG write two operands */
+    if (in->row->w[1] == ROLE_W || in->row->w[1] == ROLE_RW) {
+        return false;
+    }
+    return o->kind == OPND_GPR && in->row->ops[n] >> 8 == OM_E && !in->is_mem &&
+           reg_in_env(o->reg) && !(in->row->flags & RF_REG) &&
+           in->row->w[n] == ROLE_R && t->held[0] && t->held[1] && tmpl_where(t, o->reg) < 0;
+}
 
-    if (!reg_in_env(o->reg)) {
-        return host_reg(o->reg);
-    }
-    unsigned k = 0;
-    while (k < *nsub && sub[k].g != o->reg) {
-        k++;
-    }
-    if (k == *nsub) {
-        if (k == (in->is_mem ? 1 : 2)) {
-            return -1;
+/* Scratch registers for the memory-resident guest registers that an instruction names,
+ * but those that are used where they lie. With a memory operand only S2 is free. False:
+ * too many. */
+static bool map_env(const Tmpl *t, const X86Insn *in, Sub *sub, unsigned *nsub)
+{
+    unsigned most = in->is_mem || t->group.on ? 1 : 2;
+
+    for (unsigned n = 0; n < in->nops; n++) {
+        const X86Opnd *o = &in->op[n];
+        if (o->kind != OPND_GPR || !reg_in_env(o->reg) || env_operand(t, in, n)) {
+            continue;
         }
-        sub[k] = (Sub){ .g = o->reg, .h = k ? S1 : S2 };
-        ++*nsub;
+        unsigned k = 0;
+        while (k < *nsub && sub[k].g != o->reg) {
+            k++;
+        }
+        if (k == *nsub) {
+            if (k == most) {
+                return false;
+            }
+            sub[k] = (Sub){ .g = o->reg, .h = -1 };
+            ++*nsub;
+        }
+        sub[k].load |= !(in->row->w[n] == ROLE_W && o->size >= 4);
+        sub[k].store |= writes(in, n);
     }
-    sub[k].load |= !(in->row->w[n] == ROLE_W && o->size >= 4);
-    sub[k].store |= writes(in, n);
-    return sub[k].h;
+    for (unsigned k = 0; k < *nsub; k++) { /* those that are held stay where they are */
+        int h = tmpl_where(t, sub[k].g);
+        if (h == S2 || (h == S1 && most == 2)) {
+            sub[k].h = h;
+        }
+    }
+    for (unsigned k = 0; k < *nsub; k++) {
+        if (sub[k].h < 0) {
+            bool other = *nsub == 2 ? sub[!k].h == S2 : most == 2 && t->held[1];
+            sub[k].h = other ? S1 : S2; /* memory accesses use up S1 more often */
+        }
+    }
+    return true;
+}
+
+/* Host register of operand n. */
+static int map_opnd(const X86Insn *in, unsigned n, const Sub *sub, unsigned nsub)
+{
+    unsigned g = in->op[n].reg;
+
+    if (!reg_in_env(g)) {
+        return host_reg(g);
+    }
+    return sub[nsub == 2 && sub[1].g == g].h;
 }
 
 static uint8_t legacy_prefix(const X86Insn *in, uint8_t *second)
@@ -241,20 +310,6 @@ static uint8_t legacy_prefix(const X86Insn *in, uint8_t *second)
         return in->row->pp == PP_F3 ? 0xf3 : 0xf2;
     }
     return in->opsize_prefix ? 0x66 : 0;
-}
-
-/* A memory-resident register as ModRM.rm can be addressed where it lies, unless the
- * memory form would differ (a 4-byte write must clear the upper half). */
-static bool env_operand(const X86Insn *in, unsigned n)
-{
-    const X86Opnd *o = &in->op[n];
-    /* XCHG would lock the bus, XADD and CMPXCHG write two operands */
-    if (in->row->w[1] == ROLE_W || in->row->w[1] == ROLE_RW) {
-        return false;
-    }
-    return o->kind == OPND_GPR && in->row->ops[n] >> 8 == OM_E && !in->is_mem &&
-           reg_in_env(o->reg) && !(in->row->flags & RF_REG) &&
-           (in->row->w[n] == ROLE_R || (o->size != 4 && in->row->w[n] != ROLE_NONE));
 }
 
 /* MEM_* for what the instruction may raise before its memory operand's #PF. */
@@ -279,19 +334,19 @@ static bool plain(Tmpl *t, const X86Insn *in)
     unsigned mem_size = 0;
     bool mem_write = false;
 
+    if (!map_env(t, in, sub, &nsub)) {
+        return false;
+    }
     for (unsigned n = 0; n < in->nops; n++) {
         const X86Opnd *o = &in->op[n];
         unsigned method = row->ops[n] >> 8;
         switch (o->kind) {
         case OPND_GPR: {
-            if (env_operand(in, n)) {
+            if (reg_in_env(o->reg) && env_operand(t, in, n)) {
                 rm = rm_env(ENV_GPR(o->reg));
                 break;
             }
-            int h = map_opnd(in, n, sub, &nsub);
-            if (h < 0) {
-                return false;
-            }
+            int h = map_opnd(in, n, sub, nsub);
             low8 |= o->size == 1 && h >= 4 && h < 8;
             if (method == OM_G) {
                 reg = h;
@@ -362,8 +417,16 @@ static bool plain(Tmpl *t, const X86Insn *in)
 
     unsigned kind = mem_size | (mem_write ? MEM_WRITE : 0) |
                     (tmpl_masked_access(in) ? MEM_QUIET : 0) | faults_before_paging(in);
-    if (in->is_mem && !tmpl_operand(t, in, kind, &rm)) {
-        return false;
+    if (in->is_mem) {
+        t->wanted = need_host ? S2_KEPT : nsub ? sub[0].g : 0;
+        if (t->wanted && t->held[1] != t->wanted) {
+            tmpl_clobber(t, S2);
+        }
+        bool ok = tmpl_operand(t, in, kind, &rm);
+        t->wanted = 0;
+        if (!ok) {
+            return false;
+        }
     }
     bool was_env = t->in_env;
     if (need_host) {
@@ -373,8 +436,11 @@ static bool plain(Tmpl *t, const X86Insn *in)
         t->tb->map[t->i].flags_in_env |= TBI_OP_ENV;
     }
     for (unsigned k = 0; k < nsub; k++) {
-        if (sub[k].load) {
-            enc_load(&t->e, sub[k].h, rm_env(ENV_GPR(sub[k].g)));
+        if (*tmpl_held(t, sub[k].h) != sub[k].g) {
+            if (sub[k].load) {
+                enc_load(&t->e, sub[k].h, rm_env(ENV_GPR(sub[k].g)));
+            }
+            *tmpl_held(t, sub[k].h) = sub[k].g;
         }
     }
     Op op = {
@@ -425,6 +491,9 @@ static bool plain(Tmpl *t, const X86Insn *in)
     for (unsigned k = 0; k < nsub; k++) {
         if (sub[k].store) {
             enc_store(&t->e, rm_env(ENV_GPR(sub[k].g)), sub[k].h);
+            if (t->held[sub[k].h == S1] == sub[k].g) { /* the other one is old */
+                t->held[sub[k].h == S1] = 0;
+            }
         }
     }
     if (f.def) {
@@ -472,13 +541,35 @@ bool tmpl_is_plain(const Tmpl *t, const X86Insn *in)
            host_can(in);
 }
 
+/* Control flow rows whose code says what it does to the scratch registers. */
+static bool keeps_held(const X86Insn *in)
+{
+    uint8_t op = in->opcode;
+
+    if (in->row->enc != ENC_LEGACY) {
+        return false;
+    }
+    return in->row->map == MAP_1 ? (op >= 0x50 && op <= 0x5f) || (op & 0xf0) == 0x70 ||
+                                       op == 0x68 || op == 0x6a || op == 0x8d ||
+                                       (op == 0x90 && !in->rep)
+                                 : in->row->map == MAP_0F && ((op & 0xf0) == 0x80 ||
+                                                              (op >= 0x18 && op <= 0x1f));
+}
+
 static bool one(Tmpl *t, const X86Insn *in)
 {
     uint32_t at = t->e.off;
     unsigned nslow = t->nslow;
     bool in_env = t->in_env;
 
-    if (tmpl_flow(t, in) || tmpl_sys(t, in) || (tmpl_is_plain(t, in) && plain(t, in))) {
+    bool is_plain = tmpl_is_plain(t, in), keeps = is_plain || keeps_held(in);
+    if (!keeps) {
+        tmpl_forget(t);
+    }
+    if (tmpl_flow(t, in) || tmpl_sys(t, in) || (is_plain && plain(t, in))) {
+        if (!keeps) {
+            tmpl_forget(t);
+        }
         tmpl_win_after(t, in);
         return true;
     }
@@ -560,6 +651,8 @@ static void stubs(Tmpl *t)
         enc_patch(e, s->jcc, e->off);
         if (s->form == SLOW_TLB) {
             enc_alu_rm(e, ALU_SUB, S1, rm_mem(S2, offsetof(TlbEntry, tag)));
+        } else if (s->form == SLOW_TURNED) {
+            tmpl_turn_back(t, s);
         } else if (s->form == SLOW_ANY) {
             tmpl_any_range_slow(t, s);
         }

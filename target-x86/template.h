@@ -31,7 +31,7 @@ typedef struct ExecSite {
 } ExecSite;
 
 /* --- shared by template*.c --- */
-enum { S1 = H_R11, S2 = H_R10, GSP = H_R15 };
+enum { S1 = H_R11, S2 = H_R10, GSP = H_R15, S2_KEPT = 0xff };
 
 /* bits of TbInsn.flags_in_env */
 enum {
@@ -45,6 +45,7 @@ enum { MAX_SLOW = TB_MAX_INSNS * 3, MAX_STUBS = TB_MAX_INSNS };
 enum {
     SLOW_TLB,         /* r10 = TLB entry, r11 = address + its tag */
     SLOW_GUESS,       /* a window check that guessed the range wrong */
+    SLOW_TURNED,      /* the same; r11 = the address rotated right by SlowSite.turn */
     SLOW_ANY,         /* r11 = address, not in range B */
 };
 
@@ -53,6 +54,7 @@ typedef struct SlowSite {
     uint32_t back;    /* where it returns to */
     uint32_t kind;    /* MEM_* */
     uint8_t form;     /* SLOW_* */
+    uint8_t turn;
 } SlowSite;
 
 /* kind of a checked access: bytes, and flags. A group's check must not fault. An access
@@ -108,6 +110,10 @@ typedef struct Tmpl {
     unsigned neffects;
     bool no_groups;
     bool win;                 /* windows (window.h), not the soft TLB */
+    uint8_t held[2];          /* guest register that S1, S2 equal besides env; 0 = none */
+    uint8_t wanted;           /* the one that the current instruction needs in S2 beside
+                               * its memory operand; S2_KEPT: flags will be fetched with
+                               * S2; 0 = none */
     uint32_t verified[2];     /* registers (16: vbase) known to lie in range B, A */
     uint32_t writes[TB_MAX_INSNS]; /* windows: general registers each writes, bit mask */
     Group group;
@@ -137,6 +143,28 @@ static inline int host_reg(unsigned g) { return g == R_SP ? GSP : (int)g; }
 int32_t tmpl_env_off(size_t field);  /* of a TcgEnv field in the env area */
 #define ENV_F(f) tmpl_env_off(offsetof(TcgEnv, f))
 
+/*
+ * Guest registers that live in env are read through scratch registers, which go on
+ * standing for them until something else needs the scratch (env always has the value too).
+ * Code that uses S1 or S2 says so by tmpl_clobber; what is not listed in keeps_held()
+ * (template.c) forgets both before and behind it.
+ */
+static inline uint8_t *tmpl_held(Tmpl *t, int h) { return &t->held[h == S2]; }
+/* The scratch register that holds g, or -1. */
+static inline int tmpl_where(const Tmpl *t, unsigned g)
+{
+    return !g ? -1 : t->held[1] == g ? S2 : t->held[0] == g ? S1 : -1;
+}
+static inline void tmpl_clobber(Tmpl *t, int h)
+{
+    if (h == S1 || h == S2) {
+        *tmpl_held(t, h) = 0;
+    }
+}
+static inline void tmpl_forget(Tmpl *t) { t->held[0] = t->held[1] = 0; }
+/* Host register with guest register g: its own, a scratch that holds it, or `s`, loaded. */
+int tmpl_use(Tmpl *t, unsigned g, int s);
+
 /* value of guest register g into host register h */
 void tmpl_get(Tmpl *t, int h, unsigned g);
 void tmpl_put(Tmpl *t, unsigned g, int h);
@@ -154,6 +182,7 @@ void tmpl_check(Tmpl *t, unsigned kind);
 bool tmpl_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm);
 /* The same for [guest register base + disp]. */
 Rm tmpl_based(Tmpl *t, unsigned base, int disp, unsigned kind);
+void tmpl_turn_back(Tmpl *t, const SlowSite *s); /* out of line of SLOW_TURNED */
 /* The second half of an access that may lie in any range (out of line). */
 void tmpl_any_range_slow(Tmpl *t, const SlowSite *s);
 /* General registers that an instruction writes, bit mask. */

@@ -139,14 +139,8 @@ static void move_sp(Tmpl *t, int by)
 
 static void push_reg(Tmpl *t, unsigned g)
 {
-    int h = host_reg(g);
-
     Rm m = stack_check(t, -8, 8 | MEM_WRITE);
-    if (reg_in_env(g)) {
-        enc_load(&t->e, S2, rm_env(ENV_GPR(g)));
-        h = S2;
-    }
-    enc_store(&t->e, m, h);
+    enc_store(&t->e, m, tmpl_use(t, g, S2));
     move_sp(t, -8);
 }
 
@@ -155,7 +149,7 @@ static void pop_reg(Tmpl *t, unsigned g)
     Rm m = stack_check(t, 0, 8);
     if (reg_in_env(g)) {
         enc_load(&t->e, S2, m);
-        enc_store(&t->e, rm_env(ENV_GPR(g)), S2);
+        tmpl_put(t, g, S2);
     } else {
         enc_load(&t->e, host_reg(g), m);
     }
@@ -238,6 +232,7 @@ static bool lea(Tmpl *t, const X86Insn *in)
     if (in->opsize == 4) {
         enc_mov_rr32(&t->e, S1, S1);
     }
+    tmpl_clobber(t, S1);
     tmpl_put(t, g, S1);
     return true;
 }

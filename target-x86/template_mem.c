@@ -19,20 +19,14 @@
 
 /* ---- the linear address ---- */
 
-/* Base register, index and displacement as a host operand; r11 and r10 for registers that
- * live in env. */
+/* Base register, index and displacement as a host operand; scratch registers for those
+ * that live in env: the base in r11, or either where it is held. */
 static Rm address_rm(Tmpl *t, int base, int index, unsigned scale, int32_t disp)
 {
-    Enc *e = &t->e;
-    int hb = base < 0 ? -1 : host_reg(base), hi = index < 0 ? -1 : host_reg(index);
+    int hb = base < 0 ? -1 : tmpl_use(t, base, S1), hi = -1;
 
-    if (base >= 0 && reg_in_env(base)) {
-        enc_load(e, S1, rm_env(ENV_GPR(base)));
-        hb = S1;
-    }
-    if (index >= 0 && reg_in_env(index)) {
-        hi = hb == S1 ? S2 : S1;
-        enc_load(e, hi, rm_env(ENV_GPR(index)));
+    if (index >= 0) {
+        hi = tmpl_use(t, index, hb == S1 ? S2 : S1);
     }
     return (Rm){ RM_MEM, hb, hi, scale, disp, 0 };
 }
@@ -40,6 +34,7 @@ static Rm address_rm(Tmpl *t, int base, int index, unsigned scale, int32_t disp)
 static void load_vbase(Tmpl *t)
 {
     enc_load(&t->e, S1, rm_env(ENV_F(vbase)));
+    tmpl_clobber(t, S1);
 }
 
 /* Offset from vbase of a RIP-relative operand. */
@@ -70,8 +65,10 @@ bool tmpl_addr(Tmpl *t, const X86Insn *in, bool with_segment)
         enc_lea(e, S1, rm_mem(S1, d), wide);
     } else if (in->base < 0 && in->index < 0) {
         enc_mov_ri(e, S1, wide ? (uint64_t)in->disp : (uint32_t)in->disp);
+        tmpl_clobber(t, S1);
     } else {
         Rm m = address_rm(t, in->base, in->index, in->scale, in->disp);
+        tmpl_clobber(t, S1);
         if (m.index < 0 && m.disp == 0 && wide) {
             if (m.base != S1) {
                 enc_mov_rr(e, S1, m.base);
@@ -110,6 +107,8 @@ void tmpl_check(Tmpl *t, unsigned kind)
 {
     Enc *e = &t->e;
     SlowSite *s = slow_site(t, SLOW_TLB, kind);
+
+    tmpl_forget(t);
 
     enc_mov_rr(e, S2, S1);
     enc_shift_ri(e, 5, S2, TLB_PAGE_BITS - 4, true);
@@ -253,12 +252,17 @@ static void compare_range(Tmpl *t, int d, int s, unsigned k)
 enum { WIN_WHOLE = 31 };
 static void check_range(Tmpl *t, int d, int s, unsigned k, unsigned base, uint32_t at)
 {
-    SlowSite *x = slow_site(t, SLOW_GUESS, MEM_GUESS | base << 10 | at << 16);
+    SlowSite *x = slow_site(t, d == s ? SLOW_TURNED : SLOW_GUESS,
+                            MEM_GUESS | base << 10 | at << 16);
 
+    x->turn = k ? WIN_A_SHIFT : WIN_B_SHIFT;
+    tmpl_clobber(t, d);
     compare_range(t, d, s, k);
     x->jcc = enc_jcc(&t->e, CC_NE);
     x->back = t->e.off;
 }
+
+void tmpl_turn_back(Tmpl *t, const SlowSite *s) { rotate(t, S1, S1, 64 - s->turn); }
 
 static Rm delta_a(void) { return rm_env(tmpl_env_off(offsetof(TcgEnv, win_delta) + 8)); }
 static Rm delta_b(void) { return rm_env(tmpl_env_off(offsetof(TcgEnv, win_delta))); }
@@ -268,6 +272,8 @@ static Rm any_range(Tmpl *t, unsigned kind)
 {
     Enc *e = &t->e;
     SlowSite *s = slow_site(t, SLOW_ANY, kind | MEM_OUTSIDE);
+
+    tmpl_forget(t);
 
     compare_range(t, S2, S1, 0);
     s->jcc = enc_jcc(e, CC_NE);
@@ -293,42 +299,68 @@ static Rm win_base(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
 {
     Enc *e = &t->e;
     unsigned base = in->base;
-    bool in_s1 = base == 16 || reg_in_env(base);
-    int h = in_s1 ? S1 : host_reg(base);
+    bool known = t->verified[k] >> base & 1;
 
-    if (!(t->verified[k] >> base & 1)) {
+    if (!known) {
         tmpl_before_check(t, in);
-        if (base == 16) {
-            load_vbase(t);
-        } else if (in_s1) {
-            enc_load(e, S1, rm_env(ENV_GPR(base)));
-        }
-        check_range(t, in_s1 ? S2 : S1, h, k, base, t->off - t->tb->region_off);
-        t->verified[k] |= 1u << base;
-    } else if (base == 16) {
+    }
+    int h = S1;
+    if (base == 16) {
         load_vbase(t);
-    } else if (in_s1) {
-        enc_load(e, S1, rm_env(ENV_GPR(base)));
+    } else {
+        h = tmpl_use(t, base, S1);
+    }
+    if (!known) {
+        check_range(t, h == S1 ? S2 : S1, h, k, base, t->off - t->tb->region_off);
+        t->verified[k] |= 1u << base;
     }
     if (k == 0) {
         return (Rm){ RM_MEM, h, -1, 0, disp, SEG_GS };
     }
-    if (in_s1) {
+    if (h == S1) {
+        tmpl_forget(t);
         enc_load(e, S2, delta_a());
         enc_lea(e, S1, (Rm){ RM_MEM, S1, S2, 0, 0, 0 }, true);
         return rm_mem(S1, disp);
     }
+    tmpl_clobber(t, S1);
     enc_load(e, S1, delta_a());
     return (Rm){ RM_MEM, S1, h, 0, disp, 0 };
 }
 
-/* With an index, or a segment base: the address without its displacement into r11. */
+/* Can m be the operand itself, though S1 is used up and the instruction may want S2 for
+ * something else? */
+static bool stays(const Tmpl *t, const Rm *m)
+{
+    bool s2 = m->base == S2 || m->index == S2;
+    return m->base != S1 && m->index != S1 &&
+           !(s2 && (!t->held[1] || (t->wanted && t->wanted != t->held[1])));
+}
+
+/* With an index, or a segment base: the address without its displacement is checked. */
 static Rm win_computed(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
 {
     Enc *e = &t->e;
     bool rip = in->base == 16;
     Rm m = address_rm(t, rip ? -1 : in->base, in->index, in->scale, 0);
+    uint32_t at = t->off - t->tb->region_off;
 
+    if (in->seg < R_FS && m.index >= 0 && stays(t, &m)) {
+        tmpl_clobber(t, S1);
+        enc_lea(e, S1, m, true);
+        check_range(t, S1, S1, k, WIN_WHOLE, at);
+        m.disp = disp;
+        if (k == 0) {
+            m.seg = SEG_GS;
+            return m;
+        }
+        enc_load(e, S1, delta_a());
+        if (m.base >= 0) {
+            enc_lea(e, S1, (Rm){ RM_MEM, S1, m.base, 0, 0, 0 }, true);
+        }
+        m.base = S1;
+        return m;
+    }
     if (rip) {
         load_vbase(t);
     } else if (m.index >= 0) {
@@ -338,10 +370,11 @@ static Rm win_computed(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
     } else if (m.base < 0) {
         enc_mov_ri(e, S1, 0);
     }
+    tmpl_clobber(t, S1);
     if (in->seg >= R_FS) {
         enc_alu_rm(e, ALU_ADD, S1, seg_base(in->seg));
     }
-    check_range(t, S2, S1, k, WIN_WHOLE, t->off - t->tb->region_off);
+    check_range(t, S2, S1, k, WIN_WHOLE, at);
     if (k == 0) {
         return (Rm){ RM_MEM, S1, -1, 0, disp, SEG_GS };
     }
@@ -390,11 +423,7 @@ void tmpl_win_hoist(Tmpl *t)
         if (j > i && based_access(t, in, &as) && !(written >> as.base & 1) && as.base != 16) {
             unsigned state = tmpl_guess(t, j, &as, t->tb->key + at), k = state == WIN_SITE_A, base = as.base;
             if (state != WIN_SITE_ANY && !(t->verified[k] >> base & 1)) {
-                int h = host_reg(base);
-                if (reg_in_env(base)) {
-                    enc_load(&t->e, S1, rm_env(ENV_GPR(base)));
-                    h = S1;
-                }
+                int h = tmpl_use(t, base, S1);
                 check_range(t, h == S1 ? S2 : S1, h, k, base, at);
                 t->verified[k] |= 1u << base;
                 n++;

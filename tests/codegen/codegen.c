@@ -349,6 +349,7 @@ static void pin_state(void)
     memset(st->gpr, 0, sizeof(st->gpr));
     st->gpr[R_SP] = st->gpr[R_BP] = st->gpr[R_BX] = st->gpr[R_SI] = st->gpr[R_12] = b;
     st->gpr[R_10] = b;
+    st->gpr[R_AX] = 0x200000000000; /* in no window */
     st->gpr[R_DI] = st->gpr[R_8] = a;
     x86_env(cpu)->win_a = a >> WIN_A_SHIFT;
     st->rip = b + OFFSET;
