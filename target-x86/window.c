@@ -19,9 +19,10 @@
 
 #if defined(__x86_64__)
 
-/* Ticks of the host's TSC (2 to 4 GHz): user time before a root gets windows, between
- * reviews, and before one that was given up is tried again. */
-enum { PROMOTE = 2000000, REVIEW = 12000000 };
+/* Ticks of the host's TSC (2 to 4 GHz): user time before a root gets windows, before the
+ * first review (later ones are rarer and rarer), and before one that was given up is tried
+ * again (longer each time). */
+enum { PROMOTE = 2000000, REVIEW = 16000000, REVIEW_MOST = 400000000 };
 #define RETRY 400000000ull
 
 #define LARGE (2 * MiB)
@@ -39,7 +40,7 @@ static long sys6(long n, long a, long b, long c, long d, long e, long f)
     return ret;
 }
 
-enum { NR_MMAP = 9, NR_MUNMAP = 11, NR_ARCH_PRCTL = 158, SET_GS = 0x1001 };
+enum { NR_MMAP = 9, NR_MPROTECT = 10, NR_MUNMAP = 11, NR_ARCH_PRCTL = 158, SET_GS = 0x1001 };
 
 static bool map_fixed(uint8_t *at, uint64_t size, int prot, int flags, int fd, uint64_t off)
 {
@@ -166,33 +167,33 @@ static void wipe(WinSet *w, WinRoot *r)
     w->stats->wiped++;
 }
 
-static bool map(WinSet *w, WinRoot *r, WinPage *p)
+/* Maps n pages of 4 KiB from RAM offset `ram` on, or one of 2 MiB, at a guest address.
+ * A run costs hardly more than one page: 17,000 ticks for a page, 600 for each more. */
+static bool add(WinSet *w, WinRoot *r, uint64_t page, unsigned flags, uint64_t ram, unsigned n)
 {
-    uint8_t *at = host_of(r, page_addr(p));
-    int prot = PROT_READ | (p->page & WP_WRITE ? PROT_WRITE : 0);
+    uint8_t *at = host_of(r, page);
+    uint64_t size = flags & WP_LARGE ? LARGE : n * 4096ull;
+    int prot = PROT_READ | (flags & WP_WRITE ? PROT_WRITE : 0);
 
-    return at && map_fixed(at, page_size(p), prot, MAP_SHARED | MAP_POPULATE, w->ram_fd, p->ram);
-}
-
-static bool add(WinSet *w, WinRoot *r, uint64_t page_and_flags, uint64_t ram)
-{
-    if (r->n >= WIN_PAGES || atomic_load_explicit(&window_vmas, memory_order_relaxed) >= WIN_VMAS) {
+    if (r->n + n > WIN_PAGES ||
+        atomic_load_explicit(&window_vmas, memory_order_relaxed) + (int)n > WIN_VMAS) {
         /* make room: all of this root's, which come back as they are used */
         wipe(w, r);
-        if (atomic_load_explicit(&window_vmas, memory_order_relaxed) >= WIN_VMAS) {
+        if (atomic_load_explicit(&window_vmas, memory_order_relaxed) + (int)n > WIN_VMAS) {
             return false;
         }
     }
-    WinPage *p = &r->pages[r->n];
-    uint32_t *b = &r->bucket[hash(page_and_flags & ~4095ull)];
-    *p = (WinPage){ page_and_flags, ram, *b };
-    if (!map(w, r, p)) {
+    if (!at || !map_fixed(at, size, prot, MAP_SHARED | MAP_POPULATE, w->ram_fd, ram)) {
         return false;
     }
-    *b = r->n++;
-    atomic_fetch_add_explicit(&window_vmas, 1, memory_order_relaxed);
-    r->npieces += (page_and_flags & WP_PIECE) != 0;
-    w->stats->pages++;
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t *b = &r->bucket[hash(page + i * 4096ull)];
+        r->pages[r->n] = (WinPage){ page + i * 4096ull + flags, ram + i * 4096ull, *b };
+        *b = r->n++;
+    }
+    atomic_fetch_add_explicit(&window_vmas, n, memory_order_relaxed);
+    r->npieces += flags & WP_PIECE ? n : 0;
+    w->stats->pages += n;
     return true;
 }
 
@@ -250,28 +251,33 @@ static bool want(X86Cpu *cpu, const WinSet *w, const X86WalkResult *r, Want *t)
     return true;
 }
 
-/* Pages behind one that faulted, if the guest has touched them before. */
-static void fill_around(X86Cpu *cpu, WinSet *w, WinRoot *r, uint64_t gva)
+static unsigned flags_of(const Want *t)
 {
-    uint64_t page = gva & ~4095ull;
+    return (t->write ? WP_WRITE : 0) | (t->large ? WP_LARGE : 0) | (t->piece ? WP_PIECE : 0);
+}
 
-    for (unsigned i = 1; i < WIN_AROUND; i++) {
-        uint64_t next = page + i * 4096ull;
-        if ((next & (LARGE - 1)) == 0 || !host_of(r, next) || r->n + 1 >= WIN_PAGES) {
-            return;
-        }
-        if (find(r, next)) {
-            continue;
+/* How many pages beside one that faulted, up (step 4096) or down, can be mapped with it:
+ * the guest has touched them before, their rights are the same, and their RAM goes on. */
+static unsigned run(X86Cpu *cpu, WinSet *w, WinRoot *r, uint64_t page, const Want *t,
+                    int64_t step)
+{
+    unsigned n = 0;
+
+    while (n < WIN_AROUND) {
+        int64_t by = step * (int64_t)(n + 1);
+        uint64_t next = page + by;
+        if ((next ^ page) & ~(uint64_t)(LARGE - 1) || !host_of(r, next) || find(r, next)) {
+            break;
         }
         X86WalkResult walk = x86_walk(cpu, next, X86_READ, X86_MMU_USER, false);
-        Want t;
-        if (!walk.ok || !walk.accessed || !want(cpu, w, &walk, &t) || t.large) {
-            continue;
+        Want u;
+        if (!walk.ok || !walk.accessed || !want(cpu, w, &walk, &u) ||
+            flags_of(&u) != flags_of(t) || u.ram != t->ram + by) {
+            break;
         }
-        if (!add(w, r, next | (t.write ? WP_WRITE : 0) | (t.piece ? WP_PIECE : 0), t.ram)) {
-            return;
-        }
+        n++;
     }
+    return n;
 }
 
 bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write)
@@ -304,29 +310,36 @@ bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write)
         charge(r, begun, COST_MOST);
         return false;
     }
-    bool in_place = p && !(p->page & WP_LARGE) && !t.large;
-    if (in_place) {
-        forget(r, p - r->pages); /* the new mapping takes its place */
-    } else if (p) {
-        drop(w, r, p - r->pages);
-    }
     uint64_t page = gva & ~(uint64_t)((t.large ? LARGE : 4096) - 1);
-    if (t.large) { /* small mappings under it go first */
-        for (uint32_t i = 0; i < r->n;) {
+    unsigned flags = flags_of(&t), before = 0, n = 1;
+    bool ok;
+    if (p && t.ram == p->ram && (p->page & ~4095ull) == page &&
+        (p->page | WP_WRITE) == (page | flags)) { /* the first store to it */
+        ok = sys6(NR_MPROTECT, (long)host_of(r, page), page_size(p), PROT_READ | PROT_WRITE, 0,
+                  0, 0) == 0;
+        p->page |= ok ? WP_WRITE : 0;
+    } else {
+        bool in_place = p && !(p->page & WP_LARGE) && !t.large;
+        if (in_place) {
+            forget(r, p - r->pages); /* the new mapping takes its place */
+        } else if (p) {
+            drop(w, r, p - r->pages);
+        }
+        for (uint32_t i = 0; t.large && i < r->n;) { /* small mappings under it go first */
             if ((page_addr(&r->pages[i]) ^ page) < LARGE) {
                 drop(w, r, i);
             } else {
                 i++;
             }
         }
-    }
-    bool ok = add(w, r, page | (t.write ? WP_WRITE : 0) | (t.large ? WP_LARGE : 0) |
-                            (t.piece ? WP_PIECE : 0), t.ram);
-    if (!ok && in_place) {
-        unmap(host_of(r, page), 4096);
-    }
-    if (ok && !t.large) {
-        fill_around(cpu, w, r, gva);
+        if (!t.large) {
+            before = run(cpu, w, r, page, &t, -4096);
+            n = 1 + before + run(cpu, w, r, page, &t, 4096);
+        }
+        ok = add(w, r, page - before * 4096ull, flags, t.ram - before * 4096ull, n);
+        if (!ok && in_place) {
+            unmap(host_of(r, page), 4096);
+        }
     }
     w->stats->fills++;
     w->stats->fill_ticks += tsc() - begun;
@@ -527,6 +540,7 @@ static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
     r->pcid = cpu->st.cr4 & CR4_PCIDE ? cpu->st.cr3 & 0xfff : 0;
     r->check_user = r->user;
     r->check_cost = r->cost;
+    r->period = REVIEW;
     w->stats->roots++;
     return true;
 }
@@ -536,16 +550,19 @@ static void review(WinSet *w, WinRoot *r)
 {
     uint64_t user = r->user - r->check_user, cost = r->cost - r->check_cost;
 
-    if (user < REVIEW) {
+    if (user < r->period) {
         return;
     }
     r->check_user = r->user;
     r->check_cost = r->cost;
-    /* user time contains the cost */
-    if (cost > (user - MIN(cost, user)) / 3 && w->policy != WIN_ALWAYS) {
+    r->period = MIN(2 * r->period, REVIEW_MOST);
+    /* User time contains the cost. Without windows the rest would take about twice as long.
+     * A program's start is dear (it touches its memory for the first time), and is over. */
+    if (cost > (user - MIN(cost, user)) * 3 / 4 && w->policy != WIN_ALWAYS) {
         wipe(w, r);
         r->on = false;
-        r->wait = r->user + RETRY;
+        r->wait = r->user + r->retry;
+        r->retry *= 2;
         w->stats->given_up++;
     }
 }
@@ -625,6 +642,7 @@ void window_switch(X86Cpu *cpu, uint64_t cr3, bool flush)
         r->root = root;
         r->used = true;
         r->user = r->cost = r->wait = 0;
+        r->retry = RETRY;
         r->pcid = pcid;
     }
     r->stamp = ++w->stamp;

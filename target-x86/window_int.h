@@ -11,7 +11,7 @@ enum {
     WIN_BUCKETS = 4096,
     WIN_VMAS = 24000,        /* mappings of the process: each may cost two host VMAs, of
                               * which Linux allows 65,530 (vm.max_map_count) */
-    WIN_AROUND = 8,          /* pages looked at behind one that faulted */
+    WIN_AROUND = 15,         /* pages mapped with one that faulted, up and down, at most */
 };
 
 enum {
@@ -34,7 +34,9 @@ typedef struct WinRoot {
     uint64_t stamp;          /* last switched to */
     uint64_t user, cost;     /* host TSC ticks: at CPL 3, for its mappings */
     uint64_t check_user, check_cost; /* values at the last review */
-    uint64_t wait;           /* user ticks at which it may get windows (again) */
+    uint64_t period;         /* user ticks between reviews */
+    uint64_t wait, retry;    /* user ticks at which it may get windows (again), how long it
+                              * waits if they are given up */
     uint8_t *area[2];        /* host address of the range's first byte, or NULL */
     unsigned miss_limit;     /* accesses outside both ranges before A moves */
     unsigned n, npieces;     /* npieces: of the root's life, not of now */
