@@ -47,7 +47,7 @@ static bool has_work(Cpu *c)
     if (st->wait_sipi) {
         return false;
     }
-    return !st->halted || (req & CPU_REQ_NMI && !st->nmi_masked) ||
+    return !st->halted || (req & (CPU_REQ_NMI | CPU_REQ_NMI2) && !st->nmi_masked) ||
            (req & CPU_REQ_HARD && st->rflags & FL_IF);
 }
 

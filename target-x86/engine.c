@@ -270,8 +270,16 @@ static void take_bits(X86Cpu *cpu, uint32_t req)
     if (unlikely(cpu->cpu.debug & (CPU_DEBUG_STEP | CPU_DEBUG_STEPPED)) && !cpu->st.halted) {
         return; /* a debugger's step does not fall into an interrupt */
     }
+    if (req & CPU_REQ_NMI2 && (cpu->st.nmi_masked || !(req & CPU_REQ_NMI))) {
+        clear_request(cpu, CPU_REQ_NMI2);
+        if (!(req & CPU_REQ_NMI)) { /* it crossed the first one's being taken */
+            cpu->cpu.request |= CPU_REQ_NMI;
+            req |= CPU_REQ_NMI;
+        }
+        req &= ~(uint32_t)CPU_REQ_NMI2;
+    }
     if (req & CPU_REQ_NMI && !cpu->st.nmi_masked && !cpu->st.int_shadow) {
-        clear_request(cpu, CPU_REQ_NMI);
+        clear_request(cpu, req & CPU_REQ_NMI2 ? CPU_REQ_NMI2 : CPU_REQ_NMI);
         cpu->st.halted = 0;
         x86_deliver_interrupt(cpu, EXC_NMI);
     } else if (req & CPU_REQ_HARD && can_take_irq(cpu)) {

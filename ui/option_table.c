@@ -58,7 +58,30 @@ static bool add_text(Options *o, const OptionRow *row, const char *value, Error 
 
 /* --- machine --- */
 
-/* "pc,accel=tcg,hpet=off": accel= goes to the engines, the rest to the board. */
+/* Keys of -machine that are not the board's own. */
+static bool machine_key(Options *o, const char *item, size_t n, bool *taken, Error *err)
+{
+    static const char *const modes[] = { "on", "off", "split", NULL };
+    *taken = n == 0 || strncmp(item, "accel=", 6) == 0 || strncmp(item, "type=", 5) == 0;
+    if (strncmp(item, "kernel_irqchip=", 15) != 0 && strncmp(item, "kernel-irqchip=", 15) != 0) {
+        return true;
+    }
+    char *mode = xasprintf("%.*s", (int)n - 15, item + 15);
+    *taken = true;
+    for (size_t i = 0; modes[i]; i++) {
+        if (strcmp(mode, modes[i]) == 0) {
+            o->irqchip = modes[i];
+            free(mode);
+            return true;
+        }
+    }
+    error_set_choice(err, "-machine: kernel_irqchip", mode, modes);
+    free(mode);
+    return false;
+}
+
+/* "pc,accel=tcg,hpet=off": accel= goes to the engines, the rest to the board. Several
+ * -machine are one: what is not given again stays. */
 static bool set_machine(Options *o, const OptionRow *row, const char *value, Error *err)
 {
     char *type = property_get_text(value, "type");
@@ -66,14 +89,19 @@ static bool set_machine(Options *o, const OptionRow *row, const char *value, Err
     if (accel) {
         option_list_add(&o->accels, "-machine accel=", options_own(o, accel));
     }
-    const char *rest;
+    const char *old_rest = "", *rest;
+    char *old = o->machine ? property_first_word(o->machine, &old_rest) : NULL;
     char *first = property_first_word(value, &rest);
-    char *text = xstrdup(first ? first : type ? type : "");
-    for (const char *p = first ? rest : value; *p;) {
+    const char *name = first ? first : type ? type : old ? old : "";
+    const char *given = old || !o->machine ? old_rest : o->machine;
+    char *text = xasprintf("%s%s%s", name, *name && *given ? "," : "", given);
+    bool ok = true;
+    for (const char *p = first ? rest : value; ok && *p;) {
         size_t n = strcspn(p, ",");
-        bool skip = n == 0 || strncmp(p, "accel=", 6) == 0 || strncmp(p, "type=", 5) == 0;
-        if (!skip) {
-            char *longer = xasprintf("%s,%.*s", text, (int)n, p);
+        bool taken;
+        ok = machine_key(o, p, n, &taken, err);
+        if (!taken) {
+            char *longer = xasprintf("%s%s%.*s", text, *text ? "," : "", (int)n, p);
             free(text);
             text = longer;
         }
@@ -81,13 +109,31 @@ static bool set_machine(Options *o, const OptionRow *row, const char *value, Err
     }
     free(first);
     free(type);
+    free(old);
     o->machine = options_own(o, text);
-    return true;
+    return ok;
 }
 
 static bool add_kvm(Options *o, const OptionRow *row, const char *value, Error *err)
 {
     option_list_add(&o->accels, "-enable-kvm", "kvm");
+    return true;
+}
+
+/* DRIVER.PROP=VALUE, as one text each in cfg.globals, which ends with NULL. */
+static bool add_global(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    const char *dot = strchr(value, '.'), *equal = strchr(value, '=');
+    if (!dot || !equal || dot == value || equal <= dot + 1) {
+        return error_set(err, "-global: %s is not accepted: expected DRIVER.PROP=VALUE", value);
+    }
+    size_t n = 0;
+    while (o->cfg.globals && o->cfg.globals[n]) {
+        n++;
+    }
+    o->cfg.globals = xrealloc(o->cfg.globals, (n + 2) * sizeof(*o->cfg.globals));
+    o->cfg.globals[n] = value;
+    o->cfg.globals[n + 1] = NULL;
     return true;
 }
 
@@ -515,6 +561,8 @@ static const OptionRow machine_rows[] = {
     { "name", NULL, "TEXT", HELP, .props = name_props, .set = set_name,
       .help = "the guest's name." },
     { "uuid", NULL, "UUID", .set = set_uuid, .help = "the machine's identity." },
+    { "global", NULL, "DRIVER.PROP=VALUE", MANY, .set = add_global,
+      .help = "the default of a property of every device of that kind." },
     { "nodefaults", NULL, NULL, .set = set_flag, AT(cfg.nodefaults),
       .help = "no device beyond the board's own unless an option asks for it." },
     { NULL }

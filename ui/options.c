@@ -33,6 +33,7 @@ void option_list_add(OptionList *l, const char *option, const char *text)
 
 void options_free(Options *o)
 {
+    free((void *)o->cfg.globals);
     OptionList *lists[] = {
         &o->accels,   &o->drives,    &o->blockdevs,     &o->devices,
         &o->netdevs,  &o->nics,      &o->chardevs,      &o->serials,
@@ -124,6 +125,13 @@ enum OptionsVerdict options_parse(Options *o, int argc, char **argv, Error *err)
         }
         if (!r->set(o, r, value, err)) {
             return OPTIONS_ERROR;
+        }
+    }
+    for (size_t i = 0; o->irqchip && i < o->accels.n; i++) { /* a property of KVM alone */
+        const char *text = o->accels.v[i].text;
+        if ((strcmp(text, "kvm") == 0 || strncmp(text, "kvm,", 4) == 0) &&
+            !strstr(text, ",irqchip=")) {
+            o->accels.v[i].text = options_own(o, xasprintf("%s,irqchip=%s", text, o->irqchip));
         }
     }
     if (o->bare_images && !o->cfg.ram_size) {

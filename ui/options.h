@@ -27,6 +27,7 @@ typedef struct OptionList {
 typedef struct Options {
     MachineConfig cfg;
     const char *machine;    /* "pc,prop=value" without accel=; NULL: the default board */
+    const char *irqchip;    /* -machine kernel_irqchip=, which KVM heeds; NULL: not given */
     OptionList accels;      /* in the order of wish */
     OptionList drives;      /* -drive, -hda.., -cdrom: all in -drive's language */
     OptionList blockdevs, devices, netdevs, nics, chardevs;

@@ -199,6 +199,7 @@ static bool add_vga(Machine *m, const Options *o, Error *err)
 
 bool setup_devices(Machine *m, Options *o, Error *err)
 {
+    device_check_globals(o->cfg.globals);
     if (!add_vga(m, o, err) || !add_serials(m, o, err) || !add_drives(m, err) || !add_nics(m, o, err)) {
         return false;
     }

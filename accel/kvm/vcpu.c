@@ -145,11 +145,14 @@ static bool take_requests(KvmVcpu *v)
     if (req & CPU_REQ_FLUSH) {
         cpu_clear_request(v->cpu, CPU_REQ_FLUSH); /* KVM flushes by itself */
     }
-    if (req & CPU_REQ_NMI) {
-        cpu_clear_request(v->cpu, CPU_REQ_NMI);
+    if (req & (CPU_REQ_NMI | CPU_REQ_NMI2)) {
+        cpu_clear_request(v->cpu, CPU_REQ_NMI | CPU_REQ_NMI2);
         if (nmi_wired(v)) {
             v->x86->st.halted = 0;
             kvm_ioctl(v->fd, KVM_NMI, NULL);
+            if (req & CPU_REQ_NMI2) {
+                kvm_ioctl(v->fd, KVM_NMI, NULL); /* it keeps two */
+            }
         }
     }
     if (v->k->irqchip == IRQCHIP_ON) {

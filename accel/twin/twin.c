@@ -213,7 +213,7 @@ static void after_stretch(Twin *t, unsigned i, uint32_t req, bool took_nmi)
 {
     X86Cpu *r = real_cpu(t, i);
     Cpu *c = &r->cpu;
-    uint32_t edges = req & (CPU_REQ_INIT | CPU_REQ_SIPI | CPU_REQ_FLUSH);
+    uint32_t edges = req & (CPU_REQ_INIT | CPU_REQ_SIPI | CPU_REQ_FLUSH | CPU_REQ_NMI2);
     cpu_clear_request(c, edges | (took_nmi ? CPU_REQ_NMI : 0));
     r->st = t->side[0].cpu[i]->st;
     r->next_rip = t->side[0].cpu[i]->next_rip;

@@ -36,6 +36,9 @@ enum {
     CPU_REQ_FLUSH = 1 << 8,  /* flush this vCPU's TLB */
     CPU_REQ_SMI = 1 << 9,
     CPU_REQ_YIELD = 1 << 10, /* leave run() once: the engine looks at something */
+    /* An NMI came while one had not reached an instruction boundary yet: of two that CPUs
+     * send at once, one is taken and the other latched. Dropped where NMIs are blocked. */
+    CPU_REQ_NMI2 = 1 << 11,
 };
 
 /* The interrupt controller a vCPU is wired to (hw/intc/lapic.c implements it). Called by

@@ -88,6 +88,8 @@ struct Bus {
 #endif
 void *device_check_class(Device *dev, const DeviceClass *cls);
 
+/* Warns of -global texts (MachineConfig.globals) for a driver that is not there. */
+void device_check_globals(const char *const *globals);
 const DeviceClass *device_class_find(const char *name); /* by name or alias; NULL */
 void device_help(void *file);                            /* -device help */
 void device_class_help(const DeviceClass *cls, void *file);

@@ -46,7 +46,9 @@ void device_help(void *file)
                 fprintf(file, "%s devices:\n", bus_names[kind]);
                 head = true;
             }
-            fprintf(file, "  %-22s %s", (*c)->name, (*c)->desc);
+            char *name = xasprintf("\"%s\"", (*c)->name); /* scripts look for the quotes */
+            fprintf(file, "  %-24s %s", name, (*c)->desc);
+            free(name);
             for (const char *const *a = (*c)->aliases; a && *a; a++) {
                 fprintf(file, " [also %s]", *a);
             }
@@ -114,6 +116,42 @@ static bool set_id(Device *dev, const char *text, Error *err)
     return true;
 }
 
+void device_check_globals(const char *const *globals)
+{
+    for (const char *const *g = globals; g && *g; g++) {
+        char *driver = xasprintf("%.*s", (int)strcspn(*g, "."), *g);
+        if (!device_class_find(driver)) {
+            warn_report("-global %s: there is no device '%s'", *g, driver);
+        }
+        free(driver);
+    }
+}
+
+/* -global: what is given for this kind of device, before its own properties. */
+static bool set_globals(Device *dev, Error *err)
+{
+    for (const char **g = dev->machine->cfg.globals; g && *g; g++) {
+        const char *dot = strchr(*g, '.'), *equal = strchr(*g, '=');
+        const DeviceClass *cls = dev->cls;
+        char *driver = xasprintf("%.*s", (int)(dot - *g), *g);
+        char *prop = xasprintf("%.*s", (int)(equal - dot - 1), dot + 1);
+        bool ours = strcmp(driver, cls->name) == 0, ok = true;
+        for (const char *const *a = cls->aliases; a && *a; a++) {
+            ours |= strcmp(driver, *a) == 0;
+        }
+        if (ours) {
+            ok = device_set(dev, prop, equal + 1, err);
+        }
+        free(driver);
+        free(prop);
+        if (!ok) {
+            error_prefix(err, "-global %s: ", *g);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool add_on(Device **dev, const char *text, const char *bus_name, Error *err)
 {
     Bus *bus = NULL;
@@ -122,7 +160,7 @@ static bool add_on(Device **dev, const char *text, const char *bus_name, Error *
         *dev = NULL;
         return error_set(err, "bus: there is no bus '%s'", bus_name);
     }
-    if (!set_id(*dev, text, err) ||
+    if (!set_globals(*dev, err) || !set_id(*dev, text, err) ||
         !property_parse((*dev)->cls->props, *dev, text, own_keys, err)) {
         device_destroy(*dev);
         *dev = NULL;

@@ -31,6 +31,7 @@ typedef struct MachineConfig {
     const char *rtc_base;       /* "utc", "localtime", or a date */
     const char *name;
     const char *uuid;           /* checked text form or NULL */
+    const char **globals;       /* "driver.property=value" each, ended by NULL; NULL: none */
 } MachineConfig;
 
 struct MachineClass {

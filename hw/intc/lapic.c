@@ -116,7 +116,9 @@ bool lapic_deliver(Lapic *l, const ApicMessage *msg)
         }
         lapic_accept(l, msg->vector, msg->level);
         return true;
-    case APIC_DM_NMI: cpu_request(l->cpu, CPU_REQ_NMI); return true;
+    case APIC_DM_NMI:
+        cpu_request(l->cpu, l->cpu->request & CPU_REQ_NMI ? CPU_REQ_NMI2 : CPU_REQ_NMI);
+        return true;
     case APIC_DM_INIT: lapic_init(l); return true;
     case APIC_DM_SIPI:
         l->cpu->sipi_vector = msg->vector;
@@ -455,11 +457,7 @@ void lapic_reg_write(Lapic *l, unsigned reg, uint32_t v)
     } else if (reg == LAPIC_INIT_COUNT) {
         lapic_timer_start(l, v);
     } else if (reg == LAPIC_DIVIDE) {
-        uint32_t left = lapic_timer_count(l);
-        l->s.divide = v & 0xb;
-        if (left) {
-            lapic_timer_start(l, l->s.init_count);
-        }
+        lapic_timer_set_divide(l, v & 0xb);
     } else {
         lapic_reg_write_plain(l, reg, v);
     }

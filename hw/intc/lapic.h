@@ -120,6 +120,8 @@ void lapic_timer_set_lvt(Lapic *l, uint32_t lvt);
 uint32_t lapic_timer_count(const Lapic *l); /* bus lock is enough */
 /* Registers are loaded; the count now is this: the timer is armed for the rest. */
 void lapic_timer_set_count(Lapic *l, uint32_t count);
+/* The divide configuration register: what is left of the count goes on at the new rate. */
+void lapic_timer_set_divide(Lapic *l, uint32_t divide);
 void lapic_deadline_write(Lapic *l, uint64_t tsc);
 
 /* lapic_msr.c; no bus lock */

@@ -10,6 +10,10 @@
 /* A periodic timer fires at most this often, whatever the guest asks for. */
 #define MIN_PERIOD_NS 20000
 
+/* timer_start of a count that came to 0 before its mode was made periodic: it stays there
+ * until the initial count is written again. */
+#define TIMER_ENDED INT64_MIN
+
 enum TimerMode { TIMER_ONE_SHOT, TIMER_PERIODIC, TIMER_DEADLINE, TIMER_RESERVED };
 
 static enum TimerMode timer_mode(const Lapic *l)
@@ -36,7 +40,8 @@ static uint64_t timer_guest_tsc(const Lapic *l)
 
 uint32_t lapic_timer_count(const Lapic *l)
 {
-    if (!l->s.init_count || timer_mode(l) >= TIMER_DEADLINE) {
+    if (!l->s.init_count || timer_mode(l) >= TIMER_DEADLINE ||
+        l->s.timer_start == TIMER_ENDED) {
         return 0;
     }
     int64_t passed = clock_now(l->bus->machine->clock) - l->s.timer_start;
@@ -84,7 +89,7 @@ void lapic_timer_arm(Lapic *l)
     }
     int64_t period = timer_period(l);
     if (!period || (l->s.lvt[LVT_TIMER] & LVT_MASKED) ||
-        timer_mode(l) == TIMER_RESERVED) {
+        timer_mode(l) == TIMER_RESERVED || l->s.timer_start == TIMER_ENDED) {
         timer_del(&l->timer);
         return;
     }
@@ -101,11 +106,28 @@ void lapic_timer_arm(Lapic *l)
     timer_mod(&l->timer, next);
 }
 
-void lapic_timer_set_count(Lapic *l, uint32_t count)
+static void timer_set_count(Lapic *l, uint32_t count)
 {
     uint32_t passed = l->s.init_count - MIN(count, l->s.init_count);
-    l->s.timer_start = clock_now(l->bus->machine->clock) -
-                       (int64_t)((uint64_t)passed << timer_shift(l));
+    l->s.timer_start = !count && l->s.init_count
+                       ? TIMER_ENDED
+                       : clock_now(l->bus->machine->clock) -
+                             (int64_t)((uint64_t)passed << timer_shift(l));
+}
+
+void lapic_timer_set_count(Lapic *l, uint32_t count)
+{
+    timer_set_count(l, count);
+    lapic_timer_arm(l);
+}
+
+void lapic_timer_set_divide(Lapic *l, uint32_t divide)
+{
+    uint32_t count = lapic_timer_count(l);
+    l->s.divide = divide;
+    if (l->s.init_count) {
+        timer_set_count(l, count);
+    }
     lapic_timer_arm(l);
 }
 
@@ -154,8 +176,11 @@ void lapic_timer_set_lvt(Lapic *l, uint32_t lvt)
     if (!l->has_deadline && (lvt >> 17 & 3) >= TIMER_DEADLINE) {
         lvt &= ~0x40000u;
     }
-    uint32_t changed = l->s.lvt[LVT_TIMER] ^ lvt;
+    uint32_t changed = l->s.lvt[LVT_TIMER] ^ lvt, count = lapic_timer_count(l);
     l->s.lvt[LVT_TIMER] = lvt;
+    if ((changed & 0x60000) == 0x20000 && l->s.init_count) {
+        timer_set_count(l, count); /* one-shot and periodic go on from where it is */
+    }
     if (changed & 0x40000) { /* to or from TSC-deadline: disarmed */
         l->s.init_count = 0;
         l->s.deadline = 0;

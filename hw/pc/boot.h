@@ -40,6 +40,7 @@ typedef struct BootPlan {
 typedef struct BootEnv {
     E820Map map;
     uint64_t low_ram;       /* end of RAM below 4 GiB */
+    const char *kernel_name; /* file, as given; never NULL */
     const char *cmdline;    /* never NULL */
     const uint8_t *initrd;  /* NULL: none */
     size_t initrd_len;

@@ -80,7 +80,7 @@ bool pc_load_firmware(PcMachine *pc, Error *err)
                          pc->m.cfg.bios ? "" : " (install seabios, or use -kernel)");
     }
     size_t n;
-    void *image = pc_map_file(path, &n, err);
+    void *image = pc_map_file("firmware", path, &n, err);
     bool ok = image && map_bios(pc, image, n, err);
     if (!ok) {
         error_prefix(err, image ? "-bios: '%s' " : "-bios: ", path);
@@ -292,7 +292,7 @@ bool pc_offer_kernel(PcMachine *pc, Error *err)
     if (!cfg->kernel) {
         return true;
     }
-    if (!(pc->kernel = pc_map_file(cfg->kernel, &pc->kernel_len, err))) {
+    if (!(pc->kernel = pc_map_file("kernel file", cfg->kernel, &pc->kernel_len, err))) {
         error_prefix(err, "-kernel: ");
         return false;
     }
@@ -307,7 +307,7 @@ bool pc_offer_kernel(PcMachine *pc, Error *err)
     offer(pc, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA, p + setup, pc->kernel_len - setup);
     offer(pc, FW_CFG_CMDLINE_SIZE, FW_CFG_CMDLINE_DATA, append, strlen(append) + 1);
     if (cfg->initrd) {
-        if (!(pc->initrd = pc_map_file(cfg->initrd, &pc->initrd_len, err))) {
+        if (!(pc->initrd = pc_map_file("initrd", cfg->initrd, &pc->initrd_len, err))) {
             error_prefix(err, "-initrd: ");
             return false;
         }

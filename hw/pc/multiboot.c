@@ -130,11 +130,12 @@ static bool fill_info(BootPlan *p, const BootEnv *env, uint64_t kernel_end, Info
         page->map[n] = (MultibootMmap){ sizeof(MultibootMmap) - 4, e->start, e->size, e->type };
     }
     memcpy(page->name, "dyad", 5);
-    size_t len = strlen(env->cmdline);
-    if (len >= sizeof(page->cmdline)) {
-        return error_set(err, "-append: %zu characters are too many", len);
+    /* The kernel's own name is the first word, as GRUB has it: kernels skip it. */
+    int len = snprintf(page->cmdline, sizeof(page->cmdline), "%s%s%s", env->kernel_name,
+                       *env->cmdline ? " " : "", env->cmdline);
+    if (len < 0 || (size_t)len >= sizeof(page->cmdline)) {
+        return error_set(err, "-append: %zu characters are too many", strlen(env->cmdline));
     }
-    memcpy(page->cmdline, env->cmdline, len);
     return add_module(p, env, kernel_end, page, err);
 }
 

@@ -64,8 +64,11 @@ static IrqLine gsi(PcMachine *pc, enum PcIrqSource source, unsigned n)
 static void hpet_legacy(void *opaque, unsigned n, bool level)
 {
     PcMachine *pc = opaque;
-    IrqLine pit = device_irq_in(pc->pit, 0), rtc = device_irq_in(pc->rtc, 0);
-    irq_set(&pit, level);
+    IrqLine rtc = device_irq_in(pc->rtc, 0);
+    if (pc->pit) {
+        IrqLine pit = device_irq_in(pc->pit, 0);
+        irq_set(&pit, level);
+    }
     irq_set(&rtc, level);
 }
 
@@ -173,8 +176,9 @@ static bool init_intc(PcMachine *pc, Error *err)
 static bool init_timers(PcMachine *pc, Error *err)
 {
     Machine *m = &pc->m;
-    pc->pit = i8254_create(m, gsi(pc, SRC_CHIP, 0), err);
-    pc->rtc = pc->pit ? rtc_create(m, m->cfg.rtc_base, gsi(pc, SRC_CHIP, 8), err) : NULL;
+    pc->pit = pc->with_pit ? i8254_create(m, gsi(pc, SRC_CHIP, 0), err) : NULL;
+    pc->rtc = pc->pit || !pc->with_pit
+              ? rtc_create(m, m->cfg.rtc_base, gsi(pc, SRC_CHIP, 8), err) : NULL;
     IrqLine sci = gsi(pc, SRC_CHIP, ACPI_SCI_IRQ);
     pc->pm = !pc->rtc ? NULL : pc->q35 ? acpi_pm_create_ich9(m, sci, err)
                                        : acpi_pm_create(m, sci, err);
@@ -389,11 +393,22 @@ static void pc_reset(Machine *m)
     }
 }
 
+/* Of other emulators' command lines: what may be asked for is what is so anyway. */
+static const char *const absent_names[] = { "auto", "off", NULL };
+
 static const Property pc_props[] = {
     { "kernel-protocol", PK_ENUM, offsetof(PcMachine, kernel_protocol), KERNEL_AUTO, 0, 0,
       NULL, kernel_protocol_names, NULL, "entry of a Linux kernel to use, in bits" },
     { "hpet", PK_BOOL, offsetof(PcMachine, hpet), 1, 0, 1, NULL, NULL, NULL,
       "high precision event timer" },
+    { "pit", PK_BOOL, offsetof(PcMachine, with_pit), 1, 0, 1, NULL, NULL, NULL,
+      "8254 timer and speaker port" },
+    { "vmport", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, absent_names, NULL,
+      "VMware's port: there is none" },
+    { "smm", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, absent_names, NULL,
+      "system management mode: there is none" },
+    { "usb", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, absent_names, NULL,
+      "USB host controller of the board: there is none" },
     PROP_END
 };
 static const char *const pc_aliases[] = { "pc-i440fx", NULL };

@@ -22,12 +22,12 @@
 #define SMBIOS_ENTRY_AT 0xf0000ull
 #define SMBIOS_AT 0xf0020ull
 
-void *pc_map_file(const char *path, size_t *len, Error *err)
+void *pc_map_file(const char *what, const char *path, size_t *len, Error *err)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0) {
-        error_set(err, "cannot open '%s': %s", path, strerror(errno));
+        error_set(err, "could not open %s '%s': %s", what, path, strerror(errno));
     } else if (!S_ISREG(st.st_mode) || st.st_size == 0) {
         error_set(err, "'%s' is %s", path,
                   S_ISREG(st.st_mode) ? "empty" : "not a regular file");
@@ -109,7 +109,7 @@ bool pc_plan_kernel(PcMachine *pc, Error *err)
 {
     const MachineConfig *cfg = &pc->m.cfg;
     BootEnv env = {
-        .low_ram = pc->layout.low, .cmdline = cfg->append ? cfg->append : "",
+        .low_ram = pc->layout.low, .kernel_name = cfg->kernel, .cmdline = cfg->append ? cfg->append : "",
         .protocol = pc->kernel_protocol, .rsdp = RSDP_AT, .initrd_name = cfg->initrd,
     };
     Device *vga = pc_find_vga(pc);
@@ -120,12 +120,12 @@ bool pc_plan_kernel(PcMachine *pc, Error *err)
         env.low_ram -= MIN(env.low_ram / 4, 16 * MiB);
     }
     nondet_random(env.seed, sizeof(env.seed));
-    if (!(pc->kernel = pc_map_file(cfg->kernel, &pc->kernel_len, err))) {
+    if (!(pc->kernel = pc_map_file("kernel file", cfg->kernel, &pc->kernel_len, err))) {
         error_prefix(err, "-kernel: ");
         return false;
     }
     if (cfg->initrd) {
-        if (!(pc->initrd = pc_map_file(cfg->initrd, &pc->initrd_len, err))) {
+        if (!(pc->initrd = pc_map_file("initrd", cfg->initrd, &pc->initrd_len, err))) {
             error_prefix(err, "-initrd: ");
             return false;
         }

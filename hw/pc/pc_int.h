@@ -28,7 +28,8 @@ struct PcMachine {
     Machine m;                  /* first */
     /* properties: */
     int kernel_protocol;        /* enum KernelProtocol */
-    bool hpet;
+    bool hpet, with_pit;
+    int absent;                 /* of properties that have one meaning only */
 
     bool q35;                   /* the class: ICH9 instead of PIIX3 */
     bool micro;                 /* the class: no PCI, virtio-mmio; pci is NULL */
@@ -78,7 +79,8 @@ bool pc_plan_kernel(PcMachine *pc, Error *err);
 /* Writes tables and the plan's pieces, sets the boot CPU up. After each reset. */
 void pc_start_kernel(PcMachine *pc);
 void pc_load_pieces(PcMachine *pc);     /* the plan's, without tables and registers */
-void *pc_map_file(const char *path, size_t *len, Error *err); /* read only */
+/* Read only; `what` is for the message. */
+void *pc_map_file(const char *what, const char *path, size_t *len, Error *err);
 
 /* firmware.c: hands the kernel's files to firmware that loads them itself (OVMF). */
 bool pc_offer_kernel(PcMachine *pc, Error *err);

@@ -21,7 +21,7 @@ static void put(unsigned at, uint64_t v, unsigned size)
 
 static BootEnv environment(uint64_t ram)
 {
-    BootEnv env = { .cmdline = "console=ttyS0", .rsdp = 0xe0000 };
+    BootEnv env = { .kernel_name = "k", .cmdline = "console=ttyS0", .rsdp = 0xe0000 };
     RamLayout l = ram_layout(ram);
     env.low_ram = l.low;
     e820_direct(&env.map, &l);
@@ -317,6 +317,9 @@ static void flat_multiboot_is_loaded_where_its_header_says(void **state)
     assert_int_equal(get(i, 0, 4), 1 << 0 | 1 << 2 | 1 << 3 | 1 << 6 | 1 << 9);
     assert_int_equal(get(i, 8, 4), 63 * 1024);
     assert_int_equal(get(i, 20, 4), 1);
+    /* the kernel's name is the first word of its command line */
+    const char *line = (const char *)i->data + (get(i, 16, 4) - (uint32_t)p.rbx);
+    assert_string_equal(line, "k console=ttyS0");
     boot_plan_free(&p);
 }
 

@@ -175,6 +175,46 @@ static void machine_accel_goes_to_the_engines(void **state)
     options_free(&o);
 }
 
+static void several_machine_options_are_one(void **state)
+{
+    Options o;
+    expect_run(&o, "-machine q35,hpet=off -machine accel=tcg -machine pit=off");
+    assert_string_equal(o.machine, "q35,hpet=off,pit=off");
+    assert_null(o.irqchip);
+    options_free(&o);
+    expect_run(&o, "-machine pit=off -machine hpet=off -M q35");
+    assert_string_equal(o.machine, "q35,pit=off,hpet=off");
+    options_free(&o);
+    expect_run(&o, "-machine pit=off -machine hpet=off -accel kvm");
+    assert_string_equal(o.machine, "pit=off,hpet=off");
+    options_free(&o);
+    expect_run(&o, "-machine accel=tcg -M q35,kernel-irqchip=split");
+    assert_string_equal(o.machine, "q35");
+    assert_string_equal(o.irqchip, "split");
+    options_free(&o);
+    expect_run(&o, "-machine accel=tcg -machine kernel_irqchip=on");
+    assert_string_equal(o.machine, "");
+    assert_string_equal(o.irqchip, "on");
+    options_free(&o);
+    expect_run(&o, "-M kernel_irqchip=split -accel kvm -accel tcg");
+    assert_string_equal(o.accels.v[0].text, "kvm,irqchip=split");
+    assert_string_equal(o.accels.v[1].text, "tcg");
+    options_free(&o);
+    expect_error("-machine kernel_irqchip=splti", "split");
+}
+
+static void globals_are_kept_in_order(void **state)
+{
+    Options o;
+    expect_run(&o, "-global a.b=c -global d.e=f=g");
+    assert_string_equal(o.cfg.globals[0], "a.b=c");
+    assert_string_equal(o.cfg.globals[1], "d.e=f=g");
+    assert_null(o.cfg.globals[2]);
+    options_free(&o);
+    expect_error("-global a=b.c", "DRIVER.PROP=VALUE");
+    expect_error("-global a.b", "DRIVER.PROP=VALUE");
+}
+
 static void old_disk_options_become_drives(void **state)
 {
     Options o;
@@ -275,6 +315,8 @@ int main(void)
         cmocka_unit_test(memory_sizes),
         cmocka_unit_test(cpu_counts),
         cmocka_unit_test(machine_accel_goes_to_the_engines),
+        cmocka_unit_test(several_machine_options_are_one),
+        cmocka_unit_test(globals_are_kept_in_order),
         cmocka_unit_test(old_disk_options_become_drives),
         cmocka_unit_test(help_is_reported_with_its_option),
         cmocka_unit_test(wrong_values_name_what_is_accepted),

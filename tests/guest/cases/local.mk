@@ -6,9 +6,11 @@ CASES64 = tests/guest/cases/c64_apic.c \
 	tests/guest/cases/c64_devices.c \
 	tests/guest/cases/c64_excp.c \
 	tests/guest/cases/c64_fpu.c \
+	tests/guest/cases/c64_mmio.c \
 	tests/guest/cases/c64_msr.c \
 	tests/guest/cases/c64_paging.c \
 	tests/guest/cases/c64_priv.c \
+	tests/guest/cases/c64_races.c \
 	tests/guest/cases/c64_seg.c
 CASES32 = tests/guest/cases/c32_page.c \
 	tests/guest/cases/c32_prot.c \
