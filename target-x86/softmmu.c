@@ -41,15 +41,26 @@ static void table_clear(TlbTable *t)
         fill_words(&t->e[0].tag, TLB_EMPTY, TLB_SIZE * 2);
     }
     t->nfilled = 0;
-    t->large = 0;
+    t->huge = 0;
+    fill_words(t->large, 0, TLB_LARGE_WORDS);
 }
 
-static void table_set(TlbTable *t, uint64_t page, uint8_t *host_page, bool large)
+/* Of lin's 2 MiB region in TlbTable.large. */
+static unsigned large_bit(uint64_t lin)
+{
+    return (lin >> 21) * 0x9e3779b97f4a7c15 >> 55;
+}
+
+static void table_set(TlbTable *t, uint64_t page, uint8_t *host_page, uint64_t page_size)
 {
     unsigned i = (page >> TLB_PAGE_BITS) & (TLB_SIZE - 1);
     t->e[i].host = (uint64_t)host_page;
     t->e[i].tag = -page;
-    t->large |= (uint64_t)large << (page >> 30 & 63);
+    if (page_size > 2 * MiB) {
+        t->huge |= 1ull << (page >> 30 & 63);
+    } else if (page_size > TLB_PAGE) {
+        t->large[large_bit(page) / 64] |= 1ull << large_bit(page) % 64;
+    }
     if (t->nfilled < TLB_FILLED_MAX) {
         t->filled[t->nfilled] = i;
     }
@@ -64,12 +75,22 @@ static void table_drop(TlbTable *t, uint64_t page)
     }
 }
 
+/* Whatever may be a piece of lin's large page: of its 1 GiB region, or of its 2 MiB region,
+ * whose pieces lie side by side. */
 static void table_drop_large(TlbTable *t, uint64_t lin)
 {
-    for (unsigned i = 0; t->large >> (lin >> 30 & 63) & 1 && i < TLB_SIZE; i++) {
-        /* 1 GiB pages too: whatever shares the 1 GiB region goes */
-        if ((-t->e[i].tag ^ lin) >> 30 == 0) {
-            t->e[i].tag = t->e[i].host = TLB_EMPTY;
+    if (t->huge >> (lin >> 30 & 63) & 1) {
+        for (unsigned i = 0; i < TLB_SIZE; i++) {
+            if ((-t->e[i].tag ^ lin) >> 30 == 0) {
+                t->e[i].tag = t->e[i].host = TLB_EMPTY;
+            }
+        }
+    } else if (t->large[large_bit(lin) / 64] >> large_bit(lin) % 64 & 1) {
+        TlbEntry *e = tlb_entry(t, lin & ~(uint64_t)(2 * MiB - 1));
+        for (unsigned i = 0; i < MIN(TLB_SIZE, 2 * MiB / TLB_PAGE); i++) {
+            if ((-e[i].tag ^ lin) >> 21 == 0) {
+                e[i].tag = e[i].host = TLB_EMPTY;
+            }
         }
     }
 }
@@ -306,12 +327,21 @@ static bool large_code(const TlbSet *set, uint64_t lin)
 static void jmp_drop(TcgEnv *env, JmpTable *j, uint64_t page)
 {
     enum { TAIL = 15 };
-    for (unsigned i = 0; i < JMP_SIZE; i++) {
-        if (j->e[i].pc - (page - TAIL) < TLB_PAGE + TAIL) {
-            j->e[i].pc = JMP_EMPTY;
-            j->e[i].host = (uint64_t)env->jmp_miss;
+    /* a page has fewer addresses than the table has entries; a young table fewer entries */
+    bool few = j->nfilled <= TLB_FILLED_MAX;
+    unsigned n = few ? j->nfilled : TLB_PAGE + TAIL, left = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        unsigned at = few ? j->filled[i] : jmp_index(page - TAIL + i);
+        JmpEntry *e = &j->e[at];
+        if (e->pc - (page - TAIL) < TLB_PAGE + TAIL) {
+            e->pc = JMP_EMPTY;
+            e->host = (uint64_t)env->jmp_miss;
+        } else if (few && e->pc != JMP_EMPTY) {
+            j->filled[left++] = at;
         }
     }
+    j->nfilled = few ? left : j->nfilled;
 }
 
 /* Drops the fetch translation of lin's page. True: it may be part of a large page, whose
@@ -510,7 +540,7 @@ static bool large_find(TlbSet *set, uint64_t lin, bool write, X86WalkResult *w)
                           .dirty = e->dirty,
                           .accessed = true,
                           .gpa = e->gpa | (lin & (2 * MiB - 1)),
-                          .page_size = 2 * MiB };
+                          .page_size = e->huge ? GiB : 2 * MiB };
     return true;
 }
 
@@ -518,7 +548,8 @@ static void large_set(TlbSet *set, uint64_t lin, const X86WalkResult *w)
 {
     if (w->page_size >= 2 * MiB) {
         *large_entry(set, lin) = (LargeEntry){ lin >> 21, w->gpa & ~(2 * MiB - 1),
-                                               w->can_write, w->dirty };
+                                               w->can_write, w->dirty,
+                                               w->page_size > 2 * MiB };
     }
 }
 
@@ -603,10 +634,10 @@ void softmmu_translate(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
     }
     uint8_t *host_page = ref->host - in_page;
     if (w.can_read) {
-        table_set(env->tlb_rd[mmu], page, host_page, ref->large);
+        table_set(env->tlb_rd[mmu], page, host_page, w.page_size);
     }
     if (store) {
-        table_set(env->tlb_wr[mmu], page, host_page, ref->large);
+        table_set(env->tlb_wr[mmu], page, host_page, w.page_size);
     }
     if (mmu == X86_MMU_KERNEL && !w.global) {
         TlbSet *set = env->tlb_set;

@@ -20,6 +20,7 @@ typedef struct LargeEntry {
     uint64_t region;       /* linear address >> 21, or LARGE_NONE */
     uint64_t gpa;          /* of that 2 MiB region */
     bool write, dirty;     /* W at every level or CR0.WP off; D */
+    bool huge;             /* of a page beyond 2 MiB */
 } LargeEntry;
 #define LARGE_NONE (~0ull)
 

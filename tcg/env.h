@@ -29,14 +29,15 @@ typedef struct TlbEntry {
  * host address it then gives is non-canonical too: a host fault, resolved exactly. */
 #define TLB_EMPTY 0x8000000000000000ull
 
-enum { TLB_FILLED_MAX = 254 };
+enum { TLB_FILLED_MAX = 254, TLB_LARGE_WORDS = 8 };
 
 typedef struct TlbTable {
     TlbEntry e[TLB_SIZE];
     /* which entries were filled since the table was last cleared, so that a flush of a
      * little used table is cheap; more than TLB_FILLED_MAX: all may be */
     uint16_t nfilled, filled[TLB_FILLED_MAX];
-    uint64_t large;   /* 1 GiB regions (modulo 64) with pieces of 2 MiB or larger pages */
+    uint64_t huge;    /* 1 GiB regions (modulo 64) with pieces of pages beyond 2 MiB */
+    uint64_t large[TLB_LARGE_WORDS]; /* 2 MiB regions (a hash) with pieces of such pages */
 } TlbTable;
 
 static ALWAYS_INLINE TlbEntry *tlb_entry(TlbTable *t, uint64_t lin)

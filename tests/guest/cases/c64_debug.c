@@ -147,6 +147,7 @@ void hlt_step(void)
                  : "=r"(ip)::"memory", "rbx");
     STEPS("STI; HLT", ip, 0, 1, 2, 3);
     apic_write(0x320, 0x10061);
+    sti_nop_cli(); /* one that came late */
 }
 
 /* ---- breakpoints ---- */
