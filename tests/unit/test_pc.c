@@ -171,7 +171,7 @@ static void reset_loads_the_kernel_again(void **state)
 static void bad_kernels_end_in_one_clear_line(void **state)
 {
     MachineConfig cfg = { .kernel = "/nonexistent/k" };
-    drop(board(&cfg, false, "-kernel: cannot open '/nonexistent/k'"));
+    drop(board(&cfg, false, "-kernel: could not open kernel file '/nonexistent/k'"));
     cfg.kernel = kernel_file(64);
     drop(board(&cfg, false, "-kernel: '/tmp/dyad-kernel-"));
     unlink(cfg.kernel);
