@@ -19,11 +19,13 @@
 
 #if defined(__x86_64__)
 
-/* Ticks of the host's TSC (2 to 4 GHz): user time before a root gets windows, before the
- * first review (later ones are rarer and rarer), and before one that was given up is tried
- * again (longer each time). */
-enum { PROMOTE = 2000000, REVIEW = 16000000, REVIEW_MOST = 400000000 };
+/* Ticks of the host's TSC (2 to 4 GHz): user time before a root gets windows, between
+ * reviews (review(), below), and before one that was given up is tried again (longer each
+ * time). */
+enum { PROMOTE = 2000000, REVIEW = 12000000, LONG_REVIEW = 5 * REVIEW };
 #define RETRY 400000000ull
+/* What a page costs that is dropped and comes back: two host mappings, a signal. */
+enum { REDO = 40000 };
 
 #define LARGE (2 * MiB)
 
@@ -146,6 +148,7 @@ static void drop(WinSet *w, WinRoot *r, uint32_t i)
         unmap(at, page_size(p));
     }
     forget(r, i);
+    r->redo += REDO;
     w->stats->dropped++;
 }
 
@@ -160,6 +163,7 @@ static void wipe(WinSet *w, WinRoot *r)
         }
     }
     atomic_fetch_sub_explicit(&window_vmas, r->n, memory_order_relaxed);
+    r->redo += r->n * (uint64_t)REDO / 2;
     r->n = r->npieces = 0;
     for (unsigned i = 0; i < WIN_BUCKETS; i++) {
         r->bucket[i] = ~0u;
@@ -496,6 +500,13 @@ static void move_a(X86Cpu *cpu, WinSet *w, WinRoot *r)
     }
 }
 
+static void start_reviews(WinRoot *r)
+{
+    r->check_user = r->start_user = r->user;
+    r->check_redo = r->redo;
+    r->start_cost = r->cost;
+}
+
 static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
 {
     unsigned n = 0;
@@ -538,27 +549,32 @@ static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
     }
     r->stale = false;
     r->pcid = cpu->st.cr4 & CR4_PCIDE ? cpu->st.cr3 & 0xfff : 0;
-    r->check_user = r->user;
-    r->check_cost = r->cost;
-    r->period = REVIEW;
+    start_reviews(r);
     w->stats->roots++;
     return true;
 }
 
-/* Do the mappings cost more than they can save? */
+/* Do the mappings cost more than they can save? Without windows the program would take
+ * between a third longer and twice as long. A program that forks, or unmaps and maps, pays
+ * for the same pages again and again: that is seen soon. One that starts touches its memory
+ * for the first time, which is over some day: that gets longer. */
 static void review(WinSet *w, WinRoot *r)
 {
-    uint64_t user = r->user - r->check_user, cost = r->cost - r->check_cost;
+    uint64_t user = r->user - r->check_user, redo = r->redo - r->check_redo;
 
-    if (user < r->period) {
+    if (user < REVIEW || w->policy == WIN_ALWAYS) {
         return;
     }
     r->check_user = r->user;
-    r->check_cost = r->cost;
-    r->period = MIN(2 * r->period, REVIEW_MOST);
-    /* User time contains the cost. Without windows the rest would take about twice as long.
-     * A program's start is dear (it touches its memory for the first time), and is over. */
-    if (cost > (user - MIN(cost, user)) * 3 / 4 && w->policy != WIN_ALWAYS) {
+    r->check_redo = r->redo;
+    bool dear = redo > user / 4;
+    if (r->user - r->start_user >= LONG_REVIEW) {
+        uint64_t cost = r->cost - r->start_cost, all = r->user - r->start_user;
+        dear |= cost > (all - MIN(cost, all)) * 3 / 4; /* user time contains the cost */
+        r->start_user = r->user;
+        r->start_cost = r->cost;
+    }
+    if (dear) {
         wipe(w, r);
         r->on = false;
         r->wait = r->user + r->retry;

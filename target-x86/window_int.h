@@ -33,8 +33,9 @@ typedef struct WinRoot {
     uint16_t a_index;        /* range A: addr >> WIN_A_SHIFT, or WIN_A_NONE */
     uint64_t stamp;          /* last switched to */
     uint64_t user, cost;     /* host TSC ticks: at CPL 3, for its mappings */
-    uint64_t check_user, check_cost; /* values at the last review */
-    uint64_t period;         /* user ticks between reviews */
+    uint64_t redo;           /* estimate in ticks: pages dropped, which will be mapped again */
+    uint64_t check_user, check_redo; /* values at the last review */
+    uint64_t start_user, start_cost; /* and at the last long one */
     uint64_t wait, retry;    /* user ticks at which it may get windows (again), how long it
                               * waits if they are given up */
     uint8_t *area[2];        /* host address of the range's first byte, or NULL */
