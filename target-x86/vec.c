@@ -84,11 +84,6 @@ static unsigned element_bytes(const X86Insn *in, unsigned size)
     return in->row->ev & EV_SCALAR ? (size > 8 ? unit : size) : size / x86_vec_nelem(in);
 }
 
-static uint64_t element_offset(const X86Insn *in, uint64_t ea, unsigned at)
-{
-    return (ea + at) & (in->adsize == 8 ? ~0ull : in->adsize == 4 ? 0xffffffff : 0xffff);
-}
-
 static void load_whole(X86Cpu *cpu, const X86Insn *in, unsigned size, X86Vec *v)
 {
     if (size <= 8) {
@@ -126,7 +121,7 @@ static void evex_load(X86Cpu *cpu, const X86Insn *in, unsigned size, X86Vec *v)
         for (unsigned i = 0; i < n; i++) {
             if (live >> i & 1) {
                 vec_set(v, bytes, i,
-                        x86_load(cpu, in->seg, element_offset(in, ea, i * bytes), bytes));
+                        x86_load(cpu, in->seg, ea + i * bytes, bytes));
             }
         }
     }
@@ -227,7 +222,7 @@ void x86_vec_probe(X86Cpu *cpu, const X86Insn *in)
     unsigned bytes = in->k ? element_bytes(in, o->size) : 0;
     for (unsigned i = 0; live >> i; i++) {
         if (live >> i & 1) {
-            x86_probe_write(cpu, in->seg, element_offset(in, ea, i * bytes), bytes);
+            x86_probe_write(cpu, in->seg, ea + i * bytes, bytes);
         }
         if (i == 63) {
             break;
@@ -243,7 +238,7 @@ static void store_live(X86Cpu *cpu, const X86Insn *in, const X86Vec *d)
     x86_vec_probe(cpu, in);
     for (unsigned i = 0; i < x86_vec_nelem(in); i++) {
         if (live >> i & 1) {
-            x86_store(cpu, in->seg, element_offset(in, ea, i * bytes), bytes,
+            x86_store(cpu, in->seg, ea + i * bytes, bytes,
                       vec_get(d, bytes, i));
         }
     }

@@ -118,6 +118,8 @@ static void element_set(X86Vec *v, unsigned size, unsigned i, uint64_t e)
     }
 }
 
+/* Loads go on from where they begin, stores wrap at the address size: so an EPYC does it
+ * (its loads too wrap if they come upon a page fault). The manual leaves it open. */
 static void maskmov_load(X86Cpu *cpu, const X86Insn *in, unsigned size)
 {
     X86Vec mask, d = { 0 };
@@ -126,7 +128,7 @@ static void maskmov_load(X86Cpu *cpu, const X86Insn *in, unsigned size)
     for (unsigned i = 0; i < in->vl / size; i++) {
         if (mask_bit(&mask, size, i)) {
             element_set(&d, size, i,
-                        x86_load(cpu, in->seg, (ea + i * size) & addr_mask(in), size));
+                        x86_load(cpu, in->seg, ea + i * size, size));
         }
     }
     x86_vec_done(cpu, in, &d);

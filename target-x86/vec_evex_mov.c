@@ -116,8 +116,7 @@ void x86_vec_VBLENDM(X86Cpu *cpu, const X86Insn *in)
 
 static uint64_t element_address(X86Cpu *cpu, const X86Insn *in, unsigned i)
 {
-    uint64_t a = x86_ea(cpu, in) + i * unit(in);
-    return in->adsize == 8 ? a : in->adsize == 4 ? (uint32_t)a : (uint16_t)a;
+    return x86_ea(cpu, in) + i * unit(in); /* the operand does not wrap in itself */
 }
 
 static void compress_to_memory(X86Cpu *cpu, const X86Insn *in, const X86Vec *v,

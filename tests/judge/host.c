@@ -297,6 +297,18 @@ static void get_xsave(X86Xsave *x)
 
 /* ---- init ---- */
 
+enum { BEYOND = 0x10000 };
+static bool beyond16, beyond32;
+
+/* Behind what 16- and 32-bit addresses reach: nothing shall be mapped there. */
+static bool keep_free(uint64_t at)
+{
+    void *want = (void *)(uintptr_t)at;
+    return mmap(want, BEYOND, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+                0) == want;
+}
+
 static bool make_window(void)
 {
     void *want = (void *)(uintptr_t)WIN_BASE;
@@ -313,6 +325,8 @@ static bool make_window(void)
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != want) {
         return false;
     }
+    beyond16 = keep_free(0x10000);
+    beyond32 = keep_free(0x100000000);
     for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
         void *p = (void *)(uintptr_t)parts[i].base;
         if (mprotect(p, parts[i].size, PROT_READ | PROT_WRITE)) {
@@ -455,6 +469,8 @@ bool host_unmapped(uint64_t lin)
 {
     /* the vsyscall page is the one of the upper half that can be touched */
     return lin - WIN_BASE < WIN_END - WIN_BASE || lin < 0x10000 ||
+           (beyond16 && lin - 0x10000 < BEYOND) ||
+           (beyond32 && lin - 0x100000000 < BEYOND) ||
            (lin >> 47 == 0x1ffff && lin >> 12 != 0xffffffffff600);
 }
 

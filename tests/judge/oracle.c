@@ -252,6 +252,10 @@ static bool undefined_result(const X86Insn *in)
         return in->seg_prefix != SEG_NONE || !data ||
                !writable(di + in_base(in)); /* masked bytes may fault or not */
     }
+    if ((starts(n, "VMASKMOV") || starts(n, "VPMASKMOV")) && in->op[0].kind != OPND_MEM) {
+        uint64_t mask = in->adsize == 8 ? ~0ull : in->adsize == 4 ? 0xffffffff : 0xffff;
+        return mask - oracle_address(in) < in->vl - 1u; /* wraps or not, by page faults */
+    }
     if (strstr(n, "LDMXCSR") || !strcmp(n, "FXRSTOR") || !strcmp(n, "XRSTOR")) {
         uint64_t mxcsr,
             at = oracle_address(in) + in_base(in) + (n[0] == 'X' || n[0] == 'F' ? 24 : 0);
