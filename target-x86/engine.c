@@ -513,17 +513,36 @@ static bool units_enough(const X86Cpu *cpu, const X86Units *u)
                                      CPU_REQ_RESET) || x86_pending(cpu, req)));
 }
 
+/* False: enough. A signal that comes from here on makes the vCPU leave by itself. */
+static bool begin_chained(X86Cpu *cpu, const X86Units *u)
+{
+    uint32_t req = u->request ? atomic_load_explicit(u->request, memory_order_acquire) : 0;
+    atomic_store_explicit(&cpu->cpu.request, req & (CPU_REQ_HARD | CPU_REQ_NMI),
+                          memory_order_relaxed);
+    atomic_store_explicit(&cpu->cpu.exit_request, 0, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    if (*u->stop) {
+        atomic_store_explicit(&cpu->cpu.request, CPU_REQ_STOP, memory_order_relaxed);
+        atomic_store_explicit(&cpu->cpu.exit_request, 1, memory_order_relaxed);
+    }
+    return !*u->stop || !u->units;
+}
+
 void x86_engine_units(X86Cpu *cpu, X86Units *u)
 {
     while (!(cpu->st.halted | cpu->st.wait_sipi)) {
         uint64_t rip = cpu->st.rip;
+        if (u->chained && !begin_chained(cpu, u)) {
+            break;
+        }
         x86_engine_unit(cpu);
         bool event = cpu->st.event.valid; /* its delivery belongs to this run */
         u->units += !event;
         bool stop = u->n + 1 >= u->cap || (event ? *u->stop : units_enough(cpu, u));
-        if (stop || event || (cpu->st.rip != rip && !x86_engine.unit_inside) ||
+        if (stop || event || u->chained || (cpu->st.rip != rip && !x86_engine.unit_inside) ||
             !x86_heavy(cpu, paused_heavy, u)) {
-            x86_snap(&u->snap[u->n++], cpu);
+            x86_snap(&u->snap[u->n], cpu);
+            u->snap[u->n++].inexact |= u->chained;
         }
         if (stop) {
             break;

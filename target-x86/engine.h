@@ -128,7 +128,10 @@ typedef struct X86Units {
     const _Atomic uint32_t *request; /* or NULL */
     const uint32_t *pages;
     uint32_t max_pages;
-    const bool *stop;
+    const volatile bool *stop;
+    /* With one_unit off a unit is what runs until something makes generated code leave, at
+     * any instruction. What waits in *request is shown to the vCPU, then. */
+    bool chained;
 } X86Units;
 /* Can one of these requests be acted on? */
 bool x86_pending(const X86Cpu *cpu, uint32_t req);

@@ -43,6 +43,9 @@ static void trace(Twin *t, unsigned i, const TwinStep *w)
         TwinSide *s = &t->side[k];
         s->traced = NEW_ARRAY(uint8_t, (t->m->ram_max >> 12) + 1);
         s->engine->forget(s); /* code is to be read again */
+        if (s->engine->windows) {
+            s->engine->windows(s, false);
+        }
         if (s->kind != TWIN_KVM) { /* the kernel's accesses would fail */
             mprotect(s->ram, size, PROT_NONE);
         }
@@ -56,6 +59,9 @@ static void trace(Twin *t, unsigned i, const TwinStep *w)
     tracing = NULL;
     for (unsigned k = 0; k < 2; k++) {
         mprotect(t->side[k].ram, size, PROT_READ | PROT_WRITE);
+        if (t->side[k].engine->windows) {
+            t->side[k].engine->windows(&t->side[k], true);
+        }
     }
 }
 

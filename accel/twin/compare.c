@@ -131,6 +131,21 @@ uint32_t *twin_all_pages(Twin *t, uint32_t *n)
 
 /* ---- dead flags ---- */
 
+/* A shift or rotate by a count leaves the flags alone if the count is 0: old flags pass
+ * through, which is neither a use nor a definition. RCL and RCR do use CF. */
+static bool shift_by_count(const X86Insn *in)
+{
+    const X86Row *row = in->row;
+    uint8_t op = in->opcode;
+    unsigned ext = in->modrm >> 3 & 7;
+    if (row->enc != ENC_LEGACY) {
+        return false;
+    }
+    return row->map == MAP_1 ? (op == 0xc0 || op == 0xc1 || op == 0xd2 || op == 0xd3) &&
+                                   ext != 2 && ext != 3
+                             : row->map == MAP_0F && (op & 0xf6) == 0xa4;
+}
+
 uint32_t twin_dead_flags(TwinSide *s, X86Cpu *cpu)
 {
     uint64_t lin = cpu->cpu.ops->get_pc(&cpu->cpu), gpa;
@@ -144,8 +159,11 @@ uint32_t twin_dead_flags(TwinSide *s, X86Cpu *cpu)
         if (len <= 0 || len > (int)avail) {
             break;
         }
-        used |= x86_flags_used(&in);
-        dead |= (in.row->fl_def | in.row->fl_undef) & ~used;
+        bool count = shift_by_count(&in);
+        bool by_cl = in.row->map == MAP_0F ? in.opcode & 1 : in.opcode >= 0xd0;
+        bool sure = !count || (!by_cl && in.imm & (in.op[0].size == 8 ? 63 : 31));
+        used |= count ? 0 : x86_flags_used(&in);
+        dead |= sure ? (in.row->fl_def | in.row->fl_undef) & ~used : 0;
         if (in.row->flags & (RF_BRANCH | RF_END)) {
             break;
         }

@@ -22,6 +22,7 @@ typedef struct Again {
     TwinStep *w;
 } Again;
 
+enum { SHORTEST_SLICE = 2 }; /* microseconds */
 enum { INSNS_IN_BLOCK = 2 * TB_MAX_INSNS };
 enum { STEP_SAME, STEP_DIFFERS, STEP_BEYOND };
 
@@ -36,6 +37,7 @@ static int step(Again *g, uint32_t req, bool single)
     g->w->before = g->a->cpu[g->i]->st;
     g->w->req = req;
     g->w->single = single;
+    g->w->chained = false;
     g->w->cursor = cursor;
     t->single = single;
     bool same = twin_stretch(t, g->i, req, 1, true);
@@ -104,6 +106,47 @@ static bool judge_block(Again *g, uint32_t req, uint32_t cursor)
     free(pre.page);
     free(pre.data);
     return got == STEP_DIFFERS;
+}
+
+/* Chained once more, in shorter and shorter stretches where the log ends. True: they differ;
+ * else both sides are in an equal state. */
+static bool run_chained(Again *g, uint32_t req, uint64_t length)
+{
+    Twin *t = g->t;
+    const X86State *st = &g->a->cpu[g->i]->st;
+    uint64_t until = t->insns + length;
+    unsigned slice = t->slice;
+
+    back(g, 0, &t->start, &t->pre);
+    while (t->slice >= SHORTEST_SLICE) {
+        uint32_t cursor = g->a->cursor;
+        g->w->before = *st;
+        g->w->req = req;
+        g->w->cursor = cursor;
+        g->w->single = false;
+        g->w->chained = t->chained = true;
+        bool same = twin_stretch(t, g->i, req, t->max_units, true);
+        t->chained = false;
+        g->w->a = *st;
+        g->w->b = g->b->cpu[g->i]->st;
+        if (!same && !g->a->complaint[0]) {
+            t->slice = slice;
+            return true;
+        }
+        if (same) {
+            bool done = g->a->shut_down || st->halted || st->wait_sipi;
+            twin_settle(t, g->i);
+            if (done || (t->insns >= until && g->a->cursor == t->log.n)) {
+                break;
+            }
+            req = 0;
+        } else { /* it ran on to what has not happened yet, or off the track */
+            back(g, cursor, &g->w->before, &t->step_pre);
+            t->slice /= 4;
+        }
+    }
+    t->slice = slice;
+    return false;
 }
 
 /* Runs the stretch again from its start until a step differs (true) or all its events are
@@ -202,7 +245,11 @@ static void report(Twin *t, unsigned i, const TwinStep *w)
         fprintf(f, "an interrupt or another request was taken at this boundary\n");
     }
     print_code(f, &t->side[1], t->side[1].cpu[i], &w->before, w->single);
-    if (!w->single) {
+    if (w->chained) {
+        fprintf(f, "(block by block they agree: what differs comes about between this place and "
+                   "where %s stopped\nwith blocks chained, %" PRIu64 " instructions later)\n",
+                t->side[0].name, t->insns - t->insns_before);
+    } else if (!w->single) {
         fprintf(f, "(instruction by instruction they agree: the translated block is wrong)\n");
     }
     print_exceptions(f, t);
@@ -210,7 +257,9 @@ static void report(Twin *t, unsigned i, const TwinStep *w)
     twin_print_memory(f, t, &t->step_pre);
     fclose(f);
     fputs(text, stderr);
-    if (!t->opts->case_file || !t->opts->case_file[0]) {
+    if (w->chained) {
+        fprintf(stderr, "no reproducer: where a signal stops chained blocks cannot be repeated\n");
+    } else if (!t->opts->case_file || !t->opts->case_file[0]) {
         /* none is wanted */
     } else if (twin_case_write(t, i, w, text, &err)) {
         fprintf(stderr, "reproducer: %s (dyad -accel ENGINE --replay-case %s)\n",
@@ -228,7 +277,15 @@ bool twin_diagnose(Twin *t, unsigned i, uint32_t req)
     uint64_t insns = t->insns;
 
     t->reruns++;
-    bool differs = run_again(&g, req, insns - t->insns_before);
+    uint64_t length = insns - t->insns_before;
+    bool differs = run_again(&g, req, length);
+    if (!differs && t->slice) {
+        differs = run_chained(&g, req, length);
+        if (differs && t->undefined_used) { /* the manual leaves it open */
+            t->undefined++;
+            differs = run_again(&g, req, length);
+        }
+    }
     if (differs) {
         t->insns = insns;
         report(t, i, g.w);

@@ -66,7 +66,7 @@ void twin_complain(TwinSide *s, const char *fmt, ...)
         vsnprintf(s->complaint, sizeof(s->complaint), fmt, ap);
         va_end(ap);
     }
-    s->t->end_stretch = true;
+    twin_end_stretch(s->t);
 }
 
 /* What devices did to RAM and to the memory map during the last access. */
@@ -151,7 +151,9 @@ static Outside go_outside(TwinSide *s, unsigned kind, uint64_t addr, unsigned si
 static TwinEvent *go_back(TwinSide *s, const Outside *o)
 {
     s->t->in_device = false;
-    s->t->end_stretch |= s->t->log.n > EVENTS_ENOUGH;
+    if (s->t->log.n > EVENTS_ENOUGH) {
+        twin_end_stretch(s->t);
+    }
     twin_here = o->here;
     nondet_tap = o->tap;
     return &s->t->log.e[o->event];

@@ -14,7 +14,8 @@
 static void triple_fault(Cpu *cpu)
 {
     TwinSide *s = container_of(cpu->machine, TwinSide, m);
-    s->shut_down = s->t->end_stretch = true;
+    s->shut_down = true;
+    twin_end_stretch(s->t);
 }
 
 /* Memory written through the shadow (by instructions that use memory_write). */
@@ -77,7 +78,7 @@ bool twin_shadow_init(TwinSide *s, Error *err)
     s->m.cfg = m->cfg;
     s->m.exec = &shadow_exec;
     s->m.clock = m->clock;
-    s->m.ram_fd = -1;
+    s->m.ram_fd = s->which ? -1 : m->ram_fd;
     s->m.ram_max = m->ram_max;
     s->ram = s->which ? reserve(m->ram_max) : m->ram_base;
     s->m.ram_base = s->ram;

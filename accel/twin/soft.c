@@ -11,6 +11,7 @@
 #include "target-x86/leaf.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/tcg_ops.h"
+#include "target-x86/window.h"
 #include "tcg/counters.h"
 #include "util/alloc.h"
 
@@ -100,13 +101,19 @@ static bool soft_add_cpu(TwinSide *s, unsigned i, Error *err)
     cpu->engine = env;
     current = NULL;
     use(s);
-    return x86_tcg_ops.init_cpu(cpu, env, err);
+    x86_engine.windows = s->which || s->kind != TWIN_TCG ? WIN_NEVER : (unsigned)s->t->opts->mem;
+    if (!x86_tcg_ops.init_cpu(cpu, env, err)) {
+        return false;
+    }
+    s->win[i] = env->win;
+    return true;
 }
 
 static void soft_destroy(TwinSide *s)
 {
     for (unsigned i = 0; i < MACHINE_MAX_CPUS; i++) {
         if (s->cpu[i]) {
+            x86_env(s->cpu[i])->win = s->win[i];
             x86_tcg_ops.free_cpu(s->cpu[i]);
             codebuf_view_free(s->code, s->cpu[i]);
         }
@@ -144,7 +151,9 @@ static void soft_units(TwinSide *s, X86Cpu *cpu, X86Units *u)
 {
     set_length(s, s->t->single ? 1 : TB_MAX_INSNS);
     use(s);
+    cpu->one_unit = !u->chained;
     x86_engine_units(cpu, u);
+    cpu->one_unit = 1;
     x86_fpu_sync(cpu);
 }
 
@@ -190,6 +199,22 @@ static void soft_view_changed(TwinSide *s)
 
 static void soft_end_stretch(TwinSide *s, X86Cpu *cpu) { softmmu_drop_stores(cpu); }
 
+static void soft_windows(TwinSide *s, bool on)
+{
+    for (unsigned i = 0; i < MACHINE_MAX_CPUS && s->cpu[i]; i++) {
+        X86Cpu *cpu = s->cpu[i];
+        if (s->win[i]) {
+            use(s);
+            x86_env(cpu)->win = s->win[i];
+            window_drop_all(cpu);
+            window_flush_all(cpu);
+            x86_env(cpu)->win = on ? s->win[i] : NULL;
+            cpu->win_on = 0;
+            softmmu_set_mode(cpu);
+        }
+    }
+}
+
 static bool soft_signal(X86Cpu *cpu, int sig, void *info, void *uc)
 {
     return x86_tcg_ops.host_signal(cpu, sig, info, uc);
@@ -211,5 +236,5 @@ const TwinEngine twin_soft_engine = {
     .create = soft_create, .add_cpu = soft_add_cpu, .destroy = soft_destroy, .unit = soft_unit,
     .units = soft_units, .take = soft_take, .sync = soft_sync, .replaced = soft_replaced,
     .ram_written = soft_ram_written, .forget = soft_forget, .view_changed = soft_view_changed,
-    .end_stretch = soft_end_stretch, .signal = soft_signal, .info = soft_info,
+    .end_stretch = soft_end_stretch, .windows = soft_windows, .signal = soft_signal, .info = soft_info,
 };

@@ -15,9 +15,12 @@
 
 enum {
     FOLLOW_LIMIT = 4 * TB_MAX_INSNS,   /* instructions to the next boundary */
+    CHAINED_LIMIT = 1 << 25,           /* if blocks were chained */
     REP_LIMIT = 1 << 24,               /* iterations of one instruction */
     PAGES_ENOUGH = 400,                /* then the stretch ends */
     SETTLE_LIMIT = 2 * TB_MAX_INSNS,
+    CHAINED_SETTLE = 1 << 22,
+    CHAINED_LOOKS = 1 << 17,           /* full comparisons while settling */
 };
 
 /* ---- pages kept ---- */
@@ -115,7 +118,8 @@ static void run_first(Twin *t, unsigned i, uint32_t req, unsigned max_units, boo
     }
     X86Units u = { .snap = t->snap, .cap = room, .max_units = max_units, .paused = paused,
                    .request = again ? NULL : &real->request, .pages = &a->pages.n,
-                   .max_pages = PAGES_ENOUGH, .stop = &t->end_stretch };
+                   .max_pages = PAGES_ENOUGH, .stop = &t->end_stretch,
+                   .chained = t->chained };
     twin_enter(a, cpu);
     if (x86_pending(cpu, req)) {
         cpu->cpu.sipi_vector = real->sipi_vector;
@@ -125,7 +129,11 @@ static void run_first(Twin *t, unsigned i, uint32_t req, unsigned max_units, boo
         t->snap[u.n++].took = 1;
     }
     if (!again || !u.n) { /* run again, a request is a step of its own */
+        u.chained = u.chained && twin_chain_begin(a, cpu, t->slice);
         a->engine->units(a, cpu, &u);
+        if (u.chained) {
+            twin_chain_end();
+        }
     }
     a->engine->sync(a, cpu);
     twin_leave(a, cpu);
@@ -190,11 +198,14 @@ static bool matches(Twin *t, TwinSide *b, X86Cpu *cpu, const X86Snap *s)
 static bool follow(Twin *t, TwinSide *b, X86Cpu *cpu, const X86Snap *s)
 {
     unsigned steps = 0, reps = 0;
-    /* where a REP instruction may have paused: one iteration at a time */
-    cpu->cpu.exit_request = s->inexact || s->rip == cpu->st.rip;
-    unsigned limit = t->single ? 1 : FOLLOW_LIMIT;
+    unsigned limit = t->single ? 1 : t->chained ? CHAINED_LIMIT : FOLLOW_LIMIT;
+    if (t->chained && matches(t, b, cpu, s)) { /* a signal at once: nothing was done */
+        return true;
+    }
     while (steps < limit && reps < REP_LIMIT && !b->complaint[0] && !b->shut_down) {
         uint64_t rip = cpu->st.rip;
+        /* where a REP instruction may have paused: one iteration at a time */
+        cpu->cpu.exit_request = s->rip == rip;
         one_insn(t, b, cpu);
         if (matches(t, b, cpu, s)) {
             return true;
@@ -243,7 +254,10 @@ static bool catch_up(Twin *t, unsigned i)
     if (t->single || t->exactly) {
         return false;
     }
-    for (unsigned n = 0; n < SETTLE_LIMIT && !b->complaint[0] && !b->shut_down; n++) {
+    unsigned limit = t->chained ? CHAINED_SETTLE : SETTLE_LIMIT, looks = 0;
+    for (unsigned n = 0; n < limit && looks < CHAINED_LOOKS && !b->complaint[0] && !b->shut_down;
+         n++) {
+        cpu->cpu.exit_request = cpu->st.rip == last->rip;
         if (cpu->st.halted || cpu->st.wait_sipi || cpu->st.event.valid) {
             return false;
         }
@@ -251,11 +265,17 @@ static bool catch_up(Twin *t, unsigned i)
         one_insn(t, b, cpu);
         b->engine->sync(b, cpu);
         twin_leave(b, cpu);
-        if (matches(t, b, cpu, last) && twin_same_state(&t->side[0].cpu[i]->st, &cpu->st) &&
-            twin_same_memory(t)) {
+        if (!matches(t, b, cpu, last)) {
+            continue;
+        }
+        looks++;
+        if (b->cursor == (t->side[0].replay ? t->side[0].cursor : t->log.n) &&
+            twin_same_state(&t->side[0].cpu[i]->st, &cpu->st) && twin_same_memory(t)) {
+            cpu->cpu.exit_request = 0;
             return true;
         }
     }
+    cpu->cpu.exit_request = 0;
     return false;
 }
 
@@ -279,6 +299,18 @@ static void keep_second(Twin *t, TwinPages *pre)
         uint32_t page = b->pages.page[n];
         if (!a->pages.seen[page] && !twin_page_before(pre, page)) {
             pages_keep(pre, page, a->ram + (uint64_t)page * TLB_PAGE);
+        }
+    }
+}
+
+/* A stretch that is run again may go further than it did at first: what it writes there is
+ * kept, too, so that its start can be gone back to once more. */
+static void keep_more(Twin *t)
+{
+    for (uint32_t n = 0; n < t->step_pre.n; n++) {
+        uint32_t page = t->step_pre.page[n];
+        if (!twin_page_before(&t->pre, page)) {
+            pages_keep(&t->pre, page, t->step_pre.data + (size_t)n * TLB_PAGE);
         }
     }
 }
@@ -313,6 +345,9 @@ bool twin_stretch(Twin *t, unsigned i, uint32_t req, unsigned max_units, bool ag
     if (ok && !same_outcome(t, i, again)) {
         ok = t->nsnaps && catch_up(t, i) && same_outcome(t, i, again);
         keep_second(t, pre);
+    }
+    if (again) {
+        keep_more(t);
     }
     return ok;
 }

@@ -7,6 +7,7 @@
 #include "accel/twin/twin.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +20,19 @@
 
 const char *const twin_engine_names[] = { "tcg", "interp", "kvm", NULL };
 
+static const char *const twin_mems[] = { "soft", "auto", "window", NULL };
+enum { CHAINED_UNITS = 4096, SLICE_MOST = 100000 };
+
 static const Property twin_props[] = {
     PROP_ENUM(TwinOptions, first, TWIN_TCG, twin_engine_names,
               "the engine that devices see; it runs whole blocks"),
     PROP_ENUM(TwinOptions, second, TWIN_INTERP, twin_engine_names,
               "the engine that follows, one instruction at a time"),
     PROP_STR(TwinOptions, step, "512",
-             "full comparison after each \"insn\", each \"block\", or that many blocks"),
+             "full comparison after each \"insn\", each \"block\", that many blocks, or \"Nus\": "
+             "so many microseconds of the first engine with blocks chained, as it runs alone"),
+    PROP_ENUM(TwinOptions, mem, 1, twin_mems,
+              "user memory of the first engine, if it is tcg: as for -accel tcg"),
     PROP_U32(TwinOptions, slow, 10, 1, 1000,
              "how many times slower the guest's clocks run than the host's"),
     { "case", PK_STR, offsetof(TwinOptions, case_file), 0, 0, 0, "twin.case", NULL, NULL,
@@ -38,11 +45,24 @@ static const Property twin_props[] = {
 bool twin_parse_step(Twin *t, const char *step, Error *err)
 {
     uint64_t n = 1;
+    size_t len = strlen(step);
+    if (len > 2 && len < 16 && !strcmp(step + len - 2, "us")) {
+        char digits[16];
+        snprintf(digits, sizeof(digits), "%.*s", (int)len - 2, step);
+        if (parse_u64(digits, &n) && n >= 1 && n <= SLICE_MOST) {
+            t->single = false;
+            t->slice = n;
+            t->max_units = CHAINED_UNITS;
+            return true;
+        }
+        n = 0;
+    }
+    t->slice = 0;
     t->single = !strcmp(step, "insn");
     if (!t->single && strcmp(step, "block") &&
         (!parse_u64(step, &n) || n < 1 || n > 1000000)) {
-        return error_set(err, "step: %s is not accepted: expected insn, block or a number of "
-                              "blocks from 1 to 1000000", step);
+        return error_set(err, "step: %s is not accepted: expected insn, block, a number of "
+                              "blocks from 1 to 1000000, or 1us to 100000us", step);
     }
     t->max_units = n;
     return true;
@@ -194,7 +214,7 @@ static void twin_mapping_changed(Machine *m)
     if (t->in_device) {
         twin_log_add(&t->log, TE_VIEW, NULL, 0);
         twin_shadow_update(&t->side[0]);
-        t->end_stretch = true;
+        twin_end_stretch(t);
         return;
     }
     twin_shadow_update(&t->side[0]);
@@ -232,7 +252,10 @@ static void one_stretch(Twin *t, unsigned i, uint32_t req)
     X86Cpu *r = real_cpu(t, i);
     bool nmi = req & CPU_REQ_NMI && x86_pending(r, CPU_REQ_NMI);
     t->stretches++;
-    if (!twin_stretch(t, i, req, t->max_units, false)) {
+    t->chained = t->slice != 0;
+    bool same = twin_stretch(t, i, req, t->max_units, false);
+    t->chained = false;
+    if (!same) {
         t->start = r->st;
         if (twin_diagnose(t, i, req)) {
             stop(t);
@@ -268,7 +291,10 @@ static void twin_run(Cpu *c)
 
 static void twin_kick(Cpu *cpu)
 {
-    /* stretches are short, and the thread looks at its requests after each block */
+    Twin *t = cpu->machine->accel;
+    if (t->slice && cpu->thread_started) { /* else it looks after each block */
+        pthread_kill(cpu->thread, SIGUSR1);
+    }
 }
 
 /* ---- host signals ---- */
@@ -276,7 +302,11 @@ static void twin_kick(Cpu *cpu)
 static void on_signal(int sig, siginfo_t *info, void *uc)
 {
     int saved = errno;
-    bool ours = sig == SIGUSR1;
+    bool ours = sig == SIGUSR1 && !twin_chain_signal(info);
+    if (ours) { /* nothing runs that it should stop */
+        errno = saved;
+        return;
+    }
     if (sig == SIGSEGV && twin_trace_fault(info->si_addr)) {
         ours = true;
     } else if (twin_here && twin_here->engine->signal) {
@@ -312,7 +342,8 @@ static void twin_info(Machine *m, const char *what, FILE *f)
     Twin *t = m->accel;
     fprintf(f, "stretches        %" PRIu64 " (%" PRIu64 " blocks, %" PRIu64 " instructions, %" PRIu64
                " events)\n", t->stretches, t->units, t->insns, t->events);
-    fprintf(f, "run again        %" PRIu64 ", alike then: %" PRIu64 "\n", t->reruns, t->unlike);
+    fprintf(f, "run again        %" PRIu64 ", alike then: %" PRIu64 " (undefined flags: %" PRIu64
+               ")\n", t->reruns, t->unlike, t->undefined);
     for (unsigned k = 0; k < 2; k++) {
         fprintf(f, "%s (%s):\n", k ? "second" : "first", t->side[k].name);
         if (t->side[k].engine->info) {

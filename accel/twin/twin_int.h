@@ -26,7 +26,8 @@ extern const char *const twin_engine_names[];
 
 typedef struct TwinOptions {
     int first, second;   /* TWIN_* */
-    char *step;          /* "insn", "block" or a number of blocks */
+    char *step;          /* "insn", "block", a number of blocks, or "Nus": microseconds */
+    int mem;             /* WIN_*: windows of the first side, if it is tcg */
     char *case_file;     /* where the reproducer goes */
     uint32_t slow;       /* the guest's clocks run so much slower */
     bool exact_flags;    /* -accel tcg,exact-flags=on for the translator */
@@ -81,6 +82,7 @@ typedef struct TwinEngine {
     void (*forget)(TwinSide *s);                /* RAM changed anywhere */
     void (*view_changed)(TwinSide *s);
     void (*end_stretch)(TwinSide *s, X86Cpu *cpu); /* the page log was emptied */
+    void (*windows)(TwinSide *s, bool on);
     bool (*signal)(X86Cpu *cpu, int sig, void *info, void *uc);
     void (*info)(TwinSide *s, FILE *f);
 } TwinEngine;
@@ -110,6 +112,7 @@ struct TwinSide {
     TbCache *cache;
     CodeBuf *code;
     unsigned max_insns;  /* per block */
+    struct WinSet *win[MACHINE_MAX_CPUS]; /* while they are not taken away */
     void *own;           /* other engines' */
     /* page tracing (case.c) */
     uint8_t *traced;     /* by page, or NULL: off */
@@ -133,10 +136,12 @@ struct Twin {
     TwinOptions *opts;
     unsigned max_units;  /* of the first side in a stretch */
     bool single;         /* one instruction in a stretch */
+    unsigned slice;      /* microseconds of a stretch with chained blocks (chain.c), or 0 */
+    bool chained;        /* this stretch is one */
     TwinSide side[2];
     TwinLog log;
     bool in_device;      /* the first side's access is under way */
-    bool end_stretch;    /* the first side stops at the next boundary */
+    volatile bool end_stretch; /* the first side stops at the next boundary */
     bool exactly;        /* the second side gets no more time to catch up (reports) */
     bool stopped;        /* a difference was found */
     X86Snap *snap;
@@ -148,7 +153,7 @@ struct Twin {
     TwinDma dma[TWIN_MAX_DMA]; /* RAM that devices may write at any time */
     unsigned ndma;
     uint64_t insns_before; /* of the stretch */
-    uint64_t stretches, units, insns, events, reruns, unlike;
+    uint64_t stretches, units, insns, events, reruns, unlike, undefined;
 };
 
 /* ---- shadow.c: the machine as a side sees it ---- */
@@ -182,6 +187,16 @@ void twin_settle(Twin *t, unsigned i);
 void twin_restore(Twin *t, unsigned i, const X86State *st, const TwinPages *pre);
 void twin_stretch_free(Twin *t);
 
+/* ---- chain.c: the vCPU's thread ---- */
+/* cpu runs chained for at most so many microseconds, until twin_chain_end. False: the host
+ * has no timer for it. */
+bool twin_chain_begin(TwinSide *s, X86Cpu *cpu, unsigned us);
+void twin_chain_end(void);
+/* The stretch is to end as soon as it can. */
+void twin_end_stretch(Twin *t);
+/* SIGUSR1 with its siginfo_t: signal context. False: nothing chained runs here. */
+bool twin_chain_signal(const void *info);
+
 /* ---- compare.c ---- */
 bool twin_same_state(const X86State *a, const X86State *b);
 bool twin_same_memory(Twin *t);
@@ -204,6 +219,7 @@ typedef struct TwinStep {
     uint32_t req;           /* request bits acted on first */
     uint32_t cursor;        /* events before it */
     bool single;            /* an instruction, else a block */
+    bool chained;           /* many chained blocks */
 } TwinStep;
 
 /* Sides differ after a stretch from t->start. False: they agree when run again (and have
@@ -220,7 +236,7 @@ bool twin_case_write(Twin *t, unsigned i, const TwinStep *w, const char *report,
 /* Sides, signals, exec ops of a machine that has no vCPUs yet. */
 Twin *twin_create(Machine *m, TwinOptions *opts, Error *err);
 void twin_destroy(Machine *m);
-/* "insn", "block" or a number into max_units and single. */
+/* "insn", "block", a number or "Nus" into max_units, single and slice. */
 bool twin_parse_step(Twin *t, const char *step, Error *err);
 
 #endif

@@ -336,6 +336,18 @@ static bool odd_place(const X86Insn *in)
     return (size == 10 && off > 0xffe0) || (!size && off > 0xfc00);
 }
 
+/* A Zen 4 does not know that an EVEX instruction whose X bit is inverted reads RSP: after a
+ * CALL and RET it mostly gets RSP as it was between them. */
+static bool erratum(const X86Insn *in)
+{
+    for (unsigned i = 0; i < in->nops && in->row->enc == ENC_EVEX; i++) {
+        if (in->op[i].kind == OPND_GPR && in->op[i].reg == R_SP) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What the makers do not agree on. 66H before a near branch of 64-bit code: ignored by
  * Intel, not by AMD. */
 static bool vendor_decode(const X86Insn *in)
@@ -372,7 +384,7 @@ bool oracle_takes(const X86Insn *in, uint32_t undef)
         return false;
     }
     return !oracle_denied(in->row) && !(oracle_flags_used(in) & undef) &&
-           !undefined_result(in) && !vendor_decode(in) && !odd_place(in) &&
+           !undefined_result(in) && !vendor_decode(in) && !erratum(in) && !odd_place(in) &&
            !(rig_cpu()->hflags & HF_AC && alignment_refused(in));
 }
 
