@@ -24,7 +24,9 @@ X86Engine x86_engine = { .max_insns = TB_MAX_INSNS };
 
 static uint64_t rip_mask(const X86Cpu *cpu)
 {
-    return cpu->hflags & HF_CS64 ? ~0ull : cpu->hflags & HF_CS32 ? 0xffffffffull : 0xffffull;
+    return cpu->hflags & HF_CS64   ? ~0ull
+           : cpu->hflags & HF_CS32 ? 0xffffffffull
+                                   : 0xffffull;
 }
 
 static uint64_t pc_linear(const X86Cpu *cpu)
@@ -267,7 +269,8 @@ static void take_bits(X86Cpu *cpu, uint32_t req)
     if (cpu->st.wait_sipi) {
         return;
     }
-    if (unlikely(cpu->cpu.debug & (CPU_DEBUG_STEP | CPU_DEBUG_STEPPED)) && !cpu->st.halted) {
+    if (unlikely(cpu->cpu.debug & (CPU_DEBUG_STEP | CPU_DEBUG_STEPPED)) &&
+        !cpu->st.halted) {
         return; /* a debugger's step does not fall into an interrupt */
     }
     if (req & CPU_REQ_NMI2 && (cpu->st.nmi_masked || !(req & CPU_REQ_NMI))) {
@@ -325,7 +328,8 @@ bool x86_engine_attention(X86Cpu *cpu)
     Cpu *c = &cpu->cpu;
     uint32_t req = atomic_load_explicit(&c->request, memory_order_acquire);
 
-    if (unlikely(cpu->st.halted | cpu->st.wait_sipi | cpu->st.event.valid | cpu->one_unit)) {
+    if (unlikely(cpu->st.halted | cpu->st.wait_sipi | cpu->st.event.valid |
+                 cpu->one_unit)) {
         return true;
     }
     if (likely(!req)) {
@@ -369,7 +373,8 @@ Tb *x86_engine_find(X86Cpu *cpu, bool build)
     if (tb && tb->crossing) { /* is its tail still what it was built from? */
         uint64_t ram2, next = pc_linear(cpu) + tb->size;
         bool large2;
-        if (!softmmu_fetch(cpu, cpu->hflags & HF_CS64 ? next : (uint32_t)next, &ram2, &large2) ||
+        if (!softmmu_fetch(cpu, cpu->hflags & HF_CS64 ? next : (uint32_t)next, &ram2,
+                           &large2) ||
             ram2 != tb->key2) {
             return NULL;
         }
@@ -466,11 +471,11 @@ NOINLINE const X86Row *x86_engine_unit(X86Cpu *cpu)
     }
     unsigned size = tb->size;
     x86_native_run(cpu, tb);
-    x86_engine.unit_inside = cpu->st.rip > rip && cpu->st.rip - rip < size;
     if (x86_env(cpu)->punt) {
         x86_env(cpu)->punt = 0;
         step_once(cpu);
     }
+    x86_engine.unit_inside = cpu->st.rip > rip && cpu->st.rip - rip < size;
     return NULL;
 }
 
@@ -502,21 +507,25 @@ bool x86_pending(const X86Cpu *cpu, uint32_t req)
     const X86State *st = &cpu->st;
     return req & (CPU_REQ_INIT | CPU_REQ_SIPI | CPU_REQ_FLUSH) ||
            (!st->wait_sipi && !st->int_shadow &&
-            ((req & CPU_REQ_NMI && !st->nmi_masked) || (req & CPU_REQ_HARD && st->rflags & FL_IF)));
+            ((req & CPU_REQ_NMI && !st->nmi_masked) ||
+             (req & CPU_REQ_HARD && st->rflags & FL_IF)));
 }
 
 static bool units_enough(const X86Cpu *cpu, const X86Units *u)
 {
-    uint32_t req = u->request ? atomic_load_explicit(u->request, memory_order_acquire) : 0;
+    uint32_t req = u->request ? atomic_load_explicit(u->request, memory_order_acquire)
+                              : 0;
     return u->units >= u->max_units || *u->stop || *u->pages > u->max_pages ||
-           (unlikely(req) && (req & (CPU_REQ_STOP | CPU_REQ_WORK | CPU_REQ_EXCL |
-                                     CPU_REQ_RESET) || x86_pending(cpu, req)));
+           (unlikely(req) &&
+            (req & (CPU_REQ_STOP | CPU_REQ_WORK | CPU_REQ_EXCL | CPU_REQ_RESET) ||
+             x86_pending(cpu, req)));
 }
 
 /* False: enough. A signal that comes from here on makes the vCPU leave by itself. */
 static bool begin_chained(X86Cpu *cpu, const X86Units *u)
 {
-    uint32_t req = u->request ? atomic_load_explicit(u->request, memory_order_acquire) : 0;
+    uint32_t req = u->request ? atomic_load_explicit(u->request, memory_order_acquire)
+                              : 0;
     atomic_store_explicit(&cpu->cpu.request, req & (CPU_REQ_HARD | CPU_REQ_NMI),
                           memory_order_relaxed);
     atomic_store_explicit(&cpu->cpu.exit_request, 0, memory_order_relaxed);
@@ -539,7 +548,8 @@ void x86_engine_units(X86Cpu *cpu, X86Units *u)
         bool event = cpu->st.event.valid; /* its delivery belongs to this run */
         u->units += !event;
         bool stop = u->n + 1 >= u->cap || (event ? *u->stop : units_enough(cpu, u));
-        if (stop || event || u->chained || (cpu->st.rip != rip && !x86_engine.unit_inside) ||
+        if (stop || event || u->chained ||
+            (cpu->st.rip != rip && !x86_engine.unit_inside) ||
             !x86_heavy(cpu, paused_heavy, u)) {
             x86_snap(&u->snap[u->n], cpu);
             u->snap[u->n++].inexact |= u->chained;

@@ -240,8 +240,9 @@ bool tmpl_bit_string(Tmpl *t, const X86Insn *in)
               .w = in->opsize == 8,
               .prefix = in->lock ? 0xf0 : 0 };
 
-    if (in->opsize == 2 || t->tb->mode & X86_KEY_WIN || in->op[1].kind != OPND_GPR ||
-        x86_engine.exact_flags) {
+    /* 67H: the address is cut after the bit's offset was added */
+    if (in->opsize == 2 || in->adsize != 8 || t->tb->mode & X86_KEY_WIN ||
+        in->op[1].kind != OPND_GPR || x86_engine.exact_flags) {
         return false;
     }
     tmpl_before_check(t, in);

@@ -120,8 +120,7 @@ static void evex_load(X86Cpu *cpu, const X86Insn *in, unsigned size, X86Vec *v)
         }
         for (unsigned i = 0; i < n; i++) {
             if (live >> i & 1) {
-                vec_set(v, bytes, i,
-                        x86_load(cpu, in->seg, ea + i * bytes, bytes));
+                vec_set(v, bytes, i, x86_load(cpu, in->seg, ea + i * bytes, bytes));
             }
         }
     }
@@ -153,15 +152,9 @@ void x86_vec_read(X86Cpu *cpu, const X86Insn *in, unsigned n, X86Vec *v)
 {
     const X86Opnd *o = &in->op[n];
     switch (o->kind) {
-    case OPND_XMM:
-        *v = x86_vec_reg(cpu, o->reg & 31);
-        break;
-    case OPND_K:
-        *v = (X86Vec){ .q = { cpu->st.xsave.k[o->reg & 7] } };
-        return;
-    case OPND_MMX:
-        *v = (X86Vec){ .q = { *x86_mm(cpu, o->reg & 7) } };
-        return;
+    case OPND_XMM: *v = x86_vec_reg(cpu, o->reg & 31); break;
+    case OPND_K: *v = (X86Vec){ .q = { cpu->st.xsave.k[o->reg & 7] } }; return;
+    case OPND_MMX: *v = (X86Vec){ .q = { *x86_mm(cpu, o->reg & 7) } }; return;
     case OPND_MEM:
         *v = (X86Vec){ 0 };
         check_mem_align(cpu, in, o->size);
@@ -171,12 +164,8 @@ void x86_vec_read(X86Cpu *cpu, const X86Insn *in, unsigned n, X86Vec *v)
             load_whole(cpu, in, o->size, v);
         }
         break;
-    case OPND_GPR:
-        *v = (X86Vec){ .q = { x86_reg_get(cpu, o->reg, o->size) } };
-        return;
-    default:
-        *v = (X86Vec){ 0 };
-        return;
+    case OPND_GPR: *v = (X86Vec){ .q = { x86_reg_get(cpu, o->reg, o->size) } }; return;
+    default: *v = (X86Vec){ 0 }; return;
     }
     if (in->k && in->row->ev & EV_FP) {
         calm(cpu, in, o->size, v);
@@ -238,8 +227,7 @@ static void store_live(X86Cpu *cpu, const X86Insn *in, const X86Vec *d)
     x86_vec_probe(cpu, in);
     for (unsigned i = 0; i < x86_vec_nelem(in); i++) {
         if (live >> i & 1) {
-            x86_store(cpu, in->seg, ea + i * bytes, bytes,
-                      vec_get(d, bytes, i));
+            x86_store(cpu, in->seg, ea + i * bytes, bytes, vec_get(d, bytes, i));
         }
     }
 }
@@ -301,17 +289,10 @@ void x86_vec_done_len(X86Cpu *cpu, const X86Insn *in, const X86Vec *d, unsigned 
             write_vector(cpu, in, d, len);
         }
         break;
-    case OPND_K:
-        elements_to_mask(cpu, in, d);
-        break;
-    case OPND_MMX:
-        x86_mmx_write(cpu, o->reg & 7, d->q[0]);
-        break;
-    case OPND_GPR:
-        x86_reg_set(cpu, o->reg, o->size, d->q[0]);
-        break;
-    default:
-        break;
+    case OPND_K: elements_to_mask(cpu, in, d); break;
+    case OPND_MMX: x86_mmx_write(cpu, o->reg & 7, d->q[0]); break;
+    case OPND_GPR: x86_reg_set(cpu, o->reg, o->size, d->q[0]); break;
+    default: break;
     }
 }
 

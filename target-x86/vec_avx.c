@@ -70,14 +70,16 @@ void x86_vec_VPERMQ(X86Cpu *cpu, const X86Insn *in)
     x86_vec_done(cpu, in, &d);
 }
 
-static void vpermilps(X86Xmm *d, const X86Xmm *a, const X86Xmm *b, unsigned n, unsigned imm)
+static void vpermilps(X86Xmm *d, const X86Xmm *a, const X86Xmm *b, unsigned n,
+                      unsigned imm)
 {
     for (unsigned i = 0; i < 4; i++) {
         d->d[i] = a->d[b->d[i] & 3];
     }
 }
 
-static void vpermilpd(X86Xmm *d, const X86Xmm *a, const X86Xmm *b, unsigned n, unsigned imm)
+static void vpermilpd(X86Xmm *d, const X86Xmm *a, const X86Xmm *b, unsigned n,
+                      unsigned imm)
 {
     for (unsigned i = 0; i < 2; i++) {
         d->q[i] = a->q[b->q[i] >> 1 & 1];
@@ -127,8 +129,7 @@ static void maskmov_load(X86Cpu *cpu, const X86Insn *in, unsigned size)
     x86_vec_read(cpu, in, 1, &mask);
     for (unsigned i = 0; i < in->vl / size; i++) {
         if (mask_bit(&mask, size, i)) {
-            element_set(&d, size, i,
-                        x86_load(cpu, in->seg, ea + i * size, size));
+            element_set(&d, size, i, x86_load(cpu, in->seg, ea + i * size, size));
         }
     }
     x86_vec_done(cpu, in, &d);
@@ -153,10 +154,22 @@ static void maskmov_store(X86Cpu *cpu, const X86Insn *in, unsigned size)
     }
 }
 
-void x86_vec_VMASKMOVPS(X86Cpu *cpu, const X86Insn *in) { maskmov_load(cpu, in, 4); }
-void x86_vec_VMASKMOVPD(X86Cpu *cpu, const X86Insn *in) { maskmov_load(cpu, in, 8); }
-void x86_vec_VMASKMOVPS_store(X86Cpu *cpu, const X86Insn *in) { maskmov_store(cpu, in, 4); }
-void x86_vec_VMASKMOVPD_store(X86Cpu *cpu, const X86Insn *in) { maskmov_store(cpu, in, 8); }
+void x86_vec_VMASKMOVPS(X86Cpu *cpu, const X86Insn *in)
+{
+    maskmov_load(cpu, in, 4);
+}
+void x86_vec_VMASKMOVPD(X86Cpu *cpu, const X86Insn *in)
+{
+    maskmov_load(cpu, in, 8);
+}
+void x86_vec_VMASKMOVPS_store(X86Cpu *cpu, const X86Insn *in)
+{
+    maskmov_store(cpu, in, 4);
+}
+void x86_vec_VMASKMOVPD_store(X86Cpu *cpu, const X86Insn *in)
+{
+    maskmov_store(cpu, in, 8);
+}
 
 /* ---- gathers ---- */
 static uint64_t gather_address(X86Cpu *cpu, const X86Insn *in, int64_t index)
@@ -207,10 +220,22 @@ static void gather(X86Cpu *cpu, const X86Insn *in, unsigned index_size, unsigned
     ymm_set(cpu, msk, &(X86Vec){ 0 });
 }
 
-void x86_vec_VPGATHERDD(X86Cpu *cpu, const X86Insn *in) { gather(cpu, in, 4, 4); }
-void x86_vec_VPGATHERDQ(X86Cpu *cpu, const X86Insn *in) { gather(cpu, in, 4, 8); }
-void x86_vec_VPGATHERQD(X86Cpu *cpu, const X86Insn *in) { gather(cpu, in, 8, 4); }
-void x86_vec_VPGATHERQQ(X86Cpu *cpu, const X86Insn *in) { gather(cpu, in, 8, 8); }
+void x86_vec_VPGATHERDD(X86Cpu *cpu, const X86Insn *in)
+{
+    gather(cpu, in, 4, 4);
+}
+void x86_vec_VPGATHERDQ(X86Cpu *cpu, const X86Insn *in)
+{
+    gather(cpu, in, 4, 8);
+}
+void x86_vec_VPGATHERQD(X86Cpu *cpu, const X86Insn *in)
+{
+    gather(cpu, in, 8, 4);
+}
+void x86_vec_VPGATHERQQ(X86Cpu *cpu, const X86Insn *in)
+{
+    gather(cpu, in, 8, 8);
+}
 
 /* ---- EVEX gathers and scatters: an opmask bit is cleared as its element is done ---- */
 static unsigned evex_elements(const X86Insn *in, unsigned index_size, unsigned size)

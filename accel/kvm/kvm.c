@@ -59,10 +59,11 @@ static const char *const ring0s[] = { "auto", "kvm", "soft", NULL };
 static const Property kvm_props[] = {
     PROP_ENUM(KvmOptions, irqchip, IRQCHIP_AUTO, irqchips,
               "which interrupt chips the kernel runs: all, the local APICs, none"),
-    PROP_ENUM(KvmOptions, ring0, RING0_AUTO, ring0s,
-              "who runs ring 0 and what is not 64-bit code: KVM, or the translator, which "
-              "leaves long stretches of ring 3 to KVM (auto: that, if the host's KVM has "
-              "no hardware under it and irqchip is not given)"),
+    PROP_ENUM(
+        KvmOptions, ring0, RING0_AUTO, ring0s,
+        "who runs ring 0 and what is not 64-bit code: KVM, or the translator, which "
+        "leaves long stretches of ring 3 to KVM (auto: that, if the host's KVM has "
+        "no hardware under it and irqchip is not given)"),
     PROP_END
 };
 
@@ -94,7 +95,7 @@ static int check(int fd, int cap)
     return kvm_ioctl(fd, KVM_CHECK_EXTENSION, (void *)(intptr_t)cap);
 }
 
-static bool cpu_has_virt(void)
+bool kvm_cpu_has_virt(void)
 {
 #if defined(__x86_64__)
     unsigned a, b, c, d;
@@ -113,7 +114,7 @@ static int open_kvm(KvmHost *h)
 {
     *h = (KvmHost){ .node = access("/dev/kvm", F_OK) == 0,
                     .module = access("/sys/module/kvm", F_OK) == 0,
-                    .virt = cpu_has_virt() };
+                    .virt = kvm_cpu_has_virt() };
     int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     if (fd < 0) {
         h->open_errno = errno;
@@ -141,7 +142,7 @@ static bool kvm_probe(char *why, size_t n)
  * software runs a guest's kernel by interpretation, slower than the translator. */
 static bool kvm_preferred(void)
 {
-    return cpu_has_virt();
+    return kvm_cpu_has_virt();
 }
 
 /* ---- vCPUs ---- */
@@ -158,18 +159,22 @@ static void *kvm_alloc_cpu(Machine *m, int index, size_t size)
 }
 
 /* The guest has seen its CPU: another engine must have all of it. */
-static bool features_fit(const X86Cpu *cpu, const uint32_t *have, const char *who, Error *err)
+static bool features_fit(const X86Cpu *cpu, const uint32_t *have, const char *who,
+                         Error *err)
 {
     char list[300] = "";
     for (unsigned f = 0; f < X86F_NWORDS * 32; f++) {
         if (x86_has(cpu, f) && !(have[f / 32] >> (f % 32) & 1)) {
             const char *name = x86_feature_name(f);
             size_t n = strlen(list);
-            snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", name ? name : "?");
+            snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "",
+                     name ? name : "?");
         }
     }
-    return !list[0] || error_set(err, "%s lacks CPU features that the guest has seen: %s "
-                                      "(start with -accel kvm, or another -cpu)", who, list);
+    return !list[0] || error_set(err,
+                                 "%s lacks CPU features that the guest has seen: %s "
+                                 "(start with -accel kvm, or another -cpu)",
+                                 who, list);
 }
 
 static bool vcpu_init(KvmMachine *k, Cpu *cpu, Error *err)
@@ -195,7 +200,8 @@ static bool vcpu_init(KvmMachine *k, Cpu *cpu, Error *err)
     if (!features_fit(v->x86, have, "KVM", err) || !kvm_set_cpuid(v, err)) {
         return false;
     }
-    struct kvm_device_attr a = { .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET };
+    struct kvm_device_attr a = { .group = KVM_VCPU_TSC_CTRL,
+                                 .attr = KVM_VCPU_TSC_OFFSET };
     k->have_tsc_offset = kvm_ioctl(v->fd, KVM_HAS_DEVICE_ATTR, &a) == 0;
     if (cpu->index == 0) {
         kvm_regs_init_msrs(k, v->fd);
@@ -271,8 +277,10 @@ static void print_rescues(const KvmMachine *k, FILE *f)
 {
     for (unsigned i = 0; i < k->m->ncpus; i++) {
         const KvmVcpu *v = &k->vcpu[i];
-        fprintf(f, "CPU %u: KVM_RUN %" PRIu64 ", kicks %" PRIu64 ", injected %" PRIu64
-                   ", rescues %" PRIu64 "\n", i, v->runs, v->kicks, v->injected, v->rescues);
+        fprintf(f,
+                "CPU %u: KVM_RUN %" PRIu64 ", kicks %" PRIu64 ", injected %" PRIu64
+                ", rescues %" PRIu64 "\n",
+                i, v->runs, v->kicks, v->injected, v->rescues);
         for (unsigned n = 0; n < KVM_MNEMONICS && v->by_mnemonic[n].count; n++) {
             fprintf(f, "  rescued: %-16s %" PRIu64 "\n", v->by_mnemonic[n].name,
                     v->by_mnemonic[n].count);
@@ -291,15 +299,16 @@ static void kvm_info(Machine *m, const char *what, FILE *f)
         kvm_soft_info(k, f);
     }
     fprintf(f, "interrupt chips  %s in the kernel\n",
-            k->irqchip == IRQCHIP_ON ? "all" : k->irqchip == IRQCHIP_SPLIT ? "local APICs"
-                                                                           : "none");
+            k->irqchip == IRQCHIP_ON      ? "all"
+            : k->irqchip == IRQCHIP_SPLIT ? "local APICs"
+                                          : "none");
     fprintf(f, "memory slots     %" PRIu64 " changes\n", k->slot_changes);
-    fprintf(f, "doorbells        %" PRIu64 " in the kernel, rung %" PRIu64 " times\n", k->eventfds,
-            k->rings);
+    fprintf(f, "doorbells        %" PRIu64 " in the kernel, rung %" PRIu64 " times\n",
+            k->eventfds, k->rings);
     fprintf(f, "held writes      %" PRIu64 " (coalesced MMIO)\n", k->coalesced);
     fprintf(f, "interrupt lines  %" PRIu64 " changes\n", k->irqs);
-    fprintf(f, "messages         %" PRIu64 ", by irqfd %" PRIu64 " on %u routes\n", k->msis,
-            k->irqfds, k->nmsi);
+    fprintf(f, "messages         %" PRIu64 ", by irqfd %" PRIu64 " on %u routes\n",
+            k->msis, k->irqfds, k->nmsi);
     print_exits(k, f);
     print_rescues(k, f);
 }
@@ -382,14 +391,61 @@ static void kvm_free(KvmMachine *k)
             accel_area_destroy(i);
         }
     }
-    the_machine = NULL;
+    if (the_machine == k) {
+        the_machine = NULL;
+    }
     free(k);
+}
+
+static bool set_up(KvmMachine *k, Error *err)
+{
+    k->run_size = (size_t)kvm_ioctl(k->fd, KVM_GET_VCPU_MMAP_SIZE, NULL);
+    int max = check(k->fd, KVM_CAP_MAX_VCPUS);
+    k->max_vcpus = max > 0 ? max : MAX(check(k->fd, KVM_CAP_NR_VCPUS), 1);
+    k->have_xcrs = check(k->fd, KVM_CAP_XCRS) > 0;
+    k->have_debugregs = check(k->fd, KVM_CAP_DEBUGREGS) > 0;
+    if (k->m->cfg.cpus > k->max_vcpus) {
+        return error_set(err,
+                         "-smp: %u CPUs are too many: this host's KVM takes up to %u",
+                         k->m->cfg.cpus, k->max_vcpus);
+    }
+    return true;
+}
+
+KvmMachine *kvm_side_create(Machine *shadow, Error *err)
+{
+    static KvmOptions opts = { .irqchip = IRQCHIP_OFF, .ring0 = RING0_KVM };
+    KvmHost h;
+    char why[256];
+    KvmMachine *k = NEW(KvmMachine);
+    k->m = shadow;
+    k->opts = &opts;
+    k->irqchip = IRQCHIP_OFF;
+    k->vm = -1;
+    k->fd = open_kvm(&h);
+    bool ok = !kvm_explain(&h, why, sizeof(why)) || error_set(err, "%s", why);
+    ok = ok && set_up(k, err) && create_vm(k, err) && kvm_cpuid_init(k, err);
+    if (!ok) {
+        kvm_free(k);
+        return NULL;
+    }
+    return k;
+}
+
+bool kvm_side_cpu(KvmMachine *k, Cpu *cpu, Error *err)
+{
+    return vcpu_init(k, cpu, err);
+}
+
+void kvm_side_destroy(KvmMachine *k)
+{
+    kvm_free(k);
 }
 
 static void choose(KvmMachine *k)
 {
     const KvmOptions *o = k->opts;
-    k->soft = o->ring0 == RING0_SOFT || (o->ring0 == RING0_AUTO && !cpu_has_virt() &&
+    k->soft = o->ring0 == RING0_SOFT || (o->ring0 == RING0_AUTO && !kvm_cpu_has_virt() &&
                                          o->irqchip == IRQCHIP_AUTO);
     k->irqchip = o->irqchip != IRQCHIP_AUTO ? o->irqchip
                  : k->soft                  ? IRQCHIP_OFF
@@ -409,22 +465,15 @@ static bool kvm_init_machine(Machine *m, void *opts, Error *err)
     the_machine = k;
     bool ok = !kvm_explain(&h, why, sizeof(why)) || error_set(err, "%s", why);
     if (ok && k->soft && k->irqchip != IRQCHIP_OFF) {
-        ok = error_set(err, "irqchip=%s does not go with ring0=soft: expected off or auto",
+        ok = error_set(err,
+                       "irqchip=%s does not go with ring0=soft: expected off or auto",
                        irqchips[k->irqchip]);
     }
+    ok = ok && set_up(k, err);
     if (ok) {
-        k->run_size = (size_t)kvm_ioctl(k->fd, KVM_GET_VCPU_MMAP_SIZE, NULL);
         k->ring_page = (unsigned)MAX(check(k->fd, KVM_CAP_COALESCED_MMIO), 0);
         if ((k->ring_page + 1) * 4096ul > k->run_size) {
             k->ring_page = 0;
-        }
-        int max = check(k->fd, KVM_CAP_MAX_VCPUS);
-        k->max_vcpus = max > 0 ? max : MAX(check(k->fd, KVM_CAP_NR_VCPUS), 1);
-        k->have_xcrs = check(k->fd, KVM_CAP_XCRS) > 0;
-        k->have_debugregs = check(k->fd, KVM_CAP_DEBUGREGS) > 0;
-        if (m->cfg.cpus > k->max_vcpus) {
-            ok = error_set(err, "-smp: %u CPUs are too many: this host's KVM takes up to %u",
-                           m->cfg.cpus, k->max_vcpus);
         }
     }
     ok = ok && create_vm(k, err) && kvm_cpuid_init(k, err) && kvm_vcpu_signals(err);
@@ -457,7 +506,8 @@ static void kvm_destroy(Machine *m)
 static bool kvm_leave(Machine *m, Error *err)
 {
     for (unsigned i = 0; i < m->ncpus; i++) {
-        if (!features_fit(X86_CPU(m->cpus[i]), x86_tcg_features(), "the software engine", err)) {
+        if (!features_fit(X86_CPU(m->cpus[i]), x86_tcg_features(), "the software engine",
+                          err)) {
             return false;
         }
     }

@@ -122,6 +122,13 @@ int kvm_ioctl(int fd, unsigned long req, void *arg); /* -errno or the result */
 /* kvm.c */
 extern const CpuExecOps kvm_exec_ops;
 
+/* For accel/twin: a VM with no memory and no interrupt chips, whose Machine is the twin's
+ * shadow; a vCPU of it. NULL or false with err. */
+KvmMachine *kvm_side_create(Machine *shadow, Error *err);
+bool kvm_side_cpu(KvmMachine *k, Cpu *cpu, Error *err);
+void kvm_side_destroy(KvmMachine *k);
+bool kvm_cpu_has_virt(void); /* the host CPU shows VT-x or SVM */
+
 /* cpuid.c */
 bool kvm_cpuid_init(KvmMachine *k, Error *err);
 const uint32_t *kvm_features(void);           /* words of features.h */

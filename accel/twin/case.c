@@ -25,7 +25,8 @@ bool twin_trace_fault(void *addr)
         uint64_t off = (uint64_t)((uint8_t *)addr - s->ram);
         if (s->traced && off < t->m->ram_used) {
             s->traced[off >> 12] = 1;
-            return !mprotect(s->ram + (off & ~0xfffull), TLB_PAGE, PROT_READ | PROT_WRITE);
+            return !mprotect(s->ram + (off & ~0xfffull), TLB_PAGE,
+                             PROT_READ | PROT_WRITE);
         }
     }
     return false;
@@ -99,7 +100,8 @@ static void put_events(FILE *f, const Twin *t, uint32_t from, uint32_t to)
         const TwinEvent *e = &t->log.e[n];
         uint64_t addr = e->addr;
         const FlatView *v = t->m->mem.view;
-        for (unsigned i = 0; e->kind == TE_DMA && i < v->n; i++) { /* RAM to guest address */
+        for (unsigned i = 0; e->kind == TE_DMA && i < v->n;
+             i++) { /* RAM to guest address */
             const FlatRange *r = &v->r[i];
             if (r->host && e->addr >= r->ram_addr &&
                 e->addr - r->ram_addr <= r->last - r->start) {
@@ -107,8 +109,8 @@ static void put_events(FILE *f, const Twin *t, uint32_t from, uint32_t to)
                 break;
             }
         }
-        fprintf(f, "event %s %" PRIx64 " %u %u %" PRIx64 " ", twin_event_names[e->kind], addr,
-                e->size, e->ok, e->value);
+        fprintf(f, "event %s %" PRIx64 " %u %u %" PRIx64 " ", twin_event_names[e->kind],
+                addr, e->size, e->ok, e->value);
         if (e->len) {
             put_hex(f, t->log.bytes + e->blob, e->len);
         } else {
@@ -140,7 +142,8 @@ static void put_pages(FILE *f, Twin *t, uint8_t *const after[2])
                 }
                 for (unsigned s = 0; s < 2; s++) {
                     if (memcmp(after[s] + ram + k, was + k, ROW)) {
-                        fprintf(f, "after %s %" PRIx64 " ", s ? "second" : "first", a + k);
+                        fprintf(f, "after %s %" PRIx64 " ", s ? "second" : "first",
+                                a + k);
                         put_hex(f, after[s] + ram + k, ROW);
                     }
                 }
@@ -149,7 +152,8 @@ static void put_pages(FILE *f, Twin *t, uint8_t *const after[2])
     }
 }
 
-bool twin_case_write(Twin *t, unsigned i, const TwinStep *w, const char *report, Error *err)
+bool twin_case_write(Twin *t, unsigned i, const TwinStep *w, const char *report,
+                     Error *err)
 {
     const X86Cpu *r = X86_CPU(t->m->cpus[i]);
     uint32_t to = MAX(t->side[0].cursor, t->side[1].cursor);

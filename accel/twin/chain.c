@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include "accel/twin/twin_int.h"
 
-static _Thread_local TwinSide *volatile side;  /* runs chained now, on this thread */
+static _Thread_local TwinSide *volatile side; /* runs chained now, on this thread */
 static _Thread_local X86Cpu *volatile running;
 static _Thread_local timer_t timer;
 static _Thread_local bool have_timer;

@@ -15,9 +15,9 @@
 #include "util/symbols.h"
 
 #define SAME(f) (!memcmp(&a->f, &b->f, sizeof(a->f)))
-#define SPAN(from, to)                                                       \
-    (!memcmp((const char *)a + offsetof(X86State, from),                     \
-             (const char *)b + offsetof(X86State, from),                     \
+#define SPAN(from, to)                                   \
+    (!memcmp((const char *)a + offsetof(X86State, from), \
+             (const char *)b + offsetof(X86State, from), \
              offsetof(X86State, to) - offsetof(X86State, from)))
 
 static bool same_x87(const X86Xsave *a, const X86Xsave *b)
@@ -38,8 +38,8 @@ static bool same_vectors(const X86State *sa, const X86State *sb)
 
 static bool same_event(const X86Event *a, const X86Event *b)
 {
-    return a->valid == b->valid &&
-           (!a->valid || (SAME(vector) && SAME(soft) && SAME(error) && SAME(cr2) && SAME(dr6)));
+    return a->valid == b->valid && (!a->valid || (SAME(vector) && SAME(soft) &&
+                                                  SAME(error) && SAME(cr2) && SAME(dr6)));
 }
 
 static bool same_seg(const X86Seg *a, const X86Seg *b)
@@ -151,8 +151,9 @@ uint32_t twin_dead_flags(TwinSide *s, X86Cpu *cpu)
     uint64_t lin = cpu->cpu.ops->get_pc(&cpu->cpu), gpa;
     uint32_t used = 0, dead = 0;
     unsigned avail = TLB_PAGE - (lin & (TLB_PAGE - 1));
-    const uint8_t *p = x86_debug_translate(cpu, lin, &gpa) ? x86_phys_host(cpu, gpa, false)
-                                                            : NULL;
+    const uint8_t *p = x86_debug_translate(cpu, lin, &gpa)
+                           ? x86_phys_host(cpu, gpa, false)
+                           : NULL;
     for (unsigned i = 0; p && avail && i < TB_MAX_INSNS; i++) {
         X86Insn in;
         int len = x86_decode(&in, p, MIN(avail, 15u), cpu->hflags, cpu->feat);
@@ -178,7 +179,7 @@ uint32_t twin_dead_flags(TwinSide *s, X86Cpu *cpu)
 typedef struct Printer {
     FILE *f;
     const char *first, *second;
-    bool all;         /* else only what differs */
+    bool all; /* else only what differs */
     unsigned differ;
 } Printer;
 
@@ -187,8 +188,8 @@ static void print_value(FILE *f, uint64_t v, unsigned size)
     fprintf(f, "%*s%0*" PRIx64, 18 - 2 * size, "", 2 * size, v);
 }
 
-static void print_row(Printer *p, const char *name, unsigned size, uint64_t before, uint64_t a,
-                      uint64_t b)
+static void print_row(Printer *p, const char *name, unsigned size, uint64_t before,
+                      uint64_t a, uint64_t b)
 {
     if (!p->all && a == b) {
         return;
@@ -211,33 +212,37 @@ static uint64_t get(const void *p, unsigned size)
     return v;
 }
 
-static void print_fields(Printer *p, const StateDesc *d, const char *prefix, const char *before,
-                         const char *a, const char *b)
+static void print_fields(Printer *p, const StateDesc *d, const char *prefix,
+                         const char *before, const char *a, const char *b)
 {
-    static const uint8_t sizes[] = { [SK_BOOL] = 1, [SK_U8] = 1, [SK_U16] = 2, [SK_U32] = 4,
-                                     [SK_U64] = 8 };
+    static const uint8_t sizes[] = {
+        [SK_BOOL] = 1, [SK_U8] = 1, [SK_U16] = 2, [SK_U32] = 4, [SK_U64] = 8
+    };
     for (const StateField *f = d->fields; f->kind != SK_END; f++) {
         for (unsigned i = 0; f->kind != SK_BYTES && i < f->count; i++) {
             size_t at = f->offset + i * f->stride;
             char name[64];
-            snprintf(name, sizeof(name), f->count > 1 ? "%s%s[%u]" : "%s%s", prefix, f->name, i);
+            snprintf(name, sizeof(name), f->count > 1 ? "%s%s[%u]" : "%s%s", prefix,
+                     f->name, i);
             if (f->kind == SK_SUB) {
                 strncat(name, ".", sizeof(name) - strlen(name) - 1);
-                print_fields(p, f->sub, strcmp(f->name, "st") ? name : "", before + at, a + at,
-                             b + at);
+                print_fields(p, f->sub, strcmp(f->name, "st") ? name : "", before + at,
+                             a + at, b + at);
             } else if (f->kind < ARRAY_SIZE(sizes) && sizes[f->kind]) {
                 unsigned n = sizes[f->kind];
-                print_row(p, name, n, get(before + at, n), get(a + at, n), get(b + at, n));
+                print_row(p, name, n, get(before + at, n), get(a + at, n),
+                          get(b + at, n));
             }
         }
     }
 }
 
-static void print_gprs(Printer *p, const X86State *s0, const X86State *a, const X86State *b)
+static void print_gprs(Printer *p, const X86State *s0, const X86State *a,
+                       const X86State *b)
 {
-    static const char *const names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi",
-                                           "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
-                                           "r14", "r15" };
+    static const char *const names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp",
+                                           "rsi", "rdi", "r8",  "r9",  "r10", "r11",
+                                           "r12", "r13", "r14", "r15" };
     bool all = p->all;
     p->all = true;
     print_row(p, "rip", 8, s0->rip, a->rip, b->rip);
@@ -254,9 +259,9 @@ static void flag_names(FILE *f, uint64_t bits)
         uint32_t bit;
         const char *name;
     } rows[] = {
-        { FL_CF, "CF" }, { FL_PF, "PF" }, { FL_AF, "AF" }, { FL_ZF, "ZF" }, { FL_SF, "SF" },
-        { FL_TF, "TF" }, { FL_IF, "IF" }, { FL_DF, "DF" }, { FL_OF, "OF" }, { FL_RF, "RF" },
-        { FL_AC, "AC" },
+        { FL_CF, "CF" }, { FL_PF, "PF" }, { FL_AF, "AF" }, { FL_ZF, "ZF" },
+        { FL_SF, "SF" }, { FL_TF, "TF" }, { FL_IF, "IF" }, { FL_DF, "DF" },
+        { FL_OF, "OF" }, { FL_RF, "RF" }, { FL_AC, "AC" },
     };
     fprintf(f, "  flags that differ:");
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -267,7 +272,8 @@ static void flag_names(FILE *f, uint64_t bits)
     fputc('\n', f);
 }
 
-static void print_fpu(Printer *p, const X86Xsave *s0, const X86Xsave *a, const X86Xsave *b)
+static void print_fpu(Printer *p, const X86Xsave *s0, const X86Xsave *a,
+                      const X86Xsave *b)
 {
     char name[32];
     print_row(p, "fcw", 2, s0->fcw, a->fcw, b->fcw);
@@ -330,7 +336,8 @@ static bool ram_to_gpa(const Machine *m, uint64_t ram_addr, uint64_t *gpa)
     const FlatView *v = m->mem.view;
     for (unsigned i = 0; i < v->n; i++) {
         const FlatRange *r = &v->r[i];
-        if (r->host && ram_addr >= r->ram_addr && ram_addr - r->ram_addr <= r->last - r->start) {
+        if (r->host && ram_addr >= r->ram_addr &&
+            ram_addr - r->ram_addr <= r->last - r->start) {
             *gpa = r->start + (ram_addr - r->ram_addr);
             return true;
         }
@@ -347,7 +354,8 @@ void twin_print_memory(FILE *f, Twin *t, const TwinPages *pre)
         uint64_t at = (uint64_t)pages[i] * TLB_PAGE;
         const uint8_t *was = twin_page_before(pre, pages[i]);
         for (unsigned k = 0; was && k < TLB_PAGE && lines < 16; k += 8) {
-            uint64_t a = get(t->side[0].ram + at + k, 8), b = get(t->side[1].ram + at + k, 8);
+            uint64_t a = get(t->side[0].ram + at + k, 8),
+                     b = get(t->side[1].ram + at + k, 8);
             uint64_t gpa = 0;
             if (a == b || twin_dma_overlaps(t, at + k, 8)) {
                 continue;
@@ -361,8 +369,9 @@ void twin_print_memory(FILE *f, Twin *t, const TwinPages *pre)
             print_value(f, a, 8);
             print_value(f, b, 8);
             fprintf(f, "   <-- differs by %" PRIx64 "%s\n", a ^ b,
-                    (a ^ b) == 0x20 ? " (A bit, if it is a page-table entry)"
-                    : (a ^ b) == 0x40 ? " (D bit, if it is a page-table entry)" : "");
+                    (a ^ b) == 0x20   ? " (A bit, if it is a page-table entry)"
+                    : (a ^ b) == 0x40 ? " (D bit, if it is a page-table entry)"
+                                      : "");
         }
     }
     free(pages);

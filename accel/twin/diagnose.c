@@ -183,7 +183,8 @@ static unsigned code_at(X86Cpu *cpu, uint64_t lin, uint8_t *bytes, unsigned max)
     unsigned n = 0;
     for (; n < max; n++) {
         const uint8_t *p = x86_debug_translate(cpu, lin + n, &gpa)
-                               ? x86_phys_host(cpu, gpa, false) : NULL;
+                               ? x86_phys_host(cpu, gpa, false)
+                               : NULL;
         if (!p) {
             break;
         }
@@ -192,7 +193,8 @@ static unsigned code_at(X86Cpu *cpu, uint64_t lin, uint8_t *bytes, unsigned max)
     return n;
 }
 
-static void print_code(FILE *f, TwinSide *s, X86Cpu *cpu, const X86State *before, bool single)
+static void print_code(FILE *f, TwinSide *s, X86Cpu *cpu, const X86State *before,
+                       bool single)
 {
     uint8_t bytes[256];
     char name[160];
@@ -246,11 +248,15 @@ static void report(Twin *t, unsigned i, const TwinStep *w)
     }
     print_code(f, &t->side[1], t->side[1].cpu[i], &w->before, w->single);
     if (w->chained) {
-        fprintf(f, "(block by block they agree: what differs comes about between this place and "
-                   "where %s stopped\nwith blocks chained, %" PRIu64 " instructions later)\n",
-                t->side[0].name, t->insns - t->insns_before);
+        fprintf(
+            f,
+            "(block by block they agree: what differs comes about between this place and "
+            "where %s stopped\nwith blocks chained, %" PRIu64 " instructions later)\n",
+            t->side[0].name, t->insns - t->insns_before);
     } else if (!w->single) {
-        fprintf(f, "(instruction by instruction they agree: the translated block is wrong)\n");
+        fprintf(
+            f,
+            "(instruction by instruction they agree: the translated block is wrong)\n");
     }
     print_exceptions(f, t);
     twin_print_states(f, t, &w->before, &w->a, &w->b);
@@ -258,7 +264,9 @@ static void report(Twin *t, unsigned i, const TwinStep *w)
     fclose(f);
     fputs(text, stderr);
     if (w->chained) {
-        fprintf(stderr, "no reproducer: where a signal stops chained blocks cannot be repeated\n");
+        fprintf(
+            stderr,
+            "no reproducer: where a signal stops chained blocks cannot be repeated\n");
     } else if (!t->opts->case_file || !t->opts->case_file[0]) {
         /* none is wanted */
     } else if (twin_case_write(t, i, w, text, &err)) {
@@ -281,8 +289,9 @@ bool twin_diagnose(Twin *t, unsigned i, uint32_t req)
     bool differs = run_again(&g, req, length);
     if (!differs && t->slice) {
         differs = run_chained(&g, req, length);
-        if (differs && t->undefined_used) { /* the manual leaves it open */
-            t->undefined++;
+        bool undefined = differs && t->undefined_used; /* the manual leaves it open */
+        t->undefined += undefined;
+        if (undefined || (!differs && g.a->cursor != t->log.n)) { /* to the end of the log */
             differs = run_again(&g, req, length);
         }
     }

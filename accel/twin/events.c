@@ -16,11 +16,20 @@
 enum { EVENTS_ENOUGH = 4096 }; /* then the stretch ends */
 
 const char *const twin_event_names[TE_NKINDS] = {
-    [TE_READ] = "read", [TE_WRITE] = "write", [TE_IN] = "in", [TE_OUT] = "out",
-    [TE_ACK] = "interrupt", [TE_GET_TPR] = "get-tpr", [TE_SET_TPR] = "set-tpr",
-    [TE_GET_BASE] = "get-apic-base", [TE_SET_BASE] = "set-apic-base",
-    [TE_MSR_READ] = "rdmsr", [TE_MSR_WRITE] = "wrmsr", [TE_CHANCE] = "chance",
-    [TE_DMA] = "dma", [TE_VIEW] = "view",
+    [TE_READ] = "read",
+    [TE_WRITE] = "write",
+    [TE_IN] = "in",
+    [TE_OUT] = "out",
+    [TE_ACK] = "interrupt",
+    [TE_GET_TPR] = "get-tpr",
+    [TE_SET_TPR] = "set-tpr",
+    [TE_GET_BASE] = "get-apic-base",
+    [TE_SET_BASE] = "set-apic-base",
+    [TE_MSR_READ] = "rdmsr",
+    [TE_MSR_WRITE] = "wrmsr",
+    [TE_CHANCE] = "chance",
+    [TE_DMA] = "dma",
+    [TE_VIEW] = "view",
 };
 
 _Thread_local TwinSide *twin_here;
@@ -28,7 +37,10 @@ _Thread_local X86Cpu *twin_here_cpu;
 
 /* ---- the log ---- */
 
-void twin_log_reset(TwinLog *l) { l->n = l->nbytes = 0; }
+void twin_log_reset(TwinLog *l)
+{
+    l->n = l->nbytes = 0;
+}
 
 void twin_log_free(TwinLog *l)
 {
@@ -100,7 +112,8 @@ static const TwinEvent *replay(TwinSide *s, unsigned kind, uint64_t addr, unsign
             snprintf(other, sizeof(other), "%s %#" PRIx64 " (%u bytes)",
                      twin_event_names[e->kind], e->addr, e->size);
         }
-        twin_complain(s, "access: %s %#" PRIx64 " (%u bytes) where the other engine did %s",
+        twin_complain(s,
+                      "access: %s %#" PRIx64 " (%u bytes) where the other engine did %s",
                       twin_event_names[kind], addr, size, other);
         return NULL;
     }
@@ -116,12 +129,15 @@ static uint64_t replay_read(TwinSide *s, unsigned kind, uint64_t addr, unsigned 
     return v;
 }
 
-static void replay_write(TwinSide *s, unsigned kind, uint64_t addr, unsigned size, uint64_t v)
+static void replay_write(TwinSide *s, unsigned kind, uint64_t addr, unsigned size,
+                         uint64_t v)
 {
     const TwinEvent *e = replay(s, kind, addr, size);
     if (e && e->value != v) {
-        twin_complain(s, "access: %s %#" PRIx64 " of %#" PRIx64 " where the other engine "
-                         "wrote %#" PRIx64, twin_event_names[kind], addr, v, e->value);
+        twin_complain(s,
+                      "access: %s %#" PRIx64 " of %#" PRIx64 " where the other engine "
+                      "wrote %#" PRIx64,
+                      twin_event_names[kind], addr, v, e->value);
     }
     apply_followers(s);
 }
@@ -131,11 +147,12 @@ static void replay_write(TwinSide *s, unsigned kind, uint64_t addr, unsigned siz
 typedef struct Outside {
     TwinSide *here;
     NondetTap *tap;
-    uint32_t event;   /* index of the access's own event */
+    uint32_t event; /* index of the access's own event */
 } Outside;
 
 /* The thread is among the devices until go_back. */
-static Outside go_outside(TwinSide *s, unsigned kind, uint64_t addr, unsigned size, uint64_t v)
+static Outside go_outside(TwinSide *s, unsigned kind, uint64_t addr, unsigned size,
+                          uint64_t v)
 {
     Outside o = { twin_here, nondet_tap, s->t->log.n };
     TwinEvent *e = twin_log_add(&s->t->log, kind, NULL, 0);
@@ -208,11 +225,19 @@ static void port_write(void *opaque, uint64_t addr, uint64_t v, unsigned size)
 }
 
 const MemoryOps twin_mem_ops = {
-    .read = mem_read, .write = mem_write, .min_size = 1, .max_size = 8, .unaligned = true,
+    .read = mem_read,
+    .write = mem_write,
+    .min_size = 1,
+    .max_size = 8,
+    .unaligned = true,
     .lockless = true, /* we have the machine's */
 };
 const MemoryOps twin_port_ops = {
-    .read = port_read, .write = port_write, .min_size = 1, .max_size = 8, .unaligned = true,
+    .read = port_read,
+    .write = port_write,
+    .min_size = 1,
+    .max_size = 8,
+    .unaligned = true,
     .lockless = true,
 };
 
@@ -255,8 +280,14 @@ static uint64_t irq_get(void *opaque, unsigned kind)
     return v;
 }
 
-static uint64_t irq_get_tpr(void *opaque) { return irq_get(opaque, TE_GET_TPR); }
-static uint64_t irq_get_base(void *opaque) { return irq_get(opaque, TE_GET_BASE); }
+static uint64_t irq_get_tpr(void *opaque)
+{
+    return irq_get(opaque, TE_GET_TPR);
+}
+static uint64_t irq_get_base(void *opaque)
+{
+    return irq_get(opaque, TE_GET_BASE);
+}
 
 static void irq_set_tpr(void *opaque, uint64_t v)
 {
@@ -314,8 +345,9 @@ static bool irq_msr_write(void *opaque, uint32_t msr, uint64_t v)
         const TwinEvent *e = replay(s, TE_MSR_WRITE, msr, 8);
         bool ok = e && e->ok;
         if (e && e->value != v) {
-            twin_complain(s, "wrmsr %#x of %#" PRIx64 " where the other engine wrote %#" PRIx64,
-                          msr, v, e->value);
+            twin_complain(
+                s, "wrmsr %#x of %#" PRIx64 " where the other engine wrote %#" PRIx64,
+                msr, v, e->value);
         }
         apply_followers(s);
         return ok;
@@ -327,9 +359,13 @@ static bool irq_msr_write(void *opaque, uint32_t msr, uint64_t v)
 }
 
 const CpuIrqOps twin_irq_ops = {
-    .ack = irq_ack, .get_tpr = irq_get_tpr, .set_tpr = irq_set_tpr,
-    .get_base = irq_get_base, .set_base = irq_set_base,
-    .msr_read = irq_msr_read, .msr_write = irq_msr_write,
+    .ack = irq_ack,
+    .get_tpr = irq_get_tpr,
+    .set_tpr = irq_set_tpr,
+    .get_base = irq_get_base,
+    .set_base = irq_set_base,
+    .msr_read = irq_msr_read,
+    .msr_write = irq_msr_write,
 };
 
 /* ---- time and chance ---- */

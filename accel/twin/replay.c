@@ -18,16 +18,16 @@ enum { MAX_PAGES = 4096, MAX_ROWS = 1 << 20, ROW = 32, MAX_LINE = 1 << 20 };
 
 typedef struct Row {
     uint64_t gpa;
-    uint8_t kind;        /* 0 before, 1 after by the first, 2 after by the second */
+    uint8_t kind; /* 0 before, 1 after by the first, 2 after by the second */
     uint8_t data[ROW];
 } Row;
 
 typedef struct Case {
-    int engine[2];       /* TWIN_* */
+    int engine[2]; /* TWIN_* */
     bool single, exact_flags;
     uint32_t req, apic_id, phys_bits, tsc_khz, cpus;
     uint32_t feat[X86F_NWORDS];
-    StateBuf state[3];   /* before, first, second */
+    StateBuf state[3]; /* before, first, second */
     int64_t tsc_offset[3];
     TwinLog log;
     uint64_t *page;
@@ -106,8 +106,9 @@ static bool parse_event(Case *c, const char *line)
     unsigned size, ok;
     uint64_t addr, value;
     int at = 0;
-    if (sscanf(line, "%15s %" SCNx64 " %u %u %" SCNx64 " %n", name, &addr, &size, &ok, &value,
-               &at) != 5 || !at || size > 8 || c->log.n >= MAX_ROWS) {
+    if (sscanf(line, "%15s %" SCNx64 " %u %u %" SCNx64 " %n", name, &addr, &size, &ok,
+               &value, &at) != 5 ||
+        !at || size > 8 || c->log.n >= MAX_ROWS) {
         return false;
     }
     int kind = name_index(twin_event_names, TE_NKINDS, name);
@@ -215,7 +216,8 @@ static bool parse_line(Case *c, char *line)
         return ok;
     }
     if (!strcmp(line, "cpu")) {
-        return sscanf(rest, "%x %u %u %u", &c->apic_id, &c->phys_bits, &c->tsc_khz, &c->cpus) == 4 &&
+        return sscanf(rest, "%x %u %u %u", &c->apic_id, &c->phys_bits, &c->tsc_khz,
+                      &c->cpus) == 4 &&
                c->phys_bits >= 32 && c->phys_bits <= 52 && c->cpus >= 1 &&
                c->cpus <= MACHINE_MAX_CPUS;
     }
@@ -243,7 +245,8 @@ static bool case_read(Case *c, const char *path, Error *err)
     }
     bool ok = getline(&line, &cap, f) > 0 && !strcmp(line, "dyad-case 1\n");
     if (!ok) {
-        error_set(err, "%s: is no case file (its first line is to be \"dyad-case 1\")", path);
+        error_set(err, "%s: is no case file (its first line is to be \"dyad-case 1\")",
+                  path);
     }
     for (ssize_t n; ok && (n = getline(&line, &cap, f)) > 0;) {
         number++;
@@ -265,10 +268,15 @@ static bool case_read(Case *c, const char *path, Error *err)
 /* ---- the machine ---- */
 
 static const MachineClass case_class = {
-    .name = "case", .desc = "the pages of a case file", .size = sizeof(Machine),
+    .name = "case",
+    .desc = "the pages of a case file",
+    .size = sizeof(Machine),
 };
 
-static int no_ack(void *opaque) { return -1; }
+static int no_ack(void *opaque)
+{
+    return -1;
+}
 static const CpuIrqOps no_irq_ops = { .ack = no_ack }; /* the events answer */
 
 static bool load_state(Case *c, unsigned k, Cpu *cpu, X86State *st, Error *err)
@@ -340,7 +348,8 @@ static bool build(Machine *m, Case *c, MemoryRegion *mr, Error *err)
 /* ---- the verdict ---- */
 
 /* Is RAM of a side as the file's engine k (1, 2) left it? */
-static bool memory_is(const Twin *t, const Case *c, MemoryRegion *mr, unsigned side, uint8_t k)
+static bool memory_is(const Twin *t, const Case *c, MemoryRegion *mr, unsigned side,
+                      uint8_t k)
 {
     uint8_t *want = xalloc((size_t)c->npages * TLB_PAGE + 1);
     bool same = true;
@@ -355,7 +364,8 @@ static bool memory_is(const Twin *t, const Case *c, MemoryRegion *mr, unsigned s
         }
     }
     for (unsigned p = 0; p < c->npages && same; p++) {
-        same = !memcmp(want + (size_t)p * TLB_PAGE, t->side[side].ram + mr[p].ram_addr, TLB_PAGE);
+        same = !memcmp(want + (size_t)p * TLB_PAGE, t->side[side].ram + mr[p].ram_addr,
+                       TLB_PAGE);
     }
     free(want);
     return same;
@@ -418,8 +428,8 @@ static int run_case(Twin *t, Case *c, MemoryRegion *mr, bool alone, Error *err)
         cpu->phys_bits = c->phys_bits;
         cpu->tsc_khz = c->tsc_khz;
     }
-    if (made && load_state(c, 1, made, &st[1], err) && load_state(c, 2, made, &st[2], err) &&
-        load_state(c, 0, made, &st[0], err)) {
+    if (made && load_state(c, 1, made, &st[1], err) &&
+        load_state(c, 2, made, &st[2], err) && load_state(c, 0, made, &st[0], err)) {
         cpu->st = st[0];
         t->log = c->log;
         c->log = (TwinLog){ 0 };
@@ -441,7 +451,8 @@ static int run_case(Twin *t, Case *c, MemoryRegion *mr, bool alone, Error *err)
 
 /* ---- the engine wanted ---- */
 
-static const AccelClass *find_engine(const char *accel, TwinOptions *o, bool *alone, Error *err)
+static const AccelClass *find_engine(const char *accel, TwinOptions *o, bool *alone,
+                                     Error *err)
 {
     const char *spec = accel ? accel : "twin";
     char *name = xasprintf("%.*s", (int)strcspn(spec, ",:"), spec);
@@ -452,8 +463,11 @@ static const AccelClass *find_engine(const char *accel, TwinOptions *o, bool *al
         const char *names[] = { "tcg", "interp", "kvm", "twin", NULL };
         error_set_choice(err, "-accel", name, names);
     } else if (*alone) {
-        o->first = o->second = k == TWIN_TCG && strstr(props, "backend=interp") ? TWIN_INTERP : k;
-    } else if (!property_parse(accel_twin_class.props, o, *props ? props + 1 : "", NULL, err)) {
+        o->first = o->second = k == TWIN_TCG && strstr(props, "backend=interp")
+                                   ? TWIN_INTERP
+                                   : k;
+    } else if (!property_parse(accel_twin_class.props, o, *props ? props + 1 : "", NULL,
+                               err)) {
         error_prefix(err, "-accel twin: ");
     }
     free(name);

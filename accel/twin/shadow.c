@@ -29,7 +29,9 @@ static void ram_written(Machine *m, uint64_t ram_addr, uint64_t len)
 }
 
 static const CpuExecOps shadow_exec = {
-    .name = "twin side", .triple_fault = triple_fault, .ram_written = ram_written,
+    .name = "twin side",
+    .triple_fault = triple_fault,
+    .ram_written = ram_written,
 };
 
 static void view_free(FlatView *v)
@@ -65,8 +67,8 @@ void twin_shadow_update(TwinSide *s)
 
 static void *reserve(size_t n)
 {
-    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
+    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 
@@ -93,10 +95,18 @@ bool twin_shadow_init(TwinSide *s, Error *err)
     s->pages.ram_base = s->ram;
     s->pages.max = TWIN_MAX_PAGES;
     s->pages.page = NEW_ARRAY(uint32_t, TWIN_MAX_PAGES);
-    s->io_mr = (MemoryRegion){ .kind = MR_IO, .name = "twin", .size = UINT64_MAX,
-                               .ops = &twin_mem_ops, .opaque = s, .machine = &s->m };
-    s->port_mr = (MemoryRegion){ .kind = MR_IO, .name = "twin ports", .size = 0x10000,
-                                 .ops = &twin_port_ops, .opaque = s, .machine = &s->m };
+    s->io_mr = (MemoryRegion){ .kind = MR_IO,
+                               .name = "twin",
+                               .size = UINT64_MAX,
+                               .ops = &twin_mem_ops,
+                               .opaque = s,
+                               .machine = &s->m };
+    s->port_mr = (MemoryRegion){ .kind = MR_IO,
+                                 .name = "twin ports",
+                                 .size = 0x10000,
+                                 .ops = &twin_port_ops,
+                                 .opaque = s,
+                                 .machine = &s->m };
     s->port_range = (FlatRange){ .start = 0, .last = 0xffff, .mr = &s->port_mr };
     s->port_view = (FlatView){ 1, &s->port_range };
     s->m.mem = (AddressSpace){ .name = "memory", .machine = &s->m };

@@ -33,9 +33,7 @@ static void use(TwinSide *s)
 
 /* ---- the cache's callbacks: nobody else runs ---- */
 
-static void excl(void *opaque, void *self)
-{
-}
+static void excl(void *opaque, void *self) {}
 
 static void protect_page(void *opaque, const uint8_t *host_page)
 {
@@ -101,7 +99,8 @@ static bool soft_add_cpu(TwinSide *s, unsigned i, Error *err)
     cpu->engine = env;
     current = NULL;
     use(s);
-    x86_engine.windows = s->which || s->kind != TWIN_TCG ? WIN_NEVER : (unsigned)s->t->opts->mem;
+    x86_engine.windows = s->which || s->kind != TWIN_TCG ? WIN_NEVER
+                                                         : (unsigned)s->t->opts->mem;
     if (!x86_tcg_ops.init_cpu(cpu, env, err)) {
         return false;
     }
@@ -164,7 +163,10 @@ static void soft_take(TwinSide *s, X86Cpu *cpu, uint32_t req)
     x86_fpu_sync(cpu);
 }
 
-static void soft_sync(TwinSide *s, X86Cpu *cpu) { x86_fpu_sync(cpu); }
+static void soft_sync(TwinSide *s, X86Cpu *cpu)
+{
+    x86_fpu_sync(cpu);
+}
 
 static void soft_replaced(TwinSide *s, X86Cpu *cpu)
 {
@@ -197,7 +199,10 @@ static void soft_view_changed(TwinSide *s)
     }
 }
 
-static void soft_end_stretch(TwinSide *s, X86Cpu *cpu) { softmmu_drop_stores(cpu); }
+static void soft_end_stretch(TwinSide *s, X86Cpu *cpu)
+{
+    softmmu_drop_stores(cpu);
+}
 
 static void soft_windows(TwinSide *s, bool on)
 {
@@ -233,8 +238,19 @@ static void soft_info(TwinSide *s, FILE *f)
 }
 
 const TwinEngine twin_soft_engine = {
-    .create = soft_create, .add_cpu = soft_add_cpu, .destroy = soft_destroy, .unit = soft_unit,
-    .units = soft_units, .take = soft_take, .sync = soft_sync, .replaced = soft_replaced,
-    .ram_written = soft_ram_written, .forget = soft_forget, .view_changed = soft_view_changed,
-    .end_stretch = soft_end_stretch, .windows = soft_windows, .signal = soft_signal, .info = soft_info,
+    .create = soft_create,
+    .add_cpu = soft_add_cpu,
+    .destroy = soft_destroy,
+    .unit = soft_unit,
+    .units = soft_units,
+    .take = soft_take,
+    .sync = soft_sync,
+    .replaced = soft_replaced,
+    .ram_written = soft_ram_written,
+    .forget = soft_forget,
+    .view_changed = soft_view_changed,
+    .end_stretch = soft_end_stretch,
+    .windows = soft_windows,
+    .signal = soft_signal,
+    .info = soft_info,
 };

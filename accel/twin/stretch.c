@@ -14,13 +14,13 @@
 #include "util/alloc.h"
 
 enum {
-    FOLLOW_LIMIT = 4 * TB_MAX_INSNS,   /* instructions to the next boundary */
-    CHAINED_LIMIT = 1 << 25,           /* if blocks were chained */
-    REP_LIMIT = 1 << 24,               /* iterations of one instruction */
-    PAGES_ENOUGH = 400,                /* then the stretch ends */
+    FOLLOW_LIMIT = 4 * TB_MAX_INSNS, /* instructions to the next boundary */
+    CHAINED_LIMIT = 1 << 25,         /* if blocks were chained */
+    REP_LIMIT = 1 << 24,             /* iterations of one instruction */
+    PAGES_ENOUGH = 400,              /* then the stretch ends */
     SETTLE_LIMIT = 2 * TB_MAX_INSNS,
     CHAINED_SETTLE = 1 << 22,
-    CHAINED_LOOKS = 1 << 17,           /* full comparisons while settling */
+    CHAINED_LOOKS = 1 << 17, /* full comparisons while settling */
 };
 
 /* ---- pages kept ---- */
@@ -89,7 +89,8 @@ static const X86Row *row_here(X86Cpu *cpu)
 
     for (; n < sizeof(bytes); n++) {
         const uint8_t *p = x86_debug_translate(cpu, lin + n, &gpa)
-                               ? x86_phys_host(cpu, gpa, false) : NULL;
+                               ? x86_phys_host(cpu, gpa, false)
+                               : NULL;
         if (!p) {
             break;
         }
@@ -116,9 +117,14 @@ static void run_first(Twin *t, unsigned i, uint32_t req, unsigned max_units, boo
         t->max_snaps = room;
         t->snap = xrealloc(t->snap, room * sizeof(X86Snap));
     }
-    X86Units u = { .snap = t->snap, .cap = room, .max_units = max_units, .paused = paused,
-                   .request = again ? NULL : &real->request, .pages = &a->pages.n,
-                   .max_pages = PAGES_ENOUGH, .stop = &t->end_stretch,
+    X86Units u = { .snap = t->snap,
+                   .cap = room,
+                   .max_units = max_units,
+                   .paused = paused,
+                   .request = again ? NULL : &real->request,
+                   .pages = &a->pages.n,
+                   .max_pages = PAGES_ENOUGH,
+                   .stop = &t->end_stretch,
                    .chained = t->chained };
     twin_enter(a, cpu);
     if (x86_pending(cpu, req)) {
@@ -143,7 +149,7 @@ static void run_first(Twin *t, unsigned i, uint32_t req, unsigned max_units, boo
 
 /* ---- the second side ---- */
 
-static void taint(Twin *t, const X86Row *row)
+void twin_taint(Twin *t, const X86Row *row)
 {
     if (row) {
         t->undefined_used |= (row->fl_use & ~row->fl_def & t->taint) != 0;
@@ -159,7 +165,7 @@ static void one_insn(Twin *t, TwinSide *b, X86Cpu *cpu)
     uint64_t rip = cpu->st.rip;
     const X86Row *told = b->engine->unit(b, cpu, true);
     if (!cpu->st.event.valid || cpu->st.rip != rip) {
-        taint(t, tells ? told : row);
+        twin_taint(t, tells ? told : row);
     }
     t->insns++;
 }
@@ -195,8 +201,18 @@ static bool matches(Twin *t, TwinSide *b, X86Cpu *cpu, const X86Snap *s)
            !memcmp(st->gpr, s->gpr, sizeof(s->gpr)) && same_flags(t, b, cpu, s);
 }
 
+bool twin_matches(TwinSide *s, X86Cpu *cpu, const X86Snap *snap)
+{
+    return matches(s->t, s, cpu, snap);
+}
+
 static bool follow(Twin *t, TwinSide *b, X86Cpu *cpu, const X86Snap *s)
 {
+    if (b->engine->follow) {
+        t->insns++;
+        return b->engine->follow(b, cpu, s, t->single) == FOLLOWED &&
+               (matches(t, b, cpu, s) || (b->shut_down && t->side[0].shut_down));
+    }
     unsigned steps = 0, reps = 0;
     unsigned limit = t->single ? 1 : t->chained ? CHAINED_LIMIT : FOLLOW_LIMIT;
     if (t->chained && matches(t, b, cpu, s)) { /* a signal at once: nothing was done */
@@ -251,12 +267,12 @@ static bool catch_up(Twin *t, unsigned i)
     X86Cpu *cpu = b->cpu[i];
     const X86Snap *last = &t->snap[t->nsnaps - 1];
 
-    if (t->single || t->exactly) {
+    if (t->single || t->exactly || t->side[1].engine->follow) {
         return false;
     }
     unsigned limit = t->chained ? CHAINED_SETTLE : SETTLE_LIMIT, looks = 0;
-    for (unsigned n = 0; n < limit && looks < CHAINED_LOOKS && !b->complaint[0] && !b->shut_down;
-         n++) {
+    for (unsigned n = 0;
+         n < limit && looks < CHAINED_LOOKS && !b->complaint[0] && !b->shut_down; n++) {
         cpu->cpu.exit_request = cpu->st.rip == last->rip;
         if (cpu->st.halted || cpu->st.wait_sipi || cpu->st.event.valid) {
             return false;

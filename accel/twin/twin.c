@@ -28,17 +28,18 @@ static const Property twin_props[] = {
               "the engine that devices see; it runs whole blocks"),
     PROP_ENUM(TwinOptions, second, TWIN_INTERP, twin_engine_names,
               "the engine that follows, one instruction at a time"),
-    PROP_STR(TwinOptions, step, "512",
-             "full comparison after each \"insn\", each \"block\", that many blocks, or \"Nus\": "
-             "so many microseconds of the first engine with blocks chained, as it runs alone"),
+    PROP_STR(
+        TwinOptions, step, "512",
+        "full comparison after each \"insn\", each \"block\", that many blocks, or \"Nus\": "
+        "so many microseconds of the first engine with blocks chained, as it runs alone"),
     PROP_ENUM(TwinOptions, mem, 1, twin_mems,
               "user memory of the first engine, if it is tcg: as for -accel tcg"),
     PROP_U32(TwinOptions, slow, 10, 1, 1000,
              "how many times slower the guest's clocks run than the host's"),
     { "case", PK_STR, offsetof(TwinOptions, case_file), 0, 0, 0, "twin.case", NULL, NULL,
       "where the reproducer of a difference is written" },
-    { "exact-flags", PK_BOOL, offsetof(TwinOptions, exact_flags), 0, 0, 1, NULL, NULL, NULL,
-      "keep even dead flags exact, and compare them" },
+    { "exact-flags", PK_BOOL, offsetof(TwinOptions, exact_flags), 0, 0, 1, NULL, NULL,
+      NULL, "keep even dead flags exact, and compare them" },
     PROP_END
 };
 
@@ -61,8 +62,10 @@ bool twin_parse_step(Twin *t, const char *step, Error *err)
     t->single = !strcmp(step, "insn");
     if (!t->single && strcmp(step, "block") &&
         (!parse_u64(step, &n) || n < 1 || n > 1000000)) {
-        return error_set(err, "step: %s is not accepted: expected insn, block, a number of "
-                              "blocks from 1 to 1000000, or 1us to 100000us", step);
+        return error_set(err,
+                         "step: %s is not accepted: expected insn, block, a number of "
+                         "blocks from 1 to 1000000, or 1us to 100000us",
+                         step);
     }
     t->max_units = n;
     return true;
@@ -101,7 +104,10 @@ static void destroy_side(TwinSide *s)
     }
 }
 
-static X86Cpu *real_cpu(Twin *t, unsigned i) { return X86_CPU(t->m->cpus[i]); }
+static X86Cpu *real_cpu(Twin *t, unsigned i)
+{
+    return X86_CPU(t->m->cpus[i]);
+}
 
 static void *twin_alloc_cpu(Machine *m, int index, size_t size)
 {
@@ -142,7 +148,10 @@ static void copy_ram(Twin *t)
     }
 }
 
-static void twin_starting(Machine *m) { copy_ram(m->accel); }
+static void twin_starting(Machine *m)
+{
+    copy_ram(m->accel);
+}
 
 static void twin_sync_from(Cpu *cpu)
 {
@@ -340,10 +349,14 @@ static bool install_signals(Error *err)
 static void twin_info(Machine *m, const char *what, FILE *f)
 {
     Twin *t = m->accel;
-    fprintf(f, "stretches        %" PRIu64 " (%" PRIu64 " blocks, %" PRIu64 " instructions, %" PRIu64
-               " events)\n", t->stretches, t->units, t->insns, t->events);
-    fprintf(f, "run again        %" PRIu64 ", alike then: %" PRIu64 " (undefined flags: %" PRIu64
-               ")\n", t->reruns, t->unlike, t->undefined);
+    fprintf(f,
+            "stretches        %" PRIu64 " (%" PRIu64 " blocks, %" PRIu64
+            " instructions, %" PRIu64 " events)\n",
+            t->stretches, t->units, t->insns, t->events);
+    fprintf(f,
+            "run again        %" PRIu64 ", alike then: %" PRIu64
+            " (undefined flags: %" PRIu64 ")\n",
+            t->reruns, t->unlike, t->undefined);
     for (unsigned k = 0; k < 2; k++) {
         fprintf(f, "%s (%s):\n", k ? "second" : "first", t->side[k].name);
         if (t->side[k].engine->info) {
@@ -352,7 +365,10 @@ static void twin_info(Machine *m, const char *what, FILE *f)
     }
 }
 
-static void twin_info_exec(Machine *m, const char *what, void *f) { twin_info(m, what, f); }
+static void twin_info_exec(Machine *m, const char *what, void *f)
+{
+    twin_info(m, what, f);
+}
 
 static const CpuExecOps twin_exec_ops = {
     .name = "twin",
@@ -376,8 +392,9 @@ Twin *twin_create(Machine *m, TwinOptions *opts, Error *err)
     t->opts = opts;
     m->accel = t;
     m->exec = &twin_exec_ops;
-    bool ok = twin_parse_step(t, opts->step ? opts->step : "512", err) && install_signals(err) &&
-              create_side(t, 0, opts->first, err) && create_side(t, 1, opts->second, err);
+    bool ok = twin_parse_step(t, opts->step ? opts->step : "512", err) &&
+              install_signals(err) && create_side(t, 0, opts->first, err) &&
+              create_side(t, 1, opts->second, err);
     if (!ok) {
         twin_destroy(m);
         return NULL;
@@ -389,9 +406,12 @@ void twin_destroy(Machine *m)
 {
     Twin *t = m->accel;
     if (t->stretches) {
-        fprintf(stderr, "dyad: twin: %" PRIu64 " instructions in %" PRIu64 " stretches compared%s; "
-                        "%" PRIu64 " stretches looked different at first\n", t->insns, t->stretches,
-                t->stopped ? "" : ", no difference", t->unlike);
+        fprintf(stderr,
+                "dyad: twin: %" PRIu64 " instructions in %" PRIu64
+                " stretches compared%s; "
+                "%" PRIu64 " stretches looked different at first (%" PRIu64 " by undefined flags)\n",
+                t->insns, t->stretches, t->stopped ? "" : ", no difference", t->unlike,
+                t->undefined);
     }
     destroy_side(&t->side[1]);
     destroy_side(&t->side[0]);
@@ -413,7 +433,10 @@ static bool twin_init_machine(Machine *m, void *opts, Error *err)
 }
 
 /* Never without being asked for. */
-static bool twin_preferred(void) { return false; }
+static bool twin_preferred(void)
+{
+    return false;
+}
 
 const AccelClass accel_twin_class = {
     .name = "twin",

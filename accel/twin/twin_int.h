@@ -25,32 +25,40 @@ enum { TWIN_TCG, TWIN_INTERP, TWIN_KVM, TWIN_NENGINES };
 extern const char *const twin_engine_names[];
 
 typedef struct TwinOptions {
-    int first, second;   /* TWIN_* */
-    char *step;          /* "insn", "block", a number of blocks, or "Nus": microseconds */
-    int mem;             /* WIN_*: windows of the first side, if it is tcg */
-    char *case_file;     /* where the reproducer goes */
-    uint32_t slow;       /* the guest's clocks run so much slower */
-    bool exact_flags;    /* -accel tcg,exact-flags=on for the translator */
+    int first, second; /* TWIN_* */
+    char *step;        /* "insn", "block", a number of blocks, or "Nus": microseconds */
+    int mem;           /* WIN_*: windows of the first side, if it is tcg */
+    char *case_file;   /* where the reproducer goes */
+    uint32_t slow;     /* the guest's clocks run so much slower */
+    bool exact_flags;  /* -accel tcg,exact-flags=on for the translator */
 } TwinOptions;
 
 /* ---- the event log: events.c ---- */
 
 enum {
-    TE_READ, TE_WRITE, TE_IN, TE_OUT,         /* device accesses: addr, size, value */
-    TE_ACK,                                   /* interrupt vector */
-    TE_GET_TPR, TE_SET_TPR, TE_GET_BASE, TE_SET_BASE, TE_MSR_READ, TE_MSR_WRITE,
-    TE_CHANCE,                                /* time, random bytes: blob */
-    TE_DMA,                                   /* a device wrote RAM: addr, blob */
-    TE_VIEW,                                  /* the memory map changed */
+    TE_READ,
+    TE_WRITE,
+    TE_IN,
+    TE_OUT, /* device accesses: addr, size, value */
+    TE_ACK, /* interrupt vector */
+    TE_GET_TPR,
+    TE_SET_TPR,
+    TE_GET_BASE,
+    TE_SET_BASE,
+    TE_MSR_READ,
+    TE_MSR_WRITE,
+    TE_CHANCE, /* time, random bytes: blob */
+    TE_DMA,    /* a device wrote RAM: addr, blob */
+    TE_VIEW,   /* the memory map changed */
     TE_NKINDS,
 };
 extern const char *const twin_event_names[TE_NKINDS];
 
 typedef struct TwinEvent {
-    uint8_t kind, size;  /* TE_*; bytes of the access */
-    uint8_t ok;          /* of SET_BASE and the MSRs */
+    uint8_t kind, size; /* TE_*; bytes of the access */
+    uint8_t ok;         /* of SET_BASE and the MSRs */
     uint64_t addr, value;
-    uint32_t blob, len;  /* bytes in TwinLog.bytes */
+    uint32_t blob, len; /* bytes in TwinLog.bytes */
 } TwinEvent;
 
 typedef struct TwinLog {
@@ -65,6 +73,8 @@ typedef struct TwinLog {
 typedef struct Twin Twin;
 typedef struct TwinSide TwinSide;
 
+enum { FOLLOWED, FOLLOW_LOST };
+
 /* An engine as a side uses it. The vCPU structs are the side's own. */
 typedef struct TwinEngine {
     bool (*create)(TwinSide *s, Error *err);
@@ -74,12 +84,16 @@ typedef struct TwinEngine {
     void (*destroy)(TwinSide *s);
     /* One unit of work (x86_engine_unit); single: not more than one instruction. */
     const X86Row *(*unit)(TwinSide *s, X86Cpu *cpu, bool single);
+    /* Or, of engines that do not go by single units: to the boundary, FOLLOW_*. */
+    int (*follow)(TwinSide *s, X86Cpu *cpu, const X86Snap *snap, bool single);
     void (*units)(TwinSide *s, X86Cpu *cpu, X86Units *u);
     void (*take)(TwinSide *s, X86Cpu *cpu, uint32_t req);
-    void (*sync)(TwinSide *s, X86Cpu *cpu);     /* st is exact afterwards */
-    void (*replaced)(TwinSide *s, X86Cpu *cpu); /* st was written: translations are void */
-    void (*ram_written)(TwinSide *s, uint64_t ram_addr, uint64_t len); /* not by its CPU */
-    void (*forget)(TwinSide *s);                /* RAM changed anywhere */
+    void (*sync)(TwinSide *s, X86Cpu *cpu); /* st is exact afterwards */
+    void (*replaced)(TwinSide *s,
+                     X86Cpu *cpu); /* st was written: translations are void */
+    void (*ram_written)(TwinSide *s, uint64_t ram_addr,
+                        uint64_t len); /* not by its CPU */
+    void (*forget)(TwinSide *s);       /* RAM changed anywhere */
     void (*view_changed)(TwinSide *s);
     void (*end_stretch)(TwinSide *s, X86Cpu *cpu); /* the page log was emptied */
     void (*windows)(TwinSide *s, bool on);
@@ -92,13 +106,13 @@ extern const TwinEngine twin_kvm_engine;
 #endif
 
 struct TwinSide {
-    Machine m;           /* the shadow; first */
+    Machine m; /* the shadow; first */
     Twin *t;
-    unsigned which;      /* 0 first, 1 second */
-    int kind;            /* TWIN_* */
+    unsigned which; /* 0 first, 1 second */
+    int kind;       /* TWIN_* */
     const char *name;
     const TwinEngine *engine;
-    uint8_t *ram;        /* ram_addr 0 in the host */
+    uint8_t *ram; /* ram_addr 0 in the host */
     MemoryRegion io_mr, port_mr;
     FlatRange port_range;
     FlatView port_view;
@@ -111,18 +125,18 @@ struct TwinSide {
     /* the software engines' own */
     TbCache *cache;
     CodeBuf *code;
-    unsigned max_insns;  /* per block */
+    unsigned max_insns;                   /* per block */
     struct WinSet *win[MACHINE_MAX_CPUS]; /* while they are not taken away */
-    void *own;           /* other engines' */
+    void *own;                            /* other engines' */
     /* page tracing (case.c) */
-    uint8_t *traced;     /* by page, or NULL: off */
+    uint8_t *traced; /* by page, or NULL: off */
 };
 
 /* Pages as they were at some moment. */
 typedef struct TwinPages {
     uint32_t n, cap;
     uint32_t *page;
-    uint8_t *data;       /* n * 4096 */
+    uint8_t *data; /* n * 4096 */
 } TwinPages;
 
 typedef struct TwinDma {
@@ -132,24 +146,24 @@ typedef struct TwinDma {
 enum { TWIN_MAX_DMA = 1024, TWIN_MAX_PAGES = 65536 };
 
 struct Twin {
-    Machine *m;          /* the real one */
+    Machine *m; /* the real one */
     TwinOptions *opts;
-    unsigned max_units;  /* of the first side in a stretch */
-    bool single;         /* one instruction in a stretch */
-    unsigned slice;      /* microseconds of a stretch with chained blocks (chain.c), or 0 */
-    bool chained;        /* this stretch is one */
+    unsigned max_units; /* of the first side in a stretch */
+    bool single;        /* one instruction in a stretch */
+    unsigned slice; /* microseconds of a stretch with chained blocks (chain.c), or 0 */
+    bool chained;   /* this stretch is one */
     TwinSide side[2];
     TwinLog log;
-    bool in_device;      /* the first side's access is under way */
+    bool in_device;            /* the first side's access is under way */
     volatile bool end_stretch; /* the first side stops at the next boundary */
-    bool exactly;        /* the second side gets no more time to catch up (reports) */
-    bool stopped;        /* a difference was found */
+    bool exactly; /* the second side gets no more time to catch up (reports) */
+    bool stopped; /* a difference was found */
     X86Snap *snap;
     uint32_t nsnaps, max_snaps;
     uint64_t taint;      /* status flags that are undefined now */
     bool undefined_used; /* an instruction of this stretch read such a flag */
     TwinPages pre, step_pre;
-    X86State start;      /* of the stretch that is run again */
+    X86State start;            /* of the stretch that is run again */
     TwinDma dma[TWIN_MAX_DMA]; /* RAM that devices may write at any time */
     unsigned ndma;
     uint64_t insns_before; /* of the stretch */
@@ -159,7 +173,7 @@ struct Twin {
 /* ---- shadow.c: the machine as a side sees it ---- */
 bool twin_shadow_init(TwinSide *s, Error *err);
 void twin_shadow_finish(TwinSide *s);
-void twin_shadow_update(TwinSide *s);            /* the real map changed */
+void twin_shadow_update(TwinSide *s); /* the real map changed */
 /* A vCPU struct for the real vCPU r. */
 bool twin_add_cpu(TwinSide *s, const X86Cpu *r, Error *err);
 
@@ -183,6 +197,10 @@ bool twin_stretch(Twin *t, unsigned i, uint32_t req, unsigned max_units, bool ag
 /* After an equal stretch: everything is ready for the next. */
 /* The first side alone, fed from the log (case.c). */
 void twin_run_alone(Twin *t, unsigned i, uint32_t req, unsigned max_units);
+/* Are the registers those of the boundary? Undefined flags are taken over from it. */
+/* Status flags that are undefined behind an instruction (NULL: nothing is known of it). */
+void twin_taint(Twin *t, const X86Row *row);
+bool twin_matches(TwinSide *s, X86Cpu *cpu, const X86Snap *snap);
 void twin_settle(Twin *t, unsigned i);
 void twin_restore(Twin *t, unsigned i, const X86State *st, const TwinPages *pre);
 void twin_stretch_free(Twin *t);
@@ -215,11 +233,11 @@ bool twin_dma_overlaps(const Twin *t, uint64_t ram_addr, uint64_t len);
 /* ---- diagnose.c ---- */
 /* A step that came out differently. */
 typedef struct TwinStep {
-    X86State before, a, b;  /* a, b: after it, first and second side */
-    uint32_t req;           /* request bits acted on first */
-    uint32_t cursor;        /* events before it */
-    bool single;            /* an instruction, else a block */
-    bool chained;           /* many chained blocks */
+    X86State before, a, b; /* a, b: after it, first and second side */
+    uint32_t req;          /* request bits acted on first */
+    uint32_t cursor;       /* events before it */
+    bool single;           /* an instruction, else a block */
+    bool chained;          /* many chained blocks */
 } TwinStep;
 
 /* Sides differ after a stretch from t->start. False: they agree when run again (and have
@@ -230,7 +248,8 @@ bool twin_diagnose(Twin *t, unsigned i, uint32_t req);
 /* A host fault of page tracing? Then it is mended. Signal context. */
 bool twin_trace_fault(void *addr);
 /* report: for people, becomes comments. The sides' state is void afterwards. */
-bool twin_case_write(Twin *t, unsigned i, const TwinStep *w, const char *report, Error *err);
+bool twin_case_write(Twin *t, unsigned i, const TwinStep *w, const char *report,
+                     Error *err);
 
 /* ---- twin.c ---- */
 /* Sides, signals, exec ops of a machine that has no vCPUs yet. */

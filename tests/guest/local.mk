@@ -1,5 +1,5 @@
 # Flat images run by every engine at hand; kvm is a SKIP where it cannot be opened.
-GUEST_TESTS = tests/guest/check_tcg tests/guest/check_kvm tests/guest/check_machines \
+GUEST_TESTS = tests/guest/check_tcg tests/guest/check_twin tests/guest/check_kvm tests/guest/check_machines \
 	tests/guest/check_pingpong tests/guest/check_backends tests/guest/check_cases \
 	tests/guest/check_gdb tests/guest/check_cases_kvm
 TESTS += $(GUEST_TESTS)

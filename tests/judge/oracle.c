@@ -384,8 +384,8 @@ bool oracle_takes(const X86Insn *in, uint32_t undef)
         return false;
     }
     return !oracle_denied(in->row) && !(oracle_flags_used(in) & undef) &&
-           !undefined_result(in) && !vendor_decode(in) && !erratum(in) && !odd_place(in) &&
-           !(rig_cpu()->hflags & HF_AC && alignment_refused(in));
+           !undefined_result(in) && !vendor_decode(in) && !erratum(in) &&
+           !odd_place(in) && !(rig_cpu()->hflags & HF_AC && alignment_refused(in));
 }
 
 /* ---- steps ---- */

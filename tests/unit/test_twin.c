@@ -27,7 +27,10 @@ static X86Cpu *cpu;
 static TwinOptions *opts;
 static unsigned reads, writes; /* of the device */
 
-static uint64_t dev_read(void *opaque, uint64_t addr, unsigned size) { return 0x40 + reads++; }
+static uint64_t dev_read(void *opaque, uint64_t addr, unsigned size)
+{
+    return 0x40 + reads++;
+}
 
 /* Port F4H ends the run. */
 static void dev_write(void *opaque, uint64_t addr, uint64_t v, unsigned size)
@@ -53,13 +56,20 @@ static bool rig_init(Machine *m, Error *err)
     return m->ncpus;
 }
 
-static const MachineClass rig_class = { .name = "rig", .desc = "RAM and a port",
-                                        .size = sizeof(Machine), .init = rig_init };
+static const MachineClass rig_class = {
+    .name = "rig", .desc = "RAM and a port", .size = sizeof(Machine), .init = rig_init
+};
 const MachineClass *const machine_classes[] = { &rig_class, NULL };
 const DeviceClass *const device_classes[] = { NULL };
 
-static uint8_t *mem(uint64_t at) { return memory_host(&ram) + at; }
-static void put64(uint64_t at, uint64_t v) { memcpy(mem(at), &v, 8); }
+static uint8_t *mem(uint64_t at)
+{
+    return memory_host(&ram) + at;
+}
+static void put64(uint64_t at, uint64_t v)
+{
+    memcpy(mem(at), &v, 8);
+}
 
 static void build_tables(void)
 {
@@ -103,7 +113,7 @@ static void base_state(X86State *st)
 /* cmocka takes the fault signals over for each test; the engines need their own. */
 static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
 
-static int make(const char *step)
+static int make_with(const char *step, const char *second)
 {
     struct sigaction keep[ARRAY_SIZE(signals)];
     Error err = ERROR_INIT;
@@ -116,9 +126,12 @@ static int make(const char *step)
     property_defaults(accel_twin_class.props, opts);
     assert_true(property_set(accel_twin_class.props, opts, "case", file, &err));
     assert_true(property_set(accel_twin_class.props, opts, "step", step, &err));
+    assert_true(property_set(accel_twin_class.props, opts, "second", second, &err));
+    assert_true(property_set(accel_twin_class.props, opts, "mem", "window", &err));
     machine = machine_create(&rig_class, &cfg, &err);
     assert_non_null(machine);
-    if (!accel_twin_class.init_machine(machine, opts, &err) || !machine_init(machine, &err)) {
+    if (!accel_twin_class.init_machine(machine, opts, &err) ||
+        !machine_init(machine, &err)) {
         error_report(&err);
         return -1;
     }
@@ -137,6 +150,11 @@ static int make(const char *step)
     return 0;
 }
 
+static int make(const char *step)
+{
+    return make_with(step, "interp");
+}
+
 static void drop(void)
 {
     cpu_self = NULL;
@@ -148,7 +166,10 @@ static void drop(void)
     free(opts);
 }
 
-static Twin *twin(void) { return machine->accel; }
+static Twin *twin(void)
+{
+    return machine->accel;
+}
 
 static void load(const void *code, size_t n)
 {
@@ -157,7 +178,10 @@ static void load(const void *code, size_t n)
     machine->exec->sync_to_engine(&cpu->cpu);
 }
 
-static void run(void) { machine->exec->run(&cpu->cpu); }
+static void run(void)
+{
+    machine->exec->run(&cpu->cpu);
+}
 
 /* mov ecx,200; again: imul eax,ecx; pushfq; pop rbx; add [DATA],rax; movq xmm1,rax;
  * paddq xmm2,xmm1; dec ecx; jnz again; in al,f0; mov [DATA+8],al; in al,f0; out f4,al; nop */
@@ -165,10 +189,16 @@ static const uint8_t busy[] =
     "\xb9\xc8\x00\x00\x00\x0f\xaf\xc1\x9c\x5b\x48\x01\x04\x25\x00\x80\x10\x00\x66\x48\x0f\x6e\xc8"
     "\x66\x0f\xd4\xd1\xff\xc9\x75\xe6\xe4\xf0\x88\x04\x25\x08\x80\x10\x00\xe4\xf0\xe6\xf4\x90\x90";
 
-static void agree_with(const char *step)
+static void agree_with(const char *step, bool chained)
 {
+    uint8_t code[sizeof(busy)];
+    memcpy(code, busy, sizeof(busy));
+    if (chained) { /* longer, and without PUSHFQ of flags that are undefined */
+        code[3] = 1;
+        memset(code + 8, 0x90, 2);
+    }
     assert_int_equal(make(step), 0);
-    load(busy, sizeof(busy));
+    load(code, sizeof(code));
     run();
     assert_false(twin()->stopped);
     assert_int_equal(reads, 2); /* once, not once for each engine */
@@ -185,9 +215,26 @@ static void agree_with(const char *step)
     drop();
 }
 
-static void equal_engines_agree_over_stretches(void **state) { agree_with("512"); }
-static void equal_engines_agree_block_by_block(void **state) { agree_with("block"); }
-static void equal_engines_agree_insn_by_insn(void **state) { agree_with("insn"); }
+static void equal_engines_agree_over_stretches(void **state)
+{
+    agree_with("512", false);
+}
+static void equal_engines_agree_with_chained_blocks(void **state)
+{
+    agree_with("200us", true);
+}
+static void equal_engines_agree_however_soon_a_signal_comes(void **state)
+{
+    agree_with("1us", true);
+}
+static void equal_engines_agree_block_by_block(void **state)
+{
+    agree_with("block", false);
+}
+static void equal_engines_agree_insn_by_insn(void **state)
+{
+    agree_with("insn", false);
+}
 
 static bool file_has(const char *path, const char *text)
 {
@@ -205,9 +252,9 @@ static const uint8_t sum[] =
     "\xe6\xf4\x90\x90";
 
 /* The second engine sees another value: as if it had loaded wrongly. */
-static void a_difference_is_found_at_its_instruction(void **state)
+static void found_with(const char *step, const char *second)
 {
-    assert_int_equal(make("512"), 0);
+    assert_int_equal(make_with(step, second), 0);
     load(sum, sizeof(sum));
     twin()->side[1].ram[DATA + 0x100] = 0x10;
     run();
@@ -216,6 +263,50 @@ static void a_difference_is_found_at_its_instruction(void **state)
     assert_true(file_has(opts->case_file, "add eax, dword ptr [0x108100]"));
     assert_true(file_has(opts->case_file, "flags that differ: PF"));
     drop();
+}
+
+static void a_difference_is_found_at_its_instruction(void **state)
+{
+    found_with("512", "interp");
+}
+
+static void a_difference_is_found_with_chained_blocks(void **state)
+{
+    found_with("200us", "interp");
+}
+
+static void kvm_as_the_second_engine_is_compared(void **state)
+{
+    if (access("/dev/kvm", R_OK | W_OK) < 0) {
+        print_message("SKIP: /dev/kvm cannot be opened\n");
+        skip();
+    }
+    found_with("512", "kvm");
+    assert_int_equal(make_with("64", "kvm"), 0);
+    uint8_t code[sizeof(busy)];
+    memcpy(code, busy, sizeof(busy));
+    memset(code + 8, 0x90, 2); /* no PUSHFQ of flags that are undefined */
+    load(code, sizeof(code));
+    run();
+    assert_false(twin()->stopped);
+    assert_int_equal(reads, 2);
+    assert_int_equal(*mem(DATA + 8), 0x40);
+    assert_memory_equal(mem(0), twin()->side[1].ram, RAM);
+    drop();
+}
+
+static void steps_that_are_none_are_refused(void **state)
+{
+    static const char *const bad[] = {
+        "", "us", "0us", "100001us", "1ms", "0", "blocks"
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        Twin t = { 0 };
+        Error err = ERROR_INIT;
+        assert_false(twin_parse_step(&t, bad[i], &err));
+        assert_non_null(strstr(err.msg, "100000us"));
+        error_free(&err);
+    }
 }
 
 static void case_files_run_on_every_engine(void **state)
@@ -258,9 +349,15 @@ static void a_triple_fault_is_no_difference(void **state)
 static void hostile_case_files_are_refused(void **state)
 {
     static const char *const bad[] = {
-        "", "nonsense\n", "dyad-case 1\n", "dyad-case 1\nend\n", "dyad-case 1\nstate before 0 zz\n",
-        "dyad-case 1\npage 123 rw\n", "dyad-case 1\nevent read 0 99 1 0 -\n",
-        "dyad-case 1\nengines tcg nosuch\n", "dyad-case 1\nrow 0 00\n",
+        "",
+        "nonsense\n",
+        "dyad-case 1\n",
+        "dyad-case 1\nend\n",
+        "dyad-case 1\nstate before 0 zz\n",
+        "dyad-case 1\npage 123 rw\n",
+        "dyad-case 1\nevent read 0 99 1 0 -\n",
+        "dyad-case 1\nengines tcg nosuch\n",
+        "dyad-case 1\nrow 0 00\n",
         "dyad-case 1\ncpu 0 99 1 1\n",
     };
     char file[] = "/tmp/dyad-case-XXXXXX";
@@ -284,9 +381,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_engines_agree_over_stretches),
+        cmocka_unit_test(equal_engines_agree_with_chained_blocks),
+        cmocka_unit_test(equal_engines_agree_however_soon_a_signal_comes),
         cmocka_unit_test(equal_engines_agree_block_by_block),
         cmocka_unit_test(equal_engines_agree_insn_by_insn),
         cmocka_unit_test(a_difference_is_found_at_its_instruction),
+        cmocka_unit_test(a_difference_is_found_with_chained_blocks),
+        cmocka_unit_test(kvm_as_the_second_engine_is_compared),
+        cmocka_unit_test(steps_that_are_none_are_refused),
         cmocka_unit_test(case_files_run_on_every_engine),
         cmocka_unit_test(a_triple_fault_is_no_difference),
         cmocka_unit_test(hostile_case_files_are_refused),
