@@ -158,7 +158,7 @@ static uint64_t mmio(X86Cpu *cpu, uint64_t gpa, unsigned size, bool write, uint6
 {
     IoArg a = { gpa, v, size, write };
     x86_env(cpu)->slow_mmio++;
-    return x86_heavy(cpu, io_heavy, &a);
+    return x86_aside(cpu, io_heavy, &a);
 }
 
 static NOINLINE uint64_t load_slow(X86Cpu *cpu, uint64_t lin, unsigned size, unsigned mmu)

@@ -172,6 +172,8 @@ typedef struct X86Cpu {
     uint8_t tf_done;             /* the instruction took its single step by itself */
     uint8_t fpu_live;            /* guest FPU/vector state is in the host registers
                                   * (native back end); x86_fpu_sync() brings it back */
+    uint32_t aside_mxcsr;        /* x86_aside(): what it put aside */
+    uint8_t aside[16 * 32] __attribute__((aligned(32)));
     uint8_t one_unit;            /* twin runs: leave generated code after each block */
     uint8_t tapped;              /* twin runs: time and chance go through nondet_tap */
     uint8_t win_on;              /* the current address space has windows (window.h) */

@@ -79,7 +79,7 @@ void x86_engine_decode(X86Cpu *cpu, X86Insn *in)
         k = MIN(k, 15 - n);
         for (unsigned i = 0; i < k; i++) {
             uint64_t a = lin + i;
-            bytes[n + i] = p ? p[i] : x86_heavy(cpu, fetch_io, &a);
+            bytes[n + i] = p ? p[i] : x86_aside(cpu, fetch_io, &a);
         }
         n += k;
         int len = x86_decode(in, bytes, n, cpu->hflags, cpu->feat);
@@ -228,7 +228,7 @@ static uint64_t clear_request_heavy(X86Cpu *cpu, void *arg)
 
 static void clear_request(X86Cpu *cpu, uint32_t bit)
 {
-    x86_heavy(cpu, clear_request_heavy, &bit);
+    x86_aside(cpu, clear_request_heavy, &bit);
 }
 
 static bool can_take_irq(const X86Cpu *cpu)
@@ -286,7 +286,7 @@ static void take_bits(X86Cpu *cpu, uint32_t req)
         cpu->st.halted = 0;
         x86_deliver_interrupt(cpu, EXC_NMI);
     } else if (req & CPU_REQ_HARD && can_take_irq(cpu)) {
-        int64_t v = (int64_t)x86_heavy(cpu, irq_ack, NULL);
+        int64_t v = (int64_t)x86_aside(cpu, irq_ack, NULL);
         if (v >= 0) {
             cpu->st.halted = 0;
             if (unlikely(log_mask & X86_LOG_INT)) {
@@ -382,7 +382,7 @@ Tb *x86_engine_find(X86Cpu *cpu, bool build)
     if (tb || !build) {
         return tb;
     }
-    return (Tb *)x86_heavy(cpu, build_heavy, &a);
+    return (Tb *)x86_aside(cpu, build_heavy, &a);
 }
 
 /* Runs a block that has no host code. */

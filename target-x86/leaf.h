@@ -8,7 +8,7 @@
  * tests/style/check_leaf looks at the undefined symbols of their objects.
  *
  * Everything else is heavy and is entered from leaf code through x86_heavy(), which
- * saves the guest's vector state first if it is live.
+ * saves the guest's vector state first if it is live, or x86_aside().
  */
 #ifndef TARGET_X86_LEAF_H
 #define TARGET_X86_LEAF_H
@@ -23,6 +23,11 @@ void x86_fpu_sync(struct X86Cpu *cpu);
 
 /* Calls fn(cpu, arg) with the guest's vector state saved. */
 uint64_t x86_heavy(struct X86Cpu *cpu, uint64_t (*fn)(struct X86Cpu *, void *), void *arg);
+
+/* The same, much cheaper (16 moves each way against XSAVE and XRSTOR, which take 900 ticks
+ * here), for functions that neither look at the guest's FPU state without x86_fpu_sync()
+ * nor use the x87: st.xsave is not brought up to date, the registers come back. */
+uint64_t x86_aside(struct X86Cpu *cpu, uint64_t (*fn)(struct X86Cpu *, void *), void *arg);
 
 static ALWAYS_INLINE void leaf_copy(void *to, const void *from, size_t n)
 {

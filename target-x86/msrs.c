@@ -43,7 +43,7 @@ static uint64_t apic_heavy(X86Cpu *cpu, void *opaque)
 static bool apic_read(X86Cpu *cpu, uint32_t msr, uint64_t *v)
 {
     ApicArg a = { .msr = msr };
-    x86_heavy(cpu, apic_heavy, &a);
+    x86_aside(cpu, apic_heavy, &a);
     *v = a.v;
     return a.ok;
 }
@@ -51,7 +51,7 @@ static bool apic_read(X86Cpu *cpu, uint32_t msr, uint64_t *v)
 static bool apic_write(X86Cpu *cpu, uint32_t msr, uint64_t v)
 {
     ApicArg a = { .msr = msr, .v = v, .write = true };
-    x86_heavy(cpu, apic_heavy, &a);
+    x86_aside(cpu, apic_heavy, &a);
     return a.ok;
 }
 

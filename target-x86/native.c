@@ -21,7 +21,11 @@
 
 static uint32_t xsave_mask = 3;
 
-enum { LIVE_FPU = 1, LIVE_ZMM = 2 }; /* X86Cpu.fpu_live */
+enum { /* X86Cpu.fpu_live */
+    LIVE_FPU = 1, LIVE_ZMM = 2,
+    LIVE_ASIDE = 4, /* XMM or YMM registers are in cpu->aside, the rest is live */
+};
+static const uint32_t c_mxcsr = 0x1f80;
 
 static void move_zmm(X86Cpu *cpu, uint32_t thunk)
 {
@@ -29,8 +33,67 @@ static void move_zmm(X86Cpu *cpu, uint32_t thunk)
     move(&cpu->st.xsave);
 }
 
+#define SIXTEEN(X)                                                                    \
+    X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define SAVE_YMM(n) "vmovdqa %%ymm" #n ", 32*" #n "(%0)\n\t"
+#define LOAD_YMM(n) "vmovdqa 32*" #n "(%0), %%ymm" #n "\n\t"
+#define SAVE_XMM(n) "movdqa %%xmm" #n ", 32*" #n "(%0)\n\t"
+#define LOAD_XMM(n) "movdqa 32*" #n "(%0), %%xmm" #n "\n\t"
+
+static NOINLINE void aside_host_fpu(X86Cpu *cpu)
+{
+    uint8_t *a = cpu->aside;
+
+    __asm__ volatile("stmxcsr %0" : "=m"(cpu->aside_mxcsr));
+    if (unlikely((cpu->aside_mxcsr ^ c_mxcsr) & 0xffc0)) { /* all but the sticky flags */
+        __asm__ volatile("ldmxcsr %0" : : "m"(c_mxcsr));
+    }
+    if (xsave_mask & XCR0_AVX) {
+        __asm__ volatile(SIXTEEN(SAVE_YMM) : : "r"(a) : "memory");
+    } else {
+        __asm__ volatile(SIXTEEN(SAVE_XMM) : : "r"(a) : "memory");
+    }
+    if (cpu->fpu_live & LIVE_ZMM) {
+        move_zmm(cpu, x86_thunks.zmm_save);
+    }
+    cpu->fpu_live |= LIVE_ASIDE;
+}
+
+static NOINLINE void back_host_fpu(X86Cpu *cpu)
+{
+    const uint8_t *a = cpu->aside;
+
+    if (xsave_mask & XCR0_AVX) {
+        __asm__ volatile(SIXTEEN(LOAD_YMM) : : "r"(a) : "memory");
+    } else {
+        __asm__ volatile(SIXTEEN(LOAD_XMM) : : "r"(a) : "memory");
+    }
+    if (cpu->fpu_live & LIVE_ZMM) {
+        move_zmm(cpu, x86_thunks.zmm_load);
+    }
+    __asm__ volatile("ldmxcsr %0" : : "m"(cpu->aside_mxcsr));
+    cpu->fpu_live &= ~LIVE_ASIDE;
+}
+
+uint64_t x86_aside(X86Cpu *cpu, uint64_t (*fn)(X86Cpu *, void *), void *arg)
+{
+    if (!cpu->fpu_live || cpu->fpu_live & LIVE_ASIDE) {
+        return fn(cpu, arg);
+    }
+    x86_env(cpu)->asides++;
+    aside_host_fpu(cpu);
+    uint64_t v = fn(cpu, arg);
+    if (cpu->fpu_live & LIVE_ASIDE) { /* nobody wanted to see them */
+        back_host_fpu(cpu);
+    }
+    return v;
+}
+
 static void fpu_load(X86Cpu *cpu)
 {
+    if (unlikely(cpu->fpu_live & LIVE_ASIDE)) { /* left by a fault */
+        back_host_fpu(cpu);
+    }
     if (!cpu->fpu_live) {
         cpu->st.xsave.xstate_bv = 7;
         cpu->st.xsave.xcomp_bv = 0;
@@ -45,8 +108,9 @@ static void fpu_load(X86Cpu *cpu)
 
 void x86_fpu_sync(X86Cpu *cpu)
 {
-    static const uint32_t mxcsr = 0x1f80;
-
+    if (cpu->fpu_live & LIVE_ASIDE) {
+        back_host_fpu(cpu);
+    }
     if (cpu->fpu_live) {
         X86Xsave *x = &cpu->st.xsave;
         __asm__ volatile("xsave64 %0" : "+m"(*x) : "a"(xsave_mask), "d"(0) : "memory");
@@ -55,8 +119,8 @@ void x86_fpu_sync(X86Cpu *cpu)
         if (unlikely(x->fcw != 0x37f || x->fsw || x->ftw)) {
             __asm__ volatile("fninit");
         }
-        if (unlikely((x->mxcsr ^ mxcsr) & 0xffc0)) { /* all but the sticky flags */
-            __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
+        if (unlikely((x->mxcsr ^ c_mxcsr) & 0xffc0)) { /* all but the sticky flags */
+            __asm__ volatile("ldmxcsr %0" : : "m"(c_mxcsr));
         }
         if (cpu->fpu_live & LIVE_ZMM) {
             move_zmm(cpu, x86_thunks.zmm_save);
@@ -389,7 +453,7 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
     env->site = 0;
     /* what is left of the block too: a block that begins here would seldom be of use */
     unsigned left = tb->ninsns - 1 - (unsigned)(site_insn(tb, site_body(cpu, ret)) - tb->map);
-    x86_heavy(cpu, drop_heavy, tb);
+    x86_aside(cpu, drop_heavy, tb);
     env->ret = punt(cpu, left);
 }
 
@@ -451,7 +515,7 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
     set_state_at(cpu, site_body(cpu, ret));
     env->site = 0;
     if (rebuild) {
-        x86_heavy(cpu, drop_heavy, tb);
+        x86_aside(cpu, drop_heavy, tb);
     }
     env->ret = punt(cpu, 0);
     return 0;
@@ -502,6 +566,10 @@ void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t mask)
 #else /* no native back end */
 
 void x86_fpu_sync(X86Cpu *cpu) {}
+uint64_t x86_aside(X86Cpu *cpu, uint64_t (*fn)(X86Cpu *, void *), void *arg)
+{
+    return fn(cpu, arg);
+}
 void x86_native_recover(X86Cpu *cpu) {}
 bool x86_native_site_rip(const X86Cpu *cpu, uint64_t *rip)
 {

@@ -69,7 +69,7 @@ static void exec_MOV_from_CR(X86Cpu *cpu, const X86Insn *in)
         v = cpu->st.cr4;
         break;
     case 8:
-        v = x86_heavy(cpu, tpr_get, NULL);
+        v = x86_aside(cpu, tpr_get, NULL);
         break;
     default:
         x86_raise(cpu, EXC_UD);
@@ -97,7 +97,7 @@ static void exec_MOV_to_CR(X86Cpu *cpu, const X86Insn *in)
         break;
     case 8:
         require(cpu, v <= 15);
-        x86_heavy(cpu, tpr_set, &v);
+        x86_aside(cpu, tpr_set, &v);
         break;
     default:
         x86_raise(cpu, EXC_UD);

@@ -682,12 +682,12 @@ void softmmu_stored(X86Cpu *cpu, uint64_t ram_addr, unsigned len)
     if (tb_may_hit(x86_engine.cache, ram_addr, len)) {
         env->smc++;
         StoredArg a = { ram_addr, len };
-        x86_heavy(cpu, stored_heavy, &a);
+        x86_aside(cpu, stored_heavy, &a);
         cpu->end_block = 1; /* the running block may be one of them */
     } else if (tb_data_store(x86_engine.cache, ram_addr)) {
         /* mostly data now: without its old blocks stores are direct again */
         StoredArg a = { ram_addr & ~(uint64_t)(TLB_PAGE - 1), TLB_PAGE };
-        x86_heavy(cpu, stored_heavy, &a);
+        x86_aside(cpu, stored_heavy, &a);
         cpu->end_block = 1;
     }
 }

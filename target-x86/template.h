@@ -104,9 +104,6 @@ typedef struct Tmpl {
     uint32_t region;          /* size of the code region (4 KiB or 2 MiB) */
     bool in_env;              /* flags are in env->cc (else EFLAGS) */
     bool failed;              /* arena full */
-    uint8_t live[TB_MAX_INSNS + 1]; /* status flags live before each (packed, FLP_*) */
-    FlagUse flags[TB_MAX_INSNS];
-    Effect effect[TB_MAX_INSNS]; /* of instructions below neffects */
     unsigned neffects;
     bool no_groups;
     bool win;                 /* windows (window.h), not the soft TLB */
@@ -115,10 +112,13 @@ typedef struct Tmpl {
                                * its memory operand; S2_KEPT: flags will be fetched with
                                * S2; 0 = none */
     uint32_t verified[2];     /* registers (16: vbase) known to lie in range B, A */
-    uint32_t writes[TB_MAX_INSNS]; /* windows: general registers each writes, bit mask */
     Group group;
-    SlowSite slow[MAX_SLOW];
+    SlowSite slow[MAX_SLOW];  /* from here on: not cleared for each block */
     unsigned nslow;
+    uint8_t live[TB_MAX_INSNS + 1]; /* status flags live before each (packed, FLP_*) */
+    FlagUse flags[TB_MAX_INSNS];
+    Effect effect[TB_MAX_INSNS]; /* of instructions below neffects */
+    uint32_t writes[TB_MAX_INSNS]; /* windows: general registers each writes, bit mask */
     struct {
         uint32_t jmp;         /* rel32 */
         uint8_t n;            /* exit number */

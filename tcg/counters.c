@@ -42,6 +42,7 @@ const Counter tcg_env_counters[] = {
     ENV("reference calls", execs, "instructions without host code, called by it"),
     ENV("single steps", steps, "instructions executed outside any block"),
     ENV("interpreted blocks", interpreted, "blocks run without host code"),
+    ENV("vector registers aside", asides, "times C code ran without that"),
     ENV("vector saves", heavy, "times heavy C code pushed guest vectors out of the host"),
     ENV("chained", chains, "direct jumps patched to their target"),
     ENV("not chained", chain_refusals, "direct jumps whose target cannot be patched in"),

@@ -175,6 +175,7 @@ struct TcgEnv {
         slow_watch, slow_group, heavy, punts, execs, steps, interpreted, dispatches,
         chains, chain_refusals, hash_hits, hash_misses, hash_fills, hash_clears, kicks,
         leaves, smc;
+    uint64_t asides;
 };
 
 enum {

@@ -298,6 +298,11 @@ WEAK uint64_t x86_heavy(X86Cpu *cpu, uint64_t (*fn)(X86Cpu *, void *), void *arg
     return fn(cpu, arg);
 }
 
+uint64_t x86_aside(X86Cpu *cpu, uint64_t (*fn)(X86Cpu *, void *), void *arg)
+{
+    return fn(cpu, arg);
+}
+
 NORETURN static void leave(X86Cpu *cpu)
 {
     __builtin_longjmp(cpu->jmp, 1);
