@@ -112,7 +112,7 @@ const X86Row x86_rows_sse[] = {
     /* stores to DS:rDI: not RF_PLAIN */
     XLEG("MASKMOVDQU", 0F, 0xf7, 66, SSE2, 0, MASKMOV, R, Vdq, Udq),
     XVEX("MASKMOVDQU", 0F, 0xf7, 66, AVX, RF_L0, MASKMOV, R, Vdq, Udq),
-    /* LDMXCSR can raise #GP by the value loaded: not RF_PLAIN */
+    /* LDMXCSR can raise #GP by the value loaded, and AMD's takes bit 17: not RF_PLAIN */
     { .name = "LDMXCSR", .map = MAP_0F, .op = 0xae, .pp = PP_NP, .ext = EXT(2),
       .flags = RF_SSE, .feat = X86F_SSE, .ops = { Md }, .exec = x86_vec_LDMXCSR },
     { .name = "STMXCSR", .map = MAP_0F, .op = 0xae, .pp = PP_NP, .ext = EXT(3),

@@ -322,6 +322,26 @@ static unsigned faults_before_paging(const X86Insn *in)
            (row->flags & (RF_WAIT | RF_MMX) ? MEM_FPU : 0);
 }
 
+/* Operands of an instruction with one of AH..DH (reg) and memory, through a byte of env,
+ * which needs no REX: the memory operand's value there if the register is written, else
+ * the register's value in S2. Returns the new memory operand. */
+static Rm high_operand(Tmpl *t, int *reg, Rm rm, bool written)
+{
+    static const Op load8 = { .map = 1, .opcode = 0xb6 }, store8 = { .opcode = 0x88 };
+    Rm byte = rm_env(ENV_F(scratch));
+
+    tmpl_clobber(t, S2);
+    if (written) {
+        enc_op(&t->e, &load8, S2, rm);
+        enc_op(&t->e, &store8, S2, byte);
+        return byte;
+    }
+    enc_op(&t->e, &store8, *reg, byte);
+    enc_op(&t->e, &load8, S2, byte);
+    *reg = S2;
+    return rm;
+}
+
 /* Emits a RF_PLAIN instruction. False: not possible here (nothing was emitted). */
 static bool plain(Tmpl *t, const X86Insn *in)
 {
@@ -401,7 +421,13 @@ static bool plain(Tmpl *t, const X86Insn *in)
         default: break; /* immediates, ST */
         }
     }
-    if (high && (low8 || in->is_mem || reg > 7 || rm.base > 7)) {
+    if (high && (low8 || reg > 7 || (!in->is_mem && rm.base > 7))) {
+        return false;
+    }
+    /* AH..DH cannot stand beside a memory operand that needs REX */
+    bool by_scratch = high && in->is_mem;
+    bool high_written = by_scratch && writes(in, in->op[0].kind == OPND_MEM);
+    if (by_scratch && (in->nops != 2 || (high_written && mem_write))) {
         return false;
     }
     if (in->is_mem && !mem_size) {
@@ -418,7 +444,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
     unsigned kind = mem_size | (mem_write ? MEM_WRITE : 0) |
                     (tmpl_masked_access(in) ? MEM_QUIET : 0) | faults_before_paging(in);
     if (in->is_mem) {
-        t->wanted = need_host ? S2_KEPT : nsub ? sub[0].g : 0;
+        t->wanted = need_host || by_scratch ? S2_KEPT : nsub ? sub[0].g : 0;
         if (t->wanted && t->held[1] != t->wanted) {
             tmpl_clobber(t, S2);
         }
@@ -442,6 +468,10 @@ static bool plain(Tmpl *t, const X86Insn *in)
             }
             *tmpl_held(t, sub[k].h) = sub[k].g;
         }
+    }
+    if (by_scratch) {
+        rm = high_operand(t, &reg, rm, high_written);
+        low8 = false;
     }
     Op op = {
         .map = row->map,

@@ -22,8 +22,8 @@
 /* Ticks of the host's TSC (2 to 4 GHz): user time before a root gets windows, between
  * reviews (review(), below), and before one that was given up is tried again (longer each
  * time). */
-enum { PROMOTE = 2000000, REVIEW = 12000000, LONG_REVIEW = 5 * REVIEW };
-#define RETRY 400000000ull
+enum { PROMOTE = 2000000, REVIEW = 12000000, LONG_REVIEW = 400000000 };
+#define RETRY 200000000ull
 /* What a page costs that is dropped and comes back: two host mappings, a signal. */
 enum { REDO = 40000 };
 
@@ -436,6 +436,7 @@ static void resync(X86Cpu *cpu, WinSet *w, WinRoot *r)
     }
     r->pcid = cpu->st.cr4 & CR4_PCIDE ? cpu->st.cr3 & 0xfff : 0;
     r->stale = false;
+    r->losses += bad != 0;
     w->stats->resync_ticks += tsc() - begun;
     charge(r, begun, COST_MOST + before * 1000ull);
 }
@@ -504,7 +505,9 @@ static void start_reviews(WinRoot *r)
 {
     r->check_user = r->start_user = r->user;
     r->check_redo = r->redo;
+    r->check_losses = r->losses;
     r->start_cost = r->cost;
+    r->strike = false;
 }
 
 static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
@@ -556,8 +559,9 @@ static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
 
 /* Do the mappings cost more than they can save? Without windows the program would take
  * between a third longer and twice as long. A program that forks, or unmaps and maps, pays
- * for the same pages again and again: that is seen soon. One that starts touches its memory
- * for the first time, which is over some day: that gets longer. */
+ * for the same pages again and again: that is seen soon (but an exec, too, loses all pages,
+ * once, and a program may do it for a moment). One that starts touches its memory for the
+ * first time, which is over some day: that gets longer. */
 static void review(WinSet *w, WinRoot *r)
 {
     uint64_t user = r->user - r->check_user, redo = r->redo - r->check_redo;
@@ -565,12 +569,15 @@ static void review(WinSet *w, WinRoot *r)
     if (user < REVIEW || w->policy == WIN_ALWAYS) {
         return;
     }
+    bool bad = redo > user / 4 && r->losses - r->check_losses >= 4;
+    bool dear = bad && (r->strike || redo > user / 4 * 3);
+    r->strike = bad;
     r->check_user = r->user;
     r->check_redo = r->redo;
-    bool dear = redo > user / 4;
+    r->check_losses = r->losses;
     if (r->user - r->start_user >= LONG_REVIEW) {
         uint64_t cost = r->cost - r->start_cost, all = r->user - r->start_user;
-        dear |= cost > (all - MIN(cost, all)) * 3 / 4; /* user time contains the cost */
+        dear |= cost > (all - MIN(cost, all)) / 4 * 3; /* user time contains the cost */
         r->start_user = r->user;
         r->start_cost = r->cost;
     }

@@ -36,6 +36,8 @@ typedef struct WinRoot {
     uint64_t redo;           /* estimate in ticks: pages dropped, which will be mapped again */
     uint64_t check_user, check_redo; /* values at the last review */
     uint64_t start_user, start_cost; /* and at the last long one */
+    bool strike;             /* the last review was bad */
+    unsigned losses, check_losses;   /* flushes that took pages away */
     uint64_t wait, retry;    /* user ticks at which it may get windows (again), how long it
                               * waits if they are given up */
     uint8_t *area[2];        /* host address of the range's first byte, or NULL */
