@@ -295,7 +295,8 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
     if (!tb || !tb->code_end) {
         return leave_address(cpu);
     }
-    bool fits = x->guarded ? tb->entry_x != 0 : tb->key == key && (!tb->crossing || tb->large);
+    bool fits = x->guarded ? tb->entry_x != 0 : tb->key == key &&
+                                 (!tb->crossing || tb->large || tb->guards_tail);
     if (generation == c->generation && tb->mode == from->mode && fits) {
         uint32_t to = x->guarded ? (x->flags_in_env ? tb->entry_x : tb->entry_xh)
                       : x->flags_in_env ? tb->entry_e
@@ -332,6 +333,14 @@ static uint64_t native_guard(X86Cpu *cpu, Tb *tb, uint64_t vbase)
     if (!softmmu_fetch(cpu, cpu->st.rip, &ram, &large) || large || ram != tb->key ||
         !tb->valid || x86_block_mode(cpu) != tb->mode) {
         return go_on(cpu);
+    }
+    if (tb->crossing) {
+        uint64_t ram2;
+        bool large2;
+        if (!softmmu_fetch(cpu, vbase + 4096, &ram2, &large2) || ram2 != tb->key2) {
+            return go_on(cpu);
+        }
+        softmmu_code_map_set(cpu, tb->key2, vbase + 4096);
     }
     softmmu_code_map_set(cpu, tb->key, vbase);
     return enter_block(cpu, tb);

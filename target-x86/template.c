@@ -628,7 +628,7 @@ static void entries(Tmpl *t)
     enc_patch(e, miss, x86_thunks.miss);
     enc_lea(e, S1, rm_mem(S1, -(int32_t)tb->region_off), true);
     t->guard_jcc = 0;
-    if (!tb->large && !tb->crossing && !(tb->mode & X86_KEY_CPL0) &&
+    if (!tb->large && (!tb->crossing || tb->guards_tail) && !(tb->mode & X86_KEY_CPL0) &&
         tb->key < CODE_MAP_MAX_RAM) {
         /* from another page: r11 = its virtual address */
         uint32_t over = enc_jmp(e);
@@ -642,6 +642,18 @@ static void entries(Tmpl *t)
     }
     enc_store(e, rm_env(ENV_F(vbase)), S1);
     tb->entry_e = e->off;
+    t->guard2_jcc = 0;
+    if (tb->guards_tail) { /* r11 = vbase; is the next page still the one it ends in? */
+        enc_load(e, S1, rm_env(ENV_F(vbase)));
+        enc_lea(e, S2, rm_mem(S1, 4096 + code_map_tag(tb->key2)), true);
+        enc_alu_rm(e, ALU_CMP, S2,
+                   rm_env(tmpl_env_off(offsetof(TcgEnv, code_map) +
+                                       8 * code_map_index(tb->key2))));
+        t->guard2_jcc = enc_jcc(e, CC_NE);
+        if (dead) {
+            tb->entry_h = tb->entry_e;
+        }
+    }
     if (dead) {
         t->in_env = false;
     } else if (flag_use(&t->insns[0]).use && t->insns[0].row->flags & (RF_PLAIN | RF_BRANCH)) {
@@ -650,7 +662,7 @@ static void entries(Tmpl *t)
     } else {
         t->in_env = true;
     }
-    if (!t->in_env) {
+    if (!t->in_env && !tb->guards_tail) {
         tb->entry_h = e->off;
     }
 }
@@ -664,6 +676,11 @@ static void stubs(Tmpl *t)
         tb->entry_h = e->off;
         tmpl_emit_save(e);
         enc_jmp_to(e, tb->entry_e);
+    }
+    if (t->guard2_jcc) {
+        enc_patch(e, t->guard2_jcc, e->off);
+        enc_mov_ri(e, S2, (uint64_t)tb);
+        enc_jmp_to(e, x86_thunks.guard);
     }
     if (t->guard_jcc) {
         enc_patch(e, t->guard_jcc, e->off);
@@ -745,6 +762,9 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->insns = insns;
     t->region = tb->large ? 2 * MiB : 4096;
     tb->region_off = tb->key & (t->region - 1);
+    tb->guards_tail = tb->crossing && !tb->large && !(tb->mode & X86_KEY_CPL0) &&
+                      tb->key < CODE_MAP_MAX_RAM && tb->key2 < CODE_MAP_MAX_RAM &&
+                      code_map_index(tb->key) != code_map_index(tb->key2);
     if (!enc_room(&t->e, 16 * KiB) || c->n_by_code >= c->max_by_code) {
         return false;
     }
@@ -785,7 +805,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         }
     }
     if (!t->ended) {
-        if (tb->next_crosses && !tb->large) {
+        if (tb->next_crosses && !tb->large && tb->mode & X86_KEY_CPL0) {
             tmpl_jump_off(t, t->off);
         } else {
             tmpl_exit_to(t, t->off);

@@ -125,6 +125,7 @@ typedef struct Tmpl {
     } exits[TB_MAX_EXITS];
     unsigned nexits;
     uint32_t guard_jcc;       /* rel32 of entry_x's way out */
+    uint32_t guard2_jcc;      /* and of the check of a crossing block's second page */
     bool shadow_next;         /* the next instruction stands behind STI */
     bool ended;               /* control flow has been emitted */
 } Tmpl;

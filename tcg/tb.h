@@ -49,6 +49,7 @@ struct Tb {
     uint16_t ninsns;
     bool valid;           /* cleared on invalidation; checked on lookup */
     bool crossing;        /* one instruction that ends in the next page */
+    bool guards_tail;     /* whose entries check that page: may be jumped to directly */
     bool next_crosses;    /* what follows may be a crossing one: no direct jump to it */
     bool large;           /* vbase is the 2 MiB region, not the 4 KiB page */
     uint32_t region_off;  /* offset of the first byte in its code region (vbase) */
