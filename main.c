@@ -28,6 +28,7 @@
 #include "target-x86/models.h"
 #include "target-x86/softstep.h"
 #include "target-x86/tcg_ops.h"
+#include "ui/daemon.h"
 #include "ui/gdb.h"
 #include "ui/monitor.h"
 #include "ui/options.h"
@@ -288,6 +289,9 @@ static bool write_pidfile(Dyad *d, Error *err)
 
 static bool start(Dyad *d, Error *err)
 {
+    if (d->o.daemonize && (!setup_check_daemon(&d->o, err) || !daemon_fork(err))) {
+        return false;
+    }
     find_firmware(&d->o);
     if (d->o.log_file && !log_set_file(d->o.log_file, err)) {
         error_prefix(err, "-D: ");
@@ -329,7 +333,7 @@ static bool start(Dyad *d, Error *err)
         return false;
     }
     d->signal_watch = loop_add_fd(m->loop, d->signal_fd, LOOP_READ, on_signal, d);
-    return true;
+    return daemon_detach(err);
 }
 
 static int run(Dyad *d)

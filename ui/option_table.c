@@ -438,18 +438,34 @@ void options_add_image(Options *o, const char *file)
     o->bare_images = true;
 }
 
+/* -pflash FILE is -drive if=pflash,format=raw,file=FILE. */
+static bool add_pflash(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    char *file = escape_commas(value);
+    char *text = xasprintf("if=pflash,format=raw,file=%s", file);
+    free(file);
+    option_list_add(&o->drives, "-pflash", options_own(o, text));
+    return true;
+}
+
 /* --- network --- */
 
 static bool set_net(Options *o, const OptionRow *row, const char *value, Error *err)
 {
-    if (strcmp(value, "none") != 0) {
-        return error_set(err,
-                         "-net: %s is not accepted: expected none (a network card is "
-                         "-nic user or -netdev with -device)",
-                         value);
+    static const char *const kinds[] = { "none", "nic", "user", NULL };
+    const char *rest = "";
+    char *first = property_first_word(value, &rest);
+    if (first && strcmp(first, "none") == 0 && !*rest) {
+        o->no_network = true;
+    } else if (first && strcmp(first, "nic") == 0) {
+        o->net_nic = rest;
+    } else if (first && strcmp(first, "user") == 0) {
+        o->net_user = rest;
+    } else {
+        error_set_choice(err, "-net", value, kinds);
     }
-    o->no_network = true;
-    return true;
+    free(first);
+    return !err->msg;
 }
 
 static bool add_nic(Options *o, const OptionRow *row, const char *value, Error *err)
@@ -506,6 +522,11 @@ static bool set_vnc(Options *o, const OptionRow *row, const char *value, Error *
         return set_display(o, row, value, err);
     }
     return set_display(o, row, options_own(o, xasprintf("vnc=%s", value)), err);
+}
+
+static bool set_full_screen(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    return set_display(o, row, "sdl,full-screen=on", err);
 }
 
 /* --- log: checked here, switched on by main.c --- */
@@ -597,6 +618,8 @@ static const OptionRow disk_rows[] = {
       .help = "fourth IDE disk (-drive if=ide)." },
     { "cdrom", NULL, "FILE", .set = add_disk,
       .help = "IDE CD drive, master of the second bus." },
+    { "pflash", NULL, "FILE", MANY, .set = add_pflash,
+      .help = "flash memory (-drive if=pflash): first the firmware, then its variables." },
     { "snapshot", NULL, NULL, .set = set_flag, AT(snapshot),
       .help = "writes go to temporary files: the images stay as they are." },
     { NULL }
@@ -610,7 +633,8 @@ static const OptionRow device_rows[] = {
     { "nic", NULL, "user|none[,model=NAME][,mac=ADDR]", MANY, HELP, .set = add_nic,
       AT(nics),
       .help = "a network card and its host end in one; none: no default card." },
-    { "net", NULL, "none", .set = set_net, .help = "no default network card." },
+    { "net", NULL, "nic[,model=NAME]|user[,...]|none", MANY, .set = set_net,
+      .help = "the older spelling: -net nic -net user is -nic user; none: no default card." },
     { "chardev", NULL, "BACKEND,id=ID[,prop=value]", MANY, HELP, .set = add_text,
       AT(chardevs), .help = "the host's end of a character device." },
     { "serial", NULL, "BACKEND", MANY, HELP, .set = add_text, AT(serials),
@@ -630,6 +654,8 @@ static const OptionRow screen_rows[] = {
       .help = "no screen; serial port and monitor share this terminal (ctrl-a h)." },
     { "vnc", NULL, "[ADDRESS]:N", .set = set_vnc,
       .help = "short for -display vnc=[ADDRESS]:N: a VNC server on port 5900 + N." },
+    { "full-screen", NULL, NULL, .set = set_full_screen,
+      .help = "short for -display sdl,full-screen=on." },
     { "vga", NULL, "std|none", .set = set_vga,
       .help = "the graphics card; std unless -nodefaults." },
     { NULL }
@@ -647,6 +673,8 @@ static const OptionRow run_rows[] = {
     { "gdb", NULL, "BACKEND", .set = set_text, AT(gdb),
       .help = "where gdb connects: tcp::1234, unix:PATH, stdio; none: nowhere." },
     { "s", NULL, NULL, .set = set_gdb_default, .help = "short for -gdb tcp::1234." },
+    { "daemonize", NULL, NULL, .set = set_flag, AT(daemonize),
+      .help = "go on in the background once the machine is made." },
     { "pidfile", NULL, "FILE", .set = set_text, AT(pidfile),
       .help = "write the process number there." },
     { NULL }

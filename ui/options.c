@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ui/foreign.h"
 #include "util/alloc.h"
 
 struct OptionText {
@@ -76,6 +77,10 @@ static bool set_unknown(Error *err, const char *given, const char *name)
         }
     }
     names[n] = NULL;
+    const char *hint = foreign_option(name);
+    if (hint) {
+        return error_set(err, "%s: there is no such option: %s (-help lists all)", given, hint);
+    }
     const char *near = nearest_match(name, names);
     if (near) {
         return error_set(err, "%s: unknown option; did you mean '-%s'? (-help lists all)",

@@ -41,6 +41,8 @@ typedef struct Options {
     bool nographic, snapshot;
     bool bare_images;       /* images were given without an option */
     bool no_network;        /* -net none, -nic none */
+    const char *net_nic, *net_user; /* -net nic and -net user: what follows the word */
+    bool daemonize;
     struct OptionText *owned; /* texts that the parser made */
 
     /* OPTIONS_HELP: what was asked: option "device", value "virtio-blk-pci,help". */

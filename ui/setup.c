@@ -14,12 +14,25 @@
 #include "hw/core/block.h"
 #include "hw/core/chardev.h"
 #include "hw/core/netdev.h"
+#include "ui/foreign.h"
 #include "ui/monitor.h"
 #include "util/alloc.h"
 
 static bool prefix_option(Error *err, const OptionUse *u)
 {
     error_prefix(err, "%s %s: ", u->option, u->text);
+    return false;
+}
+
+/* The text behind -hda and its like is ours, not the user's. */
+static bool prefix_drive(Error *err, const OptionUse *u)
+{
+    if (strcmp(u->option, "-drive") == 0) {
+        return prefix_option(err, u);
+    }
+    char *file = property_get_text(u->text, "file");
+    error_prefix(err, "%s %s: ", u->option, file);
+    free(file);
     return false;
 }
 
@@ -49,7 +62,7 @@ bool setup_backends(Machine *m, const Options *o, Error *err)
     for (size_t i = 0; i < o->drives.n; i++) {
         BlockBackend *b = block_open_drive(m, o->drives.v[i].text, o->snapshot, err);
         if (!b || !interface_ok(b, err)) {
-            return prefix_option(err, &o->drives.v[i]);
+            return prefix_drive(err, &o->drives.v[i]);
         }
     }
     for (size_t i = 0; i < o->netdevs.n; i++) {
@@ -130,9 +143,25 @@ static bool add_drives(Machine *m, Error *err)
     return true;
 }
 
+/* A device that other emulators have: what to take instead. */
+static bool known_device(const char *spec, Error *err)
+{
+    const char *rest = spec, *hint = NULL;
+    char *name = property_first_word(spec, &rest);
+    if (name && !device_class_find(name) && (hint = foreign_device(name)) != NULL) {
+        error_set(err, "there is no device '%s': %s; -device help lists them", name, hint);
+    }
+    free(name);
+    return !hint;
+}
+
 static bool add_nic(Machine *m, unsigned index, const char *text, Error *err)
 {
     char *model = property_get_text(text, "model");
+    if (model && strcmp(model, "virtio") == 0) {
+        free(model);
+        model = NULL;
+    }
     char *mac = property_get_text(text, "mac");
     char *backend = xstrdup("");
     for (const char *p = text; *p;) {
@@ -154,7 +183,7 @@ static bool add_nic(Machine *m, unsigned index, const char *text, Error *err)
     if (!model) {
         model = xasprintf("virtio-net-%s", virtio_suffix(m));
     }
-    bool ok = netdev_open(m, backend, err) &&
+    bool ok = known_device(model, err) && netdev_open(m, backend, err) &&
               add_device(m, err, "%s,netdev=%s%s%s", model, id, mac ? ",mac=" : "",
                          mac ? mac : "");
     free(model);
@@ -164,8 +193,32 @@ static bool add_nic(Machine *m, unsigned index, const char *text, Error *err)
     return ok;
 }
 
+/* -net nic,model=M,macaddr=A -net user,... as one -nic. */
+static bool add_net_pair(Options *o, Error *err)
+{
+    if (!o->net_nic && !o->net_user) {
+        return true;
+    }
+    if (!o->net_nic || !o->net_user) {
+        return error_set(err, "-net %s: expected -net %s with it", o->net_nic ? "nic" : "user",
+                         o->net_nic ? "user" : "nic");
+    }
+    char *model = property_get_text(o->net_nic, "model");
+    char *mac = property_get_text(o->net_nic, "macaddr");
+    char *text = xasprintf("user%s%s%s%s%s%s", *o->net_user ? "," : "", o->net_user,
+                           model ? ",model=" : "", model ? model : "", mac ? ",mac=" : "",
+                           mac ? mac : "");
+    free(model);
+    free(mac);
+    option_list_add(&o->nics, "-net nic -net", options_own(o, text));
+    return true;
+}
+
 static bool add_nics(Machine *m, Options *o, Error *err)
 {
+    if (!add_net_pair(o, err)) {
+        return false;
+    }
     if (!o->cfg.nodefaults && !o->no_network && !o->nics.n && !o->netdevs.n) {
         option_list_add(&o->nics, "-nic", "user");
     }
@@ -204,22 +257,39 @@ bool setup_devices(Machine *m, Options *o, Error *err)
         return false;
     }
     for (size_t i = 0; i < o->devices.n; i++) {
-        if (!device_add(m, o->devices.v[i].text, err)) {
+        if (!known_device(o->devices.v[i].text, err) ||
+            !device_add(m, o->devices.v[i].text, err)) {
             return prefix_option(err, &o->devices.v[i]);
         }
     }
     return true;
 }
 
-/* Does an option of the list take this terminal? */
-static bool uses_stdio(const OptionList *l)
+/* The first option of the list that takes this terminal. */
+static const OptionUse *uses_stdio(const OptionList *l)
 {
     for (size_t i = 0; i < l->n; i++) {
         if (strstr(l->v[i].text, "stdio")) {
-            return true;
+            return &l->v[i];
         }
     }
-    return false;
+    return NULL;
+}
+
+bool setup_check_daemon(const Options *o, Error *err)
+{
+    const OptionList *lists[] = { &o->serials, &o->monitors, &o->chardevs, &o->debugcons };
+    if (o->nographic) {
+        return error_set(err, "-daemonize: does not go with -nographic: expected -display none "
+                              "and a -serial that is no terminal");
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        const OptionUse *u = uses_stdio(lists[i]);
+        if (u) {
+            return error_set(err, "-daemonize: does not go with %s %s", u->option, u->text);
+        }
+    }
+    return true;
 }
 
 bool setup_monitors(Machine *m, Options *o, Error *err)

@@ -462,8 +462,8 @@ static bool raw_probe(int fd, const char *path, Error *err)
     for (size_t i = 0; n > 0 && i < ARRAY_SIZE(formats); i++) {
         if (!memcmp(head + formats[i].off, formats[i].magic, formats[i].len)) {
             return error_set(err, "'%s' is a %s image: format %s is not accepted: expected "
-                             "raw (format=raw takes its bytes as they are)", path,
-                             formats[i].name, formats[i].name);
+                             "raw (qemu-img convert -O raw makes one; format=raw takes its "
+                             "bytes as they are)", path, formats[i].name, formats[i].name);
         }
     }
     return true;

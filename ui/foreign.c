@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* Hints for options and devices that dyad does not have. */
+#include "ui/foreign.h"
+
+#include <fnmatch.h>
+#include <stddef.h>
+
+typedef struct Foreign {
+    const char *name; /* a shell pattern */
+    const char *hint;
+} Foreign;
+
+static const char no_usb[] = "there is no USB here: keyboard and mouse are PS/2, and "
+                             "-device virtio-tablet-pci is an absolute pointer";
+static const char no_sound[] = "there is no sound card; the PC speaker sounds through the "
+                               "window (-display sdl)";
+static const char no_sharing[] = "no directory of the host can be shared; use a disk image or "
+                                 "the network";
+static const char memory[] = "the guest's memory has one kind, and -m is its size";
+static const char in_device[] = "give a property where the device is made: -device "
+                                "NAME,prop=value";
+static const char in_terminal[] = "-nographic shows the serial line in this terminal, the "
+                                  "monitor's `info screen` the text of the screen";
+static const char grab_keys[] = "ctrl-alt-g takes and releases the pointer, closing the window "
+                                "ends the program";
+
+static const Foreign options[] = {
+    { "usb", no_usb },
+    { "usbdevice", no_usb },
+    { "soundhw", no_sound },
+    { "audio", no_sound },
+    { "audiodev", no_sound },
+    { "k", "keys reach the guest by their place on the keyboard: choose the layout in the guest" },
+    { "g", "the guest chooses the resolution, up to 2560x1600" },
+    { "sdl", "-display sdl" },
+    { "curses", in_terminal },
+    { "spice", "a remote screen is -display vnc=:N" },
+    { "alt-grab", grab_keys },
+    { "ctrl-grab", grab_keys },
+    { "no-quit", grab_keys },
+    { "no-frame", grab_keys },
+    { "no-acpi", "ACPI tables are always there: acpi=off on the guest's command line" },
+    { "no-hpet", "-machine pc,hpet=off" },
+    { "smbios", "-uuid sets the system's identity, the other fields are fixed" },
+    { "acpitable", "the board's ACPI tables are fixed" },
+    { "fw_cfg", "the firmware gets the board's own files only" },
+    { "option-rom", "a card's own romfile=FILE is the only option ROM" },
+    { "qmp*", "the monitor is for people: -monitor BACKEND" },
+    { "mon", "-monitor BACKEND" },
+    { "object", "there are no objects beside devices and backends; entropy is -device "
+                "virtio-rng-pci" },
+    { "mem-path", memory },
+    { "mem-prealloc", memory },
+    { "overcommit", memory },
+    { "numa", "all memory is one node" },
+    { "global", in_device },
+    { "set", in_device },
+    { "readconfig", "options come from the command line only" },
+    { "writeconfig", "options come from the command line only" },
+    { "no-user-config", "no file of options is ever read: leave it out" },
+    { "virtfs*", no_sharing },
+    { "fsdev", no_sharing },
+    { "smb", no_sharing },
+    { "tpmdev", "there is no TPM" },
+    { "watchdog*", "there is no watchdog" },
+    { "sd", "there is no SD card; a disk is -drive if=virtio or if=ide" },
+    { "mtdblock", "flash is -pflash FILE" },
+    { "iscsi", "a disk is a file or a block device of the host" },
+    { "tb-size", "-accel tcg,help lists the translator's properties" },
+    { "singlestep", "-accel tcg,help lists the translator's properties" },
+    { "one-insn-per-tb", "-accel tcg,help lists the translator's properties" },
+    { "no-kvm", "-accel tcg" },
+    { "action", "-no-reboot and -no-shutdown" },
+    { "trace", "-d ITEM logs; -d help lists the items" },
+    { NULL, NULL }
+};
+
+static const char virtio_net[] = "the network card here is virtio-net-pci";
+static const char disks[] = "disks are virtio-blk-pci, nvme, or ide-hd and ide-cd on ich9-ahci";
+static const char graphics[] = "the graphics card here is VGA, up to 2560x1600";
+
+static const Foreign devices[] = {
+    { "usb-*", no_usb },           { "*-usb-*", no_usb },
+    { "*-xhci*", no_usb },         { "e1000*", virtio_net },
+    { "rtl8139", virtio_net },     { "ne2k*", virtio_net },
+    { "pcnet", virtio_net },       { "vmxnet*", virtio_net },
+    { "i825*", virtio_net },       { "igb", virtio_net },
+    { "AC97", no_sound },          { "*-hda", no_sound },
+    { "hda-*", no_sound },         { "sb16", no_sound },
+    { "ES1370", no_sound },        { "adlib", no_sound },
+    { "gus", no_sound },           { "cs4231a", no_sound },
+    { "virtio-sound*", no_sound }, { "virtio-vga*", graphics },
+    { "virtio-gpu*", graphics },   { "qxl*", graphics },
+    { "cirrus-vga", graphics },    { "isa-cirrus-vga", graphics },
+    { "vmware-svga", graphics },   { "bochs-display", graphics },
+    { "ramfb", graphics },         { "isa-vga", graphics },
+    { "secondary-vga", graphics }, { "ati-vga", graphics },
+    { "virtio-scsi*", disks },     { "scsi-*", disks },
+    { "lsi*", disks },             { "megasas*", disks },
+    { "mptsas*", disks },          { "pvscsi", disks },
+    { "am53c974", disks },         { "floppy", "a floppy is -fda FILE" },
+    { "sd*", disks },              { "virtio-9p*", no_sharing },
+    { "vhost-user-fs*", no_sharing },
+    { "virtio-balloon*", "memory cannot be taken from a running guest" },
+    { "pcie-root-port", "cards sit on the root bus" },
+    { "pci-bridge", "cards sit on the root bus" },
+    { "ioh3420", "cards sit on the root bus" },
+    { "vmcoreinfo", "it has no use here" },
+    { "i6300esb", "there is no watchdog" },
+    { "ib700", "there is no watchdog" },
+    { "tpm-*", "there is no TPM" },
+    { NULL, NULL }
+};
+
+static const char *find(const Foreign *f, const char *name)
+{
+    for (; f->name; f++) {
+        if (fnmatch(f->name, name, 0) == 0) {
+            return f->hint;
+        }
+    }
+    return NULL;
+}
+
+const char *foreign_option(const char *name)
+{
+    return find(options, name);
+}
+
+const char *foreign_device(const char *name)
+{
+    return find(devices, name);
+}
