@@ -116,6 +116,15 @@ void acpi_relocate(AcpiBlob *a, uint64_t base)
     a->rsdp[32] = acpi_sum(a->rsdp, sizeof(a->rsdp));
 }
 
+void acpi_clear_sums(AcpiBlob *a)
+{
+    for (unsigned i = 0; i < a->n_sum; i++) {
+        a->tables.data[a->sum[i].at] = 0;
+    }
+    a->rsdp[8] = 0;
+    a->rsdp[32] = 0;
+}
+
 void acpi_free(AcpiBlob *a)
 {
     free(a->tables.data);

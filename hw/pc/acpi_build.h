@@ -50,6 +50,9 @@ void acpi_put_pointer(AcpiBlob *a, uint32_t target, uint8_t size);
 void acpi_note_pointer(AcpiBlob *a, uint32_t at, uint32_t target, uint8_t size);
 /* Fixes everything up for tables at `base`, in place. */
 void acpi_relocate(AcpiBlob *a, uint64_t base);
+
+/* Sets every checksum to 0: what a table loader that adds them up itself begins with. */
+void acpi_clear_sums(AcpiBlob *a);
 void acpi_free(AcpiBlob *a);
 uint8_t acpi_sum(const uint8_t *p, size_t n);   /* the byte that makes it 0 */
 

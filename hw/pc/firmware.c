@@ -211,6 +211,7 @@ static bool add_tables(PcMachine *pc)
     AcpiBuf loader = { 0 };
     uint8_t anchor[24];
     acpi_relocate(&pc->acpi, 0); /* pointers become offsets into the file */
+    acpi_clear_sums(&pc->acpi);  /* OVMF sums the old byte too, and drops a table that is off */
     build_loader(&loader, &pc->acpi);
     smbios_entry(anchor, 0, (uint32_t)pc->smbios.len);
     bool ok = fw_cfg_add_file(pc->fw_cfg, tables_file, pc->acpi.tables.data,

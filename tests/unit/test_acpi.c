@@ -237,6 +237,23 @@ static void smbios_structures_form_a_chain(void **state)
     free(b.data);
 }
 
+/* OVMF's loader sets a checksum to minus the sum of all bytes, the old checksum's too. */
+static void a_loader_that_sums_the_old_checksum_gets_good_tables(void **state)
+{
+    acpi_clear_sums(&blob);
+    for (unsigned i = 0; i < blob.n_sum; i++) {
+        const AcpiChecksum *c = &blob.sum[i];
+        uint8_t *p = blob.tables.data + c->start;
+        blob.tables.data[c->at] = (uint8_t)-sum(p, c->len);
+        assert_int_equal(sum(p, c->len), 0);
+    }
+    blob.rsdp[8] = (uint8_t)-sum(blob.rsdp, 20);
+    blob.rsdp[32] = (uint8_t)-sum(blob.rsdp, sizeof(blob.rsdp));
+    assert_int_equal(sum(blob.rsdp, 20), 0);
+    assert_int_equal(sum(blob.rsdp, sizeof(blob.rsdp)), 0);
+    acpi_relocate(&blob, BASE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +261,7 @@ int main(void)
         cmocka_unit_test(fadt_describes_the_pm_block),
         cmocka_unit_test(madt_lists_cpus_and_overrides),
         cmocka_unit_test(relocation_can_be_repeated),
+        cmocka_unit_test(a_loader_that_sums_the_old_checksum_gets_good_tables),
         cmocka_unit_test(iasl_reads_our_aml),
         cmocka_unit_test(smbios_structures_form_a_chain),
     };
