@@ -46,7 +46,6 @@ typedef struct Dyad {
     const DisplayClass *display;
     int signal_fd;
     LoopFd *signal_watch;
-    bool pidfile_made;
 } Dyad;
 
 /* --- help of values that belong to a room --- */
@@ -268,23 +267,10 @@ static bool catch_signals(Dyad *d, Error *err)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit of file sizes is an error like others */
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return d->signal_fd >= 0 ? true : error_set(err, "signalfd: %s", strerror(errno));
-}
-
-static bool write_pidfile(Dyad *d, Error *err)
-{
-    if (!d->o.pidfile) {
-        return true;
-    }
-    FILE *f = fopen(d->o.pidfile, "w");
-    bool ok = f && fprintf(f, "%ld\n", (long)getpid()) > 0;
-    if ((f && fclose(f)) || !ok) {
-        return error_set(err, "-pidfile: %s: %s", d->o.pidfile, strerror(errno));
-    }
-    d->pidfile_made = true;
-    return true;
 }
 
 static bool start(Dyad *d, Error *err)
@@ -325,7 +311,7 @@ static bool start(Dyad *d, Error *err)
         ok = gdb_start(m, d->o.gdb, err);
     }
     machine_unlock(m);
-    if (!ok || !machine_ready(m, err) || !write_pidfile(d, err)) {
+    if (!ok || !machine_ready(m, err) || !daemon_write_pidfile(d->o.pidfile, err)) {
         return false;
     }
     d->display = display_start(m, d->o.display, d->o.nographic, err);
@@ -359,9 +345,7 @@ static void finish(Dyad *d)
     }
     machine_destroy(d->m);
     symbols_free();
-    if (d->pidfile_made) {
-        unlink(d->o.pidfile);
-    }
+    daemon_remove_pidfile();
     options_free(&d->o);
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The two halves of -daemonize: fork early, let go of the terminal late. */
+/* The two halves of -daemonize: fork early, let go of the terminal late; -pidfile. */
 #include "ui/daemon.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,4 +62,28 @@ bool daemon_detach(Error *err)
     close(ready_fd);
     ready_fd = -1;
     return ok || error_set(err, "-daemonize: %s", strerror(errno));
+}
+
+static const char *pidfile; /* that we made */
+
+bool daemon_write_pidfile(const char *path, Error *err)
+{
+    if (!path) {
+        return true;
+    }
+    FILE *f = fopen(path, "w");
+    bool ok = f && fprintf(f, "%ld\n", (long)getpid()) > 0;
+    if ((f && fclose(f)) || !ok) {
+        return error_set(err, "-pidfile: %s: %s", path, strerror(errno));
+    }
+    pidfile = path;
+    return true;
+}
+
+void daemon_remove_pidfile(void)
+{
+    if (pidfile) {
+        unlink(pidfile);
+        pidfile = NULL;
+    }
 }

@@ -272,6 +272,7 @@ static void visit(KvmVcpu *v)
     const char *why = "interrupt";
     int64_t start = nondet_host_ns();
     load(v);
+    v->visiting = true;
     for (;;) {
         __atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
         if (wanted(v)) { /* registers are loaded, I/O is completed, by an empty run */
@@ -290,6 +291,7 @@ static void visit(KvmVcpu *v)
             break;
         }
     }
+    v->visiting = false;
     store(v, &why);
     v->visits++;
     int64_t ns = nondet_host_ns() - start;
@@ -339,6 +341,12 @@ static void soft_kick(Cpu *cpu)
     KvmVcpu *v = kvm_vcpu(cpu);
     __atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
     tcg_ops->kick(cpu);
+}
+
+static bool soft_sample(Cpu *cpu, void *ucontext, struct CpuSample *s)
+{
+    return kvm_vcpu(cpu)->visiting ? kvm_sample_visit(cpu, ucontext, s)
+                                   : tcg_ops->sample(cpu, ucontext, s);
 }
 
 static void *ticker(void *arg)
@@ -458,6 +466,7 @@ bool kvm_soft_init(KvmMachine *k, Error *err)
     soft_exec_ops.kick = soft_kick;
     soft_exec_ops.sync_from_engine = soft_exec_ops.sync_to_engine = soft_sync;
     soft_exec_ops.info = soft_info;
+    soft_exec_ops.sample = soft_sample;
     soft_exec_ops.starting = soft_starting;
     soft_exec_ops.ready = kvm_exec_ops.ready;
     m->exec = &soft_exec_ops;

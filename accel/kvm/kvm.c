@@ -159,22 +159,38 @@ static void *kvm_alloc_cpu(Machine *m, int index, size_t size)
 }
 
 /* The guest has seen its CPU: another engine must have all of it. */
-static bool features_fit(const X86Cpu *cpu, const uint32_t *have, const char *who,
-                         Error *err)
+/* Does the engine have every feature that the guest was shown? Else err names them, and the
+ * command line that a machine for both engines begins with. */
+static bool features_fit(const X86Cpu *cpu, const uint32_t *have, const char *who, Error *err)
 {
-    char list[300] = "";
+    enum { NAMED = 12 };
+    const char *model = cpu->cpu.machine->cfg.cpu_model;
+    char list[300] = "", without[300] = "";
+    unsigned missing = 0;
     for (unsigned f = 0; f < X86F_NWORDS * 32; f++) {
-        if (x86_has(cpu, f) && !(have[f / 32] >> (f % 32) & 1)) {
-            const char *name = x86_feature_name(f);
-            size_t n = strlen(list);
-            snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "",
-                     name ? name : "?");
+        if (!x86_has(cpu, f) || (have[f / 32] >> (f % 32) & 1) || ++missing > NAMED) {
+            continue;
         }
+        const char *name = x86_feature_name(f);
+        size_t n = strlen(list), w = strlen(without);
+        snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", name ? name : "?");
+        snprintf(without + w, sizeof(without) - w, ",-%s", name ? name : "?");
     }
-    return !list[0] || error_set(err,
-                                 "%s lacks CPU features that the guest has seen: %s "
-                                 "(start with -accel kvm, or another -cpu)",
-                                 who, list);
+    if (!missing) {
+        return true;
+    }
+    error_set(err, "%s lacks CPU features that the guest has seen: %s", who, list);
+    char *seen = err->msg;
+    err->msg = NULL;
+    if (missing > NAMED) {
+        error_set(err, "%s and %u more (start dyad with -accel kvm: then both engines have the "
+                  "same)", seen, missing - NAMED);
+    } else {
+        error_set(err, "%s (start dyad with -accel kvm, or with -cpu %s%s)", seen,
+                  model ? model : "max", without);
+    }
+    free(seen);
+    return false;
 }
 
 static bool vcpu_init(KvmMachine *k, Cpu *cpu, Error *err)

@@ -59,6 +59,7 @@ typedef struct KvmVcpu {
     uint64_t shadow_seq, rings; /* TcgEnv's at the last visit, the last tick */
     unsigned skip, wait; /* ticks to let pass after a short visit; left of them */
     uint64_t visits, drops;
+    bool visiting; /* ring 3 is in KVM now: general registers are there */
     int64_t visit_ns;
     KvmRescue by_event[KVM_EVENTS];
 } KvmVcpu;
@@ -183,6 +184,7 @@ void kvm_internal_error(KvmVcpu *v, const char *what);
 
 /* sample.c: CpuExecOps.sample */
 bool kvm_sample(Cpu *cpu, void *ucontext, struct CpuSample *s);
+bool kvm_sample_visit(Cpu *cpu, void *ucontext, struct CpuSample *s);
 
 /* exits.c: acts on run->exit_reason. False: this vCPU cannot go on. */
 bool kvm_handle_exit(KvmVcpu *v);

@@ -17,6 +17,28 @@ static void segment(X86Seg *s, const struct kvm_segment *k)
     s->attr = (k->db ? SEG_DB : 0) | (k->l ? SEG_L : 0);
 }
 
+/* During a visit of ring 3 only the general registers are KVM's: the rest stands in X86State. */
+bool kvm_sample_visit(Cpu *cpu, void *ucontext, CpuSample *s)
+{
+    KvmVcpu *v = kvm_vcpu(cpu);
+    struct kvm_regs r;
+    X86State st = v->x86->st;
+
+    if (kvm_ioctl(v->fd, KVM_GET_REGS, &r) < 0) {
+        return false;
+    }
+    st.rip = r.rip;
+    st.gpr[R_SP] = r.rsp;
+    st.gpr[R_BP] = r.rbp;
+#if defined(__x86_64__)
+    if (!atomic_load(&cpu->in_guest)) {
+        s->host_pc = ((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
+    }
+#endif
+    x86_sample_state(&st, s);
+    return true;
+}
+
 bool kvm_sample(Cpu *cpu, void *ucontext, CpuSample *s)
 {
     KvmVcpu *v = kvm_vcpu(cpu);
