@@ -52,6 +52,7 @@ void apic_base(void)
     check("reserved low bit", try_wrmsr(BASE, base | 1), ERR(GP, 0));
     check("reserved address bit",
           bits >= 52 || try_wrmsr(BASE, base | 1ull << bits) == ERR(GP, 0), 1);
+    apic_write(0xf0, 0x1ff);
     wrmsr(BASE, base & ~(u64)EN);
     check("disabled: CPUID has no APIC", cpuid(1, 0).d >> 9 & 1, 0);
     check("disabled: reads give ones", READ((u32 *)(APIC + 0x30)), 0xffffffff);

@@ -21,4 +21,4 @@ EXTRA_DIST += $(CASES64) $(CASES32) tests/guest/cases/lib.c tests/guest/cases/li
 	tests/guest/cases/lib32.h tests/guest/cases/list64.c tests/guest/cases/list64.h \
 	tests/guest/cases/list32.c tests/guest/cases/list32.h tests/guest/cases/paging.h \
 	tests/guest/cases/start64.S tests/guest/cases/start32.S tests/guest/cases/image.lds \
-	tests/guest/cases/build tests/guest/cases/run tests/guest/cases/softkvm
+	tests/guest/cases/bare.c tests/guest/cases/build tests/guest/cases/run tests/guest/cases/softkvm
