@@ -49,9 +49,9 @@ kvm-boot: dyad$(EXEEXT)
 #   make installers   Debian's installer, text and graphical, to its first question
 #   make machines     SeaBIOS, memtest86+, GRUB and Debian on every kind of disk, UEFI,
 #                     microvm; as root, for it makes a disk image (debian.img) first
-BOOT_BY_HAND = tests/boot/disks tests/boot/firmware tests/boot/installers \
+BOOT_BY_HAND = tests/boot/desk tests/boot/disks tests/boot/firmware tests/boot/installers \
 	tests/boot/make-disk tests/boot/micro tests/boot/uefi
-EXTRA_DIST += $(BOOT_BY_HAND) tests/boot/pcvm.py tests/boot/modes.S
+EXTRA_DIST += $(BOOT_BY_HAND) tests/boot/pcvm.py tests/boot/modes.S tests/boot/screens.c
 installers: dyad$(EXEEXT)
 	$(top_srcdir)/tests/boot/installers ./dyad$(EXEEXT)
 debian.img:
@@ -61,6 +61,7 @@ machines: dyad$(EXEEXT) debian.img
 	$(top_srcdir)/tests/boot/disks ./dyad$(EXEEXT) debian.img
 	$(top_srcdir)/tests/boot/uefi ./dyad$(EXEEXT) debian.img
 	$(top_srcdir)/tests/boot/micro ./dyad$(EXEEXT) debian.tree debian.img
+	$(top_srcdir)/tests/boot/desk ./dyad$(EXEEXT) debian.img
 .PHONY: installers machines
 
 # The host CPU as judge.

@@ -11,16 +11,17 @@ class Failed(Exception):
 
 
 class Vm:
-    def __init__(self, dyad, args, serial=True):
+    def __init__(self, dyad, args, serial=True, display="none", env=None):
         self.dir = tempfile.mkdtemp(prefix="dyad-test-")
         self.serial_path = os.path.join(self.dir, "serial")
         self.err = open(os.path.join(self.dir, "err"), "wb")
         mon = os.path.join(self.dir, "mon")
         cmd = [os.path.abspath(dyad)] + list(args) + [
-            "-display", "none", "-serial", "file:" + self.serial_path if serial else "none",
+            "-display", display, "-serial", "file:" + self.serial_path if serial else "none",
             "-monitor", "unix:" + mon + ",server,nowait"]
         self.p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=self.err,
-                                  stderr=self.err, cwd=self.dir)
+                                  stderr=self.err, cwd=self.dir,
+                                  env={**os.environ, **(env or {})})
         self.mon = socket.socket(socket.AF_UNIX)
         for _ in range(300):
             try:
