@@ -248,7 +248,7 @@ static void wrong_values_name_what_is_accepted(void **state)
     expect_error("-rtc bass=utc", "base");
     expect_error("-boot q", "-boot: q is not accepted");
     expect_error("-boot order=c,meun=on", "menu");
-    expect_error("-net user", "-net: user is not accepted: expected none");
+    expect_error("-net tap", "-net: tap is not accepted: expected one of none, nic, user");
     expect_error("-parallel stdio", "expected none");
     expect_error("-vga cirrus", "-vga: cirrus is not accepted");
     expect_error("-display gkt", "-display: gkt is not accepted");
