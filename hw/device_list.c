@@ -16,6 +16,7 @@
 #include "hw/misc/fw_cfg.h"
 #include "hw/misc/port92.h"
 #include "hw/misc/testdevs.h"
+#include "hw/net/e1000.h"
 #include "hw/nvme/nvme.h"
 #include "hw/pci/host.h"
 #include "hw/timer/acpi_pm.h"
@@ -51,6 +52,8 @@ const DeviceClass *const device_classes[] = {
     &isa_debug_exit_class,
     &pc_testdev_class,
     &port92_class,
+    /* net */
+    &e1000_class,
     /* nvme */
     &nvme_class,
     /* pci */

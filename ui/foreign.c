@@ -75,13 +75,13 @@ static const Foreign options[] = {
     { NULL, NULL }
 };
 
-static const char virtio_net[] = "the network card here is virtio-net-pci";
+static const char virtio_net[] = "network cards here are virtio-net-pci and e1000";
 static const char disks[] = "disks are virtio-blk-pci, nvme, or ide-hd and ide-cd on ich9-ahci";
 static const char graphics[] = "the graphics card here is VGA, up to 2560x1600";
 
 static const Foreign devices[] = {
     { "usb-*", no_usb },           { "*-usb-*", no_usb },
-    { "*-xhci*", no_usb },         { "e1000*", virtio_net },
+    { "*-xhci*", no_usb },         { "e1000?*", virtio_net },
     { "rtl8139", virtio_net },     { "ne2k*", virtio_net },
     { "pcnet", virtio_net },       { "vmxnet*", virtio_net },
     { "i825*", virtio_net },       { "igb", virtio_net },

@@ -2,7 +2,7 @@
 PCI_TEST_LIBS = libhw.a libhwcore.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
 PCI_TEST_FLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 PCI_TESTS = tests/unit/test_pci tests/unit/test_q35 tests/unit/test_virtio_mmio tests/unit/test_virtqueue tests/unit/test_virtio_pci \
-	tests/unit/test_block tests/unit/test_chardev tests/unit/test_net_user tests/unit/test_pci_fuzz
+	tests/unit/test_block tests/unit/test_chardev tests/unit/test_net_user tests/unit/test_pci_fuzz tests/unit/test_e1000
 check_PROGRAMS += $(PCI_TESTS)
 TESTS += $(PCI_TESTS)
 
@@ -42,3 +42,7 @@ tests_unit_test_virtio_mmio_SOURCES = tests/unit/test_virtio_mmio.c tests/unit/p
 	tests/unit/pci_board.h
 tests_unit_test_virtio_mmio_LDADD = $(PCI_TEST_LIBS)
 tests_unit_test_virtio_mmio_CPPFLAGS = $(PCI_TEST_FLAGS)
+
+tests_unit_test_e1000_SOURCES = tests/unit/test_e1000.c tests/unit/pci_board.c tests/unit/pci_board.h
+tests_unit_test_e1000_LDADD = $(PCI_TEST_LIBS)
+tests_unit_test_e1000_CPPFLAGS = $(PCI_TEST_FLAGS)

@@ -9,12 +9,13 @@
 #include "hw/core/chardev.h"
 #include "hw/core/netdev.h"
 #include "hw/display/display_devices.h"
+#include "hw/net/e1000.h"
 #include "hw/virtio/devices.h"
 #include "tests/unit/pci_board.h"
 #include "util/loop.h"
 
 const DeviceClass *const device_classes[] = {
-    &pci_testdev_class, &virtio_blk_pci_class, &virtio_rng_pci_class,
+    &e1000_class, &pci_testdev_class, &virtio_blk_pci_class, &virtio_rng_pci_class,
     &virtio_net_pci_class, &virtio_serial_pci_class, &virtio_console_pci_class,
     &virtconsole_class, &virtserialport_class, &vga_pci_class, &virtio_tablet_pci_class,
     &virtio_keyboard_pci_class, &virtio_mouse_pci_class, &virtio_rng_device_class,
