@@ -158,7 +158,6 @@ static void *kvm_alloc_cpu(Machine *m, int index, size_t size)
     return k->area[index];
 }
 
-/* The guest has seen its CPU: another engine must have all of it. */
 /* Does the engine have every feature that the guest was shown? Else err names them, and the
  * command line that a machine for both engines begins with. */
 static bool features_fit(const X86Cpu *cpu, const uint32_t *have, const char *who, Error *err)
