@@ -5,6 +5,7 @@ CASES64 = tests/guest/cases/c64_apic.c \
 	tests/guest/cases/c64_debug.c \
 	tests/guest/cases/c64_devices.c \
 	tests/guest/cases/c64_excp.c \
+	tests/guest/cases/c64_flush.c \
 	tests/guest/cases/c64_fpu.c \
 	tests/guest/cases/c64_mmio.c \
 	tests/guest/cases/c64_msr.c \
