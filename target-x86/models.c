@@ -352,8 +352,19 @@ static bool apply_item(X86Cpu *cpu, char *item, Error *err)
             return error_set_choice(err, option, value, choices);
         }
     }
-    /* of other emulators' command lines; here the width is phys-bits', and any CPU moves */
-    if (strcmp(item, "host-phys-bits") == 0 || strcmp(item, "migratable") == 0) {
+    /* of other emulators' command lines; here the width is phys-bits', any CPU moves, and
+     * what the engine lacks is always told */
+    static const char *const fixed[] = { "host-phys-bits", "migratable", "check", "l3-cache",
+                                         "legacy-cache", "full-cpuid-auto-level" };
+    for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
+        if (strcmp(item, fixed[i]) == 0) {
+            return true;
+        }
+    }
+    if (strcmp(item, "pmu") == 0) {
+        if (on && cpu->cpu.index == 0) {
+            warn_report("-cpu: the engine does not provide: pmu");
+        }
         return true;
     }
     int f = x86_feature_by_name(item);

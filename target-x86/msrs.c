@@ -185,6 +185,12 @@ static bool write_mcg_ctl(X86Cpu *cpu, uint32_t msr, uint64_t v)
     return true;
 }
 
+/* IBPB: there is nothing to forget. CPUID 7.EDX.26, or AMD's 80000008H.EBX.12. */
+static bool write_pred_cmd(X86Cpu *cpu, uint32_t msr, uint64_t v)
+{
+    return v <= 1 && (x86_has(cpu, X86F_IBRS) || x86_has(cpu, X86F_AMDIBPB));
+}
+
 static uint64_t read_archcap(X86Cpu *cpu, uint32_t msr)
 {
     return cpu->feat[X86FW_ARCHCAP] | (uint64_t)cpu->feat[X86FW_ARCHCAP_HI] << 32;
@@ -239,8 +245,10 @@ const X86MsrRow x86_msr_rows[] = {
     CONST(0x17, "PLATFORM_ID", 0, MSR_RO),
     FIELD(0x34, "SMI_COUNT", msr.smi_count, 0, MSR_RO),
     FIELD(0x3a, "FEATURE_CONTROL", msr.feature_control, 0, MSR_RO),
-    { .name = "PRED_CMD", .first = 0x49, .count = 1, .mask = 1, .flags = MSR_WO },
-    { .name = "FLUSH_CMD", .first = 0x10b, .count = 1, .mask = 1, .flags = MSR_WO },
+    { .name = "PRED_CMD", .first = 0x49, .count = 1, .write = write_pred_cmd,
+      .flags = MSR_WO },
+    { .name = "FLUSH_CMD", .first = 0x10b, .count = 1, .feat = X86F_L1DFLUSH, .mask = 1,
+      .flags = MSR_WO },
     CONST(0x79, "BIOS_UPDT_TRIG", 0, 0),
     FIELD(0x8b, "BIOS_SIGN_ID", msr.bios_sign, 0, MSR_LAX | MSR_RO),
     FIELD(0xce, "PLATFORM_INFO", msr.platform_info, 0, MSR_RO),

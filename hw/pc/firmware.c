@@ -255,15 +255,21 @@ static bool add_e820(PcMachine *pc)
     return ok;
 }
 
+void pc_fill_numbers(PcMachine *pc)
+{
+    FwCfg *f = pc->fw_cfg;
+    fill_cmos(pc);
+    fw_cfg_add_u64(f, FW_CFG_RAM_SIZE, pc->m.cfg.ram_size);
+    fw_cfg_add_u16(f, FW_CFG_NB_CPUS, (uint16_t)pc->m.ncpus);
+    fw_cfg_add_u16(f, FW_CFG_MAX_CPUS, (uint16_t)pc->m.ncpus);
+    fw_cfg_add_u16(f, FW_CFG_NOGRAPHIC, 0);
+}
+
 bool pc_fill_fw_cfg(PcMachine *pc, Error *err)
 {
     FwCfg *f = pc->fw_cfg;
     const MachineConfig *cfg = &pc->m.cfg;
-    fill_cmos(pc);
-    fw_cfg_add_u64(f, FW_CFG_RAM_SIZE, cfg->ram_size);
-    fw_cfg_add_u16(f, FW_CFG_NB_CPUS, (uint16_t)pc->m.ncpus);
-    fw_cfg_add_u16(f, FW_CFG_MAX_CPUS, (uint16_t)pc->m.ncpus);
-    fw_cfg_add_u16(f, FW_CFG_NOGRAPHIC, 0);
+    pc_fill_numbers(pc);
     char *menu = cfg->boot ? property_get_text(cfg->boot, "menu") : NULL;
     fw_cfg_add_u16(f, FW_CFG_BOOT_MENU, menu && !strcmp(menu, "on"));
     free(menu);

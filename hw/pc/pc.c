@@ -339,6 +339,9 @@ static bool pc_ready(Machine *m, Error *err)
     }
     pc_build_tables(pc);
     if (pc->direct) {
+        if (!pc->micro) {
+            pc_fill_numbers(pc);
+        }
         return pc_plan_kernel(pc, err);
     }
     if (!pc_load_firmware(pc, err) || !pc_fill_fw_cfg(pc, err)) {

@@ -68,7 +68,9 @@ static inline PcMachine *pc_machine(Machine *m)
 
 /* firmware.c */
 bool pc_load_firmware(PcMachine *pc, Error *err);
-/* Fills fw_cfg with tables and settings. */
+/* The numbers that kernels without firmware ask for too: CMOS, fw_cfg's RAM and CPUs. */
+void pc_fill_numbers(PcMachine *pc);
+/* Fills fw_cfg with these, tables and settings. */
 bool pc_fill_fw_cfg(PcMachine *pc, Error *err);
 
 /* pc_boot.c */

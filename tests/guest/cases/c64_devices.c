@@ -319,3 +319,57 @@ void port_sizes(void)
     memcpy((void *)(m + 0x8000), "0123456789", 10);
     check("REP MOVS to memory-mapped", m[0x8009], '9');
 }
+
+/* ---- fw_cfg, as kernels without a driver ask it ---- */
+
+static u64 fw_cfg_key(u16 key, unsigned n)
+{
+    u64 v = 0;
+    outw(0x510, key);
+    for (unsigned i = 0; i < n; i++) {
+        v |= (u64)inb(0x511) << 8 * i;
+    }
+    return v;
+}
+
+void fw_cfg(void)
+{
+    check("signature", fw_cfg_key(0, 4), 0x554d4551);
+    check("number of CPUs", fw_cfg_key(5, 2), n_cpus);
+    check("the most CPUs", fw_cfg_key(15, 2) >= n_cpus, 1);
+    u64 ram = fw_cfg_key(3, 8);
+    check("RAM in whole MiB", ram != 0 && !(ram & 0xfffff), 1);
+    WRITE((u32 *)(ulong)(ram - 4), 0x600df00d);
+    check("its last word is RAM", READ((u32 *)(ulong)(ram - 4)), 0x600df00d);
+    check("a key that is not there reads 0", fw_cfg_key(0x3ff0, 4), 0);
+    /* ACPI's root pointer on a 16-byte boundary of the BIOS area, with a checksum of 0 */
+    u8 *rsdp = NULL;
+    for (ulong a = 0xe0000; a < 0x100000 && !rsdp; a += 16) {
+        if (memcmp((void *)a, "RSD PTR ", 8) == 0) {
+            rsdp = (u8 *)a;
+        }
+    }
+    check("RSDP", rsdp != NULL, 1);
+    if (rsdp) {
+        u8 sum = 0;
+        for (unsigned i = 0; i < 20; i++) {
+            sum += rsdp[i];
+        }
+        check("RSDP: checksum", sum, 0);
+        u8 *rsdt = (u8 *)(ulong) * (u32 *)(rsdp + 16);
+        check("RSDT", memcmp(rsdt, "RSDT", 4), 0);
+        bool fadt = false;
+        for (u32 i = 36; i + 4 <= *(u32 *)(rsdt + 4); i += 4) {
+            u8 *t = (u8 *)(ulong) * (u32 *)(rsdt + i);
+            if (memcmp(t, "FACP", 4) == 0) {
+                fadt = true;
+                u8 *facs = (u8 *)(ulong) * (u32 *)(t + 36);
+                check("FACS", memcmp(facs, "FACS", 4), 0);
+                u32 a = inl(*(u32 *)(t + 76)), b = inl(*(u32 *)(t + 76));
+                delay_us(100);
+                check("the PM timer's port counts", inl(*(u32 *)(t + 76)) != a || a != b, 1);
+            }
+        }
+        check("FADT", fadt, 1);
+    }
+}

@@ -93,6 +93,14 @@ void msrs(void)
     check("MTRR_PHYSBASE: reserved type", try_wrmsr(0x200, 2), ERR(GP, 0));
     check("MTRR_FIX64K: reserved type", try_wrmsr(0x250, 0x0606060602060606), ERR(GP, 0));
     roundtrip("MTRR_FIX64K", 0x250, 0x0606060606060606);
+    bool ibpb = cpuid(7, 0).d >> 26 & 1 || (is_amd() && cpuid(0x80000008, 0).b >> 12 & 1);
+    bool l1d = cpuid(7, 0).d >> 28 & 1;
+    check("PRED_CMD: IBPB where CPUID tells", try_wrmsr(0x49, 1), ibpb ? NONE : ERR(GP, 0));
+    check("PRED_CMD: 0 too", try_wrmsr(0x49, 0), ibpb ? NONE : ERR(GP, 0));
+    check("PRED_CMD: a reserved bit", try_wrmsr(0x49, 2), ERR(GP, 0));
+    check("PRED_CMD is write-only", try_rdmsr(0x49, &v), ERR(GP, 0));
+    check("FLUSH_CMD where CPUID tells", try_wrmsr(0x10b, 1), l1d ? NONE : ERR(GP, 0));
+    check("FLUSH_CMD is write-only", try_rdmsr(0x10b, &v), ERR(GP, 0));
     check("APIC range without x2APIC mode", try_rdmsr(0x802, &v), ERR(GP, 0));
     check("TSC_ADJUST", try_rdmsr(0x3b, &v) == (cpuid(7, 0).b & 2 ? NONE : ERR(GP, 0)),
           1);
@@ -157,7 +165,7 @@ void control_registers(void)
                "CR4.%s follows CPUID", rows[i].name);
         write_cr4(cr4);
     }
-    write_cr4(cr4 | 1 << 18);
+    (void)try_cr4(cr4 | 1 << 18);
     check("CPUID.OSXSAVE follows CR4", cpuid(1, 0).c >> 27 & 1, cpuid(1, 0).c >> 26 & 1);
     write_cr4(cr4);
     check("CPUID.OSXSAVE is clear again", cpuid(1, 0).c >> 27 & 1, 0);
