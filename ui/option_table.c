@@ -593,7 +593,7 @@ static const OptionRow kernel_rows[] = {
     { "kernel", NULL, "FILE", .set = set_text, AT(cfg.kernel),
       .help = "a Linux bzImage, an ELF with a PVH note, or a multiboot image." },
     { "initrd", NULL, "FILE", .set = set_text, AT(cfg.initrd),
-      .help = "the initial RAM disk, or multiboot modules." },
+      .help = "the initial RAM disk, or multiboot modules: FILE ARGUMENTS,FILE ARGUMENTS." },
     { "append", NULL, "TEXT", .set = set_any_text, AT(cfg.append),
       .help = "the kernel's command line." },
     { NULL }

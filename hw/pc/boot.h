@@ -36,6 +36,14 @@ typedef struct BootPlan {
     const char *what;       /* for messages: "Linux, 64-bit" */
 } BootPlan;
 
+enum { BOOT_MODULES = 16 };
+/* A multiboot module: its bytes and its command line, "FILE ARGUMENTS". */
+typedef struct BootModule {
+    const uint8_t *data;
+    size_t len;
+    const char *line;
+} BootModule;
+
 /* What a plan is made from. */
 typedef struct BootEnv {
     E820Map map;
@@ -45,6 +53,8 @@ typedef struct BootEnv {
     const uint8_t *initrd;  /* NULL: none */
     size_t initrd_len;
     const char *initrd_name;
+    BootModule module[BOOT_MODULES]; /* multiboot: instead of initrd, if there is one */
+    unsigned n_modules;
     enum KernelProtocol protocol;
     uint64_t rsdp;          /* address of the ACPI root pointer, 0 = none */
     bool vga_text;          /* a VGA shows 80x25 text */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Multiboot specification 0.6.96: images with addresses in the header (flag 16) or ELF32.
- * One module from -initrd. No video mode is set, no boot device is given.
+ * Modules from -initrd. No video mode is set, no boot device is given.
  */
 #include <elf.h>
 #include <inttypes.h>
@@ -36,9 +36,9 @@ typedef struct __attribute__((packed)) MultibootMmap {
 
 typedef struct InfoPage {
     MultibootInfo info;
-    MultibootModule module;
+    MultibootModule module[BOOT_MODULES];
     MultibootMmap map[E820_MAX];
-    char name[8], module_name[64], cmdline[4096];
+    char name[8], module_line[BOOT_MODULES][512], cmdline[4096];
 } InfoPage;
 
 static uint32_t get32(const uint8_t *p)
@@ -91,25 +91,33 @@ static bool load_flat(BootPlan *p, const BootEnv *env, const uint8_t *image, siz
            boot_add(p, env, load + len, NULL, *end - load - len, "kernel", err);
 }
 
-static bool add_module(BootPlan *p, const BootEnv *env, uint64_t kernel_end, InfoPage *page,
-                       Error *err)
+/* Low, behind the kernel: old kernels map only the start of memory. */
+static bool add_modules(BootPlan *p, const BootEnv *env, uint64_t kernel_end, InfoPage *page,
+                        Error *err)
 {
-    if (!env->initrd_len) {
-        return true;
+    BootModule one = { env->initrd, env->initrd_len, env->initrd_name };
+    const BootModule *m = env->n_modules ? env->module : &one;
+    unsigned n = env->n_modules ? env->n_modules : env->initrd_len != 0;
+    uint64_t at = MAX(kernel_end, MiB);
+
+    for (unsigned i = 0; i < n; i++) {
+        at = ALIGN_UP(at, 4096);
+        const char *line = m[i].line ? m[i].line : "";
+        if (strlen(line) >= sizeof(page->module_line[i])) {
+            return error_set(err, "-initrd: '%.40s...' is too long", line);
+        }
+        if (!boot_add(p, env, at, m[i].data, m[i].len, "-initrd", err)) {
+            return false;
+        }
+        memcpy(page->module_line[i], line, strlen(line));
+        page->module[i] = (MultibootModule){
+            (uint32_t)at, (uint32_t)(at + m[i].len),
+            BOOT_INFO + (uint32_t)((char *)page->module_line[i] - (char *)page), 0,
+        };
+        at += m[i].len;
     }
-    /* Low, behind the kernel: old kernels map only the start of memory. */
-    uint64_t at = MAX(ALIGN_UP(kernel_end, 4096), MiB);
-    if (!boot_add(p, env, at, env->initrd, env->initrd_len, "-initrd", err)) {
-        return false;
-    }
-    snprintf(page->module_name, sizeof(page->module_name), "%s",
-             env->initrd_name ? env->initrd_name : "");
-    page->module = (MultibootModule){
-        (uint32_t)at, (uint32_t)(at + env->initrd_len),
-        BOOT_INFO + offsetof(InfoPage, module_name), 0,
-    };
-    page->info.flags |= 1 << 3;
-    page->info.mods_count = 1;
+    page->info.flags |= n ? 1 << 3 : 0;
+    page->info.mods_count = n;
     page->info.mods_addr = BOOT_INFO + offsetof(InfoPage, module);
     return true;
 }
@@ -136,7 +144,7 @@ static bool fill_info(BootPlan *p, const BootEnv *env, uint64_t kernel_end, Info
     if (len < 0 || (size_t)len >= sizeof(page->cmdline)) {
         return error_set(err, "-append: %zu characters are too many", strlen(env->cmdline));
     }
-    return add_module(p, env, kernel_end, page, err);
+    return add_modules(p, env, kernel_end, page, err);
 }
 
 bool multiboot_plan(BootPlan *p, const BootEnv *env, const uint8_t *image, size_t n,

@@ -368,6 +368,10 @@ static void pc_destroy(Machine *m)
     if (pc->initrd) {
         munmap(pc->initrd, pc->initrd_len);
     }
+    for (unsigned i = 0; i < BOOT_MODULES && pc->module[i].len; i++) {
+        munmap((void *)pc->module[i].data, pc->module[i].len);
+    }
+    free(pc->module_lines);
 }
 
 static void pc_reset(Machine *m)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -105,6 +106,47 @@ static bool place_tables(PcMachine *pc, Error *err)
     return true;
 }
 
+static bool map_initrd(PcMachine *pc, BootEnv *env, Error *err)
+{
+    pc->initrd = pc_map_file("initrd", pc->m.cfg.initrd, &pc->initrd_len, err);
+    env->initrd = pc->initrd;
+    env->initrd_len = pc->initrd_len;
+    return pc->initrd != NULL;
+}
+
+/* "FILE ARGUMENTS,FILE ARGUMENTS": what a multiboot kernel gets; ",," is a comma. */
+static bool map_modules(PcMachine *pc, BootEnv *env, Error *err)
+{
+    char *to = pc->module_lines = xstrdup(pc->m.cfg.initrd);
+    const char *from = pc->m.cfg.initrd;
+
+    while (true) {
+        char *line = to;
+        for (; *from && (*from != ',' || from[1] == ','); from++) {
+            from += *from == ',';
+            *to++ = *from;
+        }
+        bool last = !*from++;
+        *to++ = 0;
+        if (env->n_modules == BOOT_MODULES) {
+            return error_set(err, "more than %d modules", BOOT_MODULES);
+        }
+        BootModule *m = &env->module[env->n_modules];
+        char *file = xasprintf("%.*s", (int)strcspn(line, " "), line);
+        void *data = pc_map_file("module", file, &m->len, err);
+        free(file);
+        if (!data) {
+            return false;
+        }
+        m->data = pc->module[env->n_modules].data = data;
+        pc->module[env->n_modules++].len = m->len;
+        m->line = line;
+        if (last) {
+            return true;
+        }
+    }
+}
+
 bool pc_plan_kernel(PcMachine *pc, Error *err)
 {
     const MachineConfig *cfg = &pc->m.cfg;
@@ -124,13 +166,10 @@ bool pc_plan_kernel(PcMachine *pc, Error *err)
         error_prefix(err, "-kernel: ");
         return false;
     }
-    if (cfg->initrd) {
-        if (!(pc->initrd = pc_map_file("initrd", cfg->initrd, &pc->initrd_len, err))) {
-            error_prefix(err, "-initrd: ");
-            return false;
-        }
-        env.initrd = pc->initrd;
-        env.initrd_len = pc->initrd_len;
+    bool modules = pc->direct && multiboot_probe(pc->kernel, pc->kernel_len);
+    if (cfg->initrd && !(modules ? map_modules(pc, &env, err) : map_initrd(pc, &env, err))) {
+        error_prefix(err, "-initrd: ");
+        return false;
     }
     if (!boot_plan_make(&pc->plan, &env, pc->kernel, pc->kernel_len, err)) {
         if (strncmp(err->msg, "-", 1) != 0) {

@@ -59,6 +59,8 @@ struct PcMachine {
     BootPlan plan;
     void *kernel, *initrd;      /* file contents, mmapped */
     size_t kernel_len, initrd_len;
+    BootModule module[BOOT_MODULES]; /* a multiboot kernel's, mmapped; len 0: none */
+    char *module_lines;         /* their command lines */
 };
 
 static inline PcMachine *pc_machine(Machine *m)

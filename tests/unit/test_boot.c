@@ -323,6 +323,29 @@ static void flat_multiboot_is_loaded_where_its_header_says(void **state)
     boot_plan_free(&p);
 }
 
+static void multiboot_modules_lie_one_behind_the_other(void **state)
+{
+    Error err = ERROR_INIT;
+    BootPlan p;
+    BootEnv env = environment(64 * MiB);
+    env.module[0] = (BootModule){ initrd, 5000, "linux quiet" };
+    env.module[1] = (BootModule){ initrd, 100, "ramdisk" };
+    env.n_modules = 2;
+    make_multiboot();
+    assert_true(boot_plan_make(&p, &env, image, IMAGE, &err));
+    assert_int_equal(chunk_at(&p, 0x104000)->len, 5000);
+    assert_int_equal(chunk_at(&p, 0x106000)->len, 100);
+    const BootChunk *i = chunk_at(&p, p.rbx);
+    assert_int_equal(get(i, 20, 4), 2);
+    uint64_t list = get(i, 24, 4) - p.rbx;
+    assert_int_equal(get(i, list, 4), 0x104000);
+    assert_int_equal(get(i, list + 4, 4), 0x104000 + 5000);
+    assert_string_equal((const char *)i->data + (get(i, list + 8, 4) - p.rbx), "linux quiet");
+    assert_int_equal(get(i, list + 16, 4), 0x106000);
+    assert_string_equal((const char *)i->data + (get(i, list + 24, 4) - p.rbx), "ramdisk");
+    boot_plan_free(&p);
+}
+
 static void impossible_multiboot_is_refused(void **state)
 {
     BootEnv env = environment(64 * MiB);
@@ -371,6 +394,7 @@ int main(void)
         cmocka_unit_test(wild_headers_do_no_harm),
         cmocka_unit_test(elf_without_entry_note_is_refused),
         cmocka_unit_test(flat_multiboot_is_loaded_where_its_header_says),
+        cmocka_unit_test(multiboot_modules_lie_one_behind_the_other),
         cmocka_unit_test(impossible_multiboot_is_refused),
         cmocka_unit_test(memory_map_splits_at_the_hole),
     };
