@@ -13,6 +13,7 @@
 enum { SEARCH = 8192, HEADER_SIZE = 12, ADDR_HEADER_SIZE = 32 };
 enum { FLAG_ALIGN = 1, FLAG_MEMORY = 2, FLAG_VIDEO = 4, FLAG_ADDRS = 1 << 16,
        FLAG_UNKNOWN = 0xfff8 }; /* bits 3-15: an unknown one forbids loading (3.1.2) */
+enum { LOW_KIB = 639 }; /* memory below the EBDA */
 #define HEADER_MAGIC 0x1badb002u
 #define LOADER_MAGIC 0x2badb002u
 
@@ -127,7 +128,7 @@ static bool fill_info(BootPlan *p, const BootEnv *env, uint64_t kernel_end, Info
 {
     MultibootInfo *i = &page->info;
     i->flags = 1 << 0 | 1 << 2 | 1 << 6 | 1 << 9;
-    i->mem_lower = 639;
+    i->mem_lower = LOW_KIB;
     i->mem_upper = (uint32_t)((env->low_ram - MIN(env->low_ram, MiB)) / KiB);
     i->cmdline = BOOT_INFO + offsetof(InfoPage, cmdline);
     i->loader_name = BOOT_INFO + offsetof(InfoPage, name);
@@ -145,6 +146,19 @@ static bool fill_info(BootPlan *p, const BootEnv *env, uint64_t kernel_end, Info
         return error_set(err, "-append: %zu characters are too many", strlen(env->cmdline));
     }
     return add_modules(p, env, kernel_end, page, err);
+}
+
+/* The BIOS data area, of which there is only what tells the end of low memory: the EBDA's
+ * segment at 40EH, KiB of memory at 413H. Xen puts its start for other CPUs below it. */
+static bool add_bios_data(BootPlan *p, const BootEnv *env, Error *err)
+{
+    enum { BDA = 0x400, BDA_SIZE = 256, EBDA_SEGMENT = 0x0e, MEMORY_KIB = 0x13 };
+    uint8_t *bda = NEW_ARRAY(uint8_t, BDA_SIZE);
+    bda[EBDA_SEGMENT] = (LOW_KIB << 6) & 0xff;
+    bda[EBDA_SEGMENT + 1] = (LOW_KIB << 6) >> 8;
+    bda[MEMORY_KIB] = LOW_KIB & 0xff;
+    bda[MEMORY_KIB + 1] = LOW_KIB >> 8;
+    return boot_add_owned(p, env, BDA, bda, BDA_SIZE, "BIOS data area", err);
 }
 
 bool multiboot_plan(BootPlan *p, const BootEnv *env, const uint8_t *image, size_t n,
@@ -168,7 +182,7 @@ bool multiboot_plan(BootPlan *p, const BootEnv *env, const uint8_t *image, size_
     } else {
         ok = error_set(err, "is a multiboot image that is neither ELF32 nor flat");
     }
-    if (!ok || !boot_add_tables(p, env, err)) {
+    if (!ok || !boot_add_tables(p, env, err) || !add_bios_data(p, env, err)) {
         return false;
     }
     InfoPage *page = NEW(InfoPage);

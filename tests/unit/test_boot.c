@@ -317,6 +317,9 @@ static void flat_multiboot_is_loaded_where_its_header_says(void **state)
     assert_int_equal(get(i, 0, 4), 1 << 0 | 1 << 2 | 1 << 3 | 1 << 6 | 1 << 9);
     assert_int_equal(get(i, 8, 4), 63 * 1024);
     assert_int_equal(get(i, 20, 4), 1);
+    const BootChunk *bda = chunk_at(&p, 0x400);
+    assert_int_equal(get(bda, 0x0e, 2), 0x9fc0);
+    assert_int_equal(get(bda, 0x13, 2), 639);
     /* the kernel's name is the first word of its command line */
     const char *line = (const char *)i->data + (get(i, 16, 4) - (uint32_t)p.rbx);
     assert_string_equal(line, "k console=ttyS0");
