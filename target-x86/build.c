@@ -33,10 +33,13 @@ static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes,
                              unsigned avail, uint64_t ram_addr, uint32_t mode, unsigned *size)
 {
     bool native = x86_engine.native && x86_template_accepts(mode);
-    unsigned n = 0, side = 0;
+    unsigned n = 0, side = 0, max = x86_engine.max_insns;
 
+    if (x86_mode_placed(mode)) {
+        max = MIN(max, TB_MAX_INSNS / 2); /* their accesses take more host code */
+    }
     *size = 0;
-    while (n < x86_engine.max_insns) {
+    while (n < max) {
         if (unlikely(debug_low_bits(&cpu->cpu.machine->debug, ram_addr + *size))) {
             break; /* perhaps a debugger's breakpoint: the loop looks */
         }
@@ -50,7 +53,7 @@ static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes,
         bool end = row->flags & (RF_BRANCH | RF_END) &&
                    !(native && tmpl_sys_continues(&insns[n - 1], mode));
         if (native && tmpl_goes_on(&insns[n - 1]) && side < TB_MAX_SIDE &&
-            n < x86_engine.max_insns) {
+            n < max) {
             side++;
             end = false;
         }
@@ -63,7 +66,7 @@ static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes,
 
 static void log_guest(X86Cpu *cpu, const uint8_t *bytes, unsigned size, uint32_t mode)
 {
-    uint64_t pc = cpu->hflags & HF_CS64 ? cpu->st.rip : cpu->st.seg[R_CS].base + cpu->st.rip;
+    uint64_t pc = x86_pc_linear(cpu);
 
     if (log_in_filter(pc)) {
         FILE *f = log_lock();
@@ -79,9 +82,7 @@ static void log_guest(X86Cpu *cpu, const uint8_t *bytes, unsigned size, uint32_t
 static bool crossing_bytes(X86Cpu *cpu, const uint8_t *bytes, unsigned avail, uint8_t *buf,
                            uint64_t *key2)
 {
-    uint64_t pc = cpu->hflags & HF_CS64 ? cpu->st.rip
-                                        : (uint32_t)(cpu->st.seg[R_CS].base + cpu->st.rip);
-    uint64_t next = pc + avail;
+    uint64_t next = x86_pc_linear(cpu) + avail;
 
     if (!(cpu->hflags & HF_CS64)) {
         next = (uint32_t)next;
@@ -97,18 +98,34 @@ static bool crossing_bytes(X86Cpu *cpu, const uint8_t *bytes, unsigned avail, ui
     return true;
 }
 
+/* Bytes up to the end of the code segment, SNAP at most; 0: none can be translated. In
+ * 16-bit code IP ends at 0xffff whatever the limit. */
+static unsigned code_left(const X86Cpu *cpu, uint32_t mode)
+{
+    uint64_t last = cpu->st.seg[R_CS].limit, rip = cpu->st.rip;
+
+    if (!x86_mode_placed(mode)) {
+        return SNAP;
+    }
+    last = mode & HF_CS32 ? last : MIN(last, 0xffff);
+    return rip > last ? 0 : MIN(last - rip + 1, SNAP);
+}
+
 Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
               uint32_t mode)
 {
     TbCache *c = x86_engine.cache;
     X86Insn insns[TB_MAX_INSNS];
-    unsigned size, avail = 4096 - (ram_addr & 4095);
+    unsigned size, avail = 4096 - (ram_addr & 4095), left = code_left(cpu, mode);
     bool full = false, crossing = false;
     uint8_t buf[16], snap[SNAP];
-    unsigned nsnap = MIN(avail, SNAP);
+    unsigned nsnap = MIN(MIN(avail, left), SNAP);
     uint64_t key2 = 0, begun = ticks();
     Tb *tb = NULL;
 
+    if (!left) {
+        return NULL;
+    }
     if (avail < 15 && x86_decode(insns, bytes, avail, mode, cpu->feat) == X86_DEC_MORE) {
         crossing = crossing_bytes(cpu, bytes, avail, buf, &key2);
         if (!crossing) {
@@ -127,7 +144,7 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
             pthread_mutex_unlock(&c->lock);
             continue; /* another vCPU's store dropped the page's last block meanwhile */
         }
-        tb = tb_find(c, ram_addr, mode);
+        tb = x86_tb_find(cpu, c, ram_addr, mode);
         if (tb) {
             break;
         }
@@ -135,7 +152,7 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         unsigned n = crossing ? 0
                               : decode_block(cpu, insns, snap, nsnap, ram_addr, mode, &size);
         if (crossing && !debug_low_bits(&cpu->cpu.machine->debug, ram_addr) &&
-            x86_decode(insns, buf, 15, mode, cpu->feat) > 0) {
+            x86_decode(insns, buf, MIN(15, left), mode, cpu->feat) > 0) {
             n = 1;
             size = avail;
         }
@@ -154,6 +171,10 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         tb->crossing = crossing;
         tb->key2 = key2;
         tb->next_crosses = avail - size < 15 && n < x86_engine.max_insns;
+        if (x86_mode_placed(mode)) {
+            tb->place = x86_code_place(cpu);
+            tb->pc = cpu->st.rip;
+        }
         if (log_on(LOG_IN_ASM)) {
             log_guest(cpu, bytes, size, mode);
         }

@@ -23,6 +23,24 @@ static bool flat_code(const X86Seg *s)
            !(s->attr & SEG_UNUSABLE);
 }
 
+/* SDM vol. 3, 5.3 and 5.5, as check_segment in access.c. */
+void x86_update_seg_end(X86Cpu *cpu, unsigned seg)
+{
+    const X86Seg *s = &cpu->st.seg[seg];
+    uint64_t rd = (uint64_t)s->limit + 1, wr = rd;
+
+    if (cpu->hflags & HF_PE && !(cpu->hflags & HF_VM)) {
+        if (s->attr & SEG_UNUSABLE || (s->attr & (SEG_CODE | SEG_E)) == SEG_E) {
+            rd = wr = 0;
+        } else {
+            rd = (s->attr & SEG_CODE) && !(s->attr & SEG_R) ? 0 : rd;
+            wr = (s->attr & SEG_CODE) || !(s->attr & SEG_W) ? 0 : wr;
+        }
+    }
+    cpu->seg_end[0][seg] = rd;
+    cpu->seg_end[1][seg] = wr;
+}
+
 void x86_update_hflags(X86Cpu *cpu)
 {
     const X86State *st = &cpu->st;
@@ -56,6 +74,9 @@ void x86_update_hflags(X86Cpu *cpu)
                  : HF_SEGCHK;
     }
     cpu->hflags = h;
+    for (unsigned i = 0; i < X86_NSEGS && !(h & HF_CS64); i++) {
+        x86_update_seg_end(cpu, i);
+    }
     cpu->mmu_idx = st->cpl == 3                                ? X86_MMU_USER
                    : cr4 & CR4_SMAP && !(fl & FL_AC) ? X86_MMU_KERNEL
                                                                : X86_MMU_KERNEL_AC;

@@ -177,6 +177,9 @@ typedef struct X86Cpu {
     uint8_t one_unit;            /* twin runs: leave generated code after each block */
     uint8_t tapped;              /* twin runs: time and chance go through nondet_tap */
     uint8_t win_on;              /* the current address space has windows (window.h) */
+    /* outside 64-bit mode, [0] for loads, [1] for stores: the offset behind the last byte
+     * that may be accessed; 0 = look at the descriptor (expand-down, no right) */
+    uint64_t seg_end[2][X86_NSEGS];
     void *jmp[5];                /* __builtin_setjmp buffer of the engine's loop */
     const struct X86Model *model;
     char vendor[13];             /* the model's, or -cpu NAME,vendor= */
@@ -209,6 +212,8 @@ void x86_cpu_reset(X86Cpu *cpu, bool init);
 /* Recomputes hflags and mmu_idx from st. Call after any change of CR0/CR4/EFER/XCR0,
  * CS/SS/DS/ES, CPL, or EFLAGS bits TF, AC, VM, DF, and of DR7. Leaf. */
 void x86_update_hflags(X86Cpu *cpu);
+/* Recomputes seg_end of one segment register; x86_update_hflags does so for all. Leaf. */
+void x86_update_seg_end(X86Cpu *cpu, unsigned seg);
 
 static inline bool x86_has(const X86Cpu *cpu, unsigned feature)
 {

@@ -22,19 +22,6 @@ extern uint32_t log_mask; /* util/log.h; reading it is leaf */
 
 X86Engine x86_engine = { .max_insns = TB_MAX_INSNS };
 
-static uint64_t rip_mask(const X86Cpu *cpu)
-{
-    return cpu->hflags & HF_CS64   ? ~0ull
-           : cpu->hflags & HF_CS32 ? 0xffffffffull
-                                   : 0xffffull;
-}
-
-static uint64_t pc_linear(const X86Cpu *cpu)
-{
-    return cpu->hflags & HF_CS64 ? cpu->st.rip
-                                 : (uint32_t)(cpu->st.seg[R_CS].base + cpu->st.rip);
-}
-
 /* ---- one instruction at a time ---- */
 
 typedef struct StepFetch {
@@ -67,7 +54,7 @@ void x86_engine_decode(X86Cpu *cpu, X86Insn *in)
 
     fetch_check(cpu, cpu->st.rip, 1);
     for (;;) {
-        uint64_t lin = pc_linear(cpu) + n, ram;
+        uint64_t lin = x86_pc_linear(cpu) + n, ram;
         bool large;
         if (!(cpu->hflags & HF_CS64)) {
             lin = (uint32_t)lin;
@@ -99,7 +86,7 @@ void x86_engine_decode(X86Cpu *cpu, X86Insn *in)
 /* Breakpoint at the instruction itself, SDM vol. 3, 17.3.1.1: a fault, before it. */
 static void check_code_breakpoints(X86Cpu *cpu)
 {
-    uint64_t lin = pc_linear(cpu), hit = 0;
+    uint64_t lin = x86_pc_linear(cpu), hit = 0;
 
     if (cpu->st.rflags & FL_RF) {
         return;
@@ -134,7 +121,7 @@ static const X86Row *step_once(X86Cpu *cpu)
         cpu->hflags &= ~(uint32_t)HF_SHADOW;
     }
     x86_exec_insn(cpu, &in);
-    cpu->st.rip = cpu->next_rip & rip_mask(cpu);
+    cpu->st.rip = cpu->next_rip & x86_rip_mask(cpu);
     if (x86_env(cpu)) {
         x86_env(cpu)->steps++;
     }
@@ -177,7 +164,7 @@ static bool debug_before(X86Cpu *cpu)
     } else if (bits & CPU_DEBUG_STEP) {
         c->debug = (bits & ~(uint32_t)CPU_DEBUG_STEP) | CPU_DEBUG_STEPPED;
     } else if (bits & CPU_DEBUG_BREAK) {
-        s.kind = debug_break_at(&c->machine->debug, pc_linear(cpu));
+        s.kind = debug_break_at(&c->machine->debug, x86_pc_linear(cpu));
     }
     if (s.kind == DEBUG_NONE) {
         return false;
@@ -364,14 +351,14 @@ Tb *x86_engine_find(X86Cpu *cpu, bool build)
     BuildArg a;
 
     fetch_check(cpu, cpu->st.rip, 1);
-    a.bytes = softmmu_fetch(cpu, pc_linear(cpu), &a.ram_addr, &a.large);
+    a.bytes = softmmu_fetch(cpu, x86_pc_linear(cpu), &a.ram_addr, &a.large);
     if (!a.bytes) {
         return NULL;
     }
     a.mode = x86_block_mode(cpu) | (a.large ? X86_KEY_LARGE : 0);
-    Tb *tb = tb_find(x86_engine.cache, a.ram_addr, a.mode);
+    Tb *tb = x86_tb_find(cpu, x86_engine.cache, a.ram_addr, a.mode);
     if (tb && tb->crossing) { /* is its tail still what it was built from? */
-        uint64_t ram2, next = pc_linear(cpu) + tb->size;
+        uint64_t ram2, next = x86_pc_linear(cpu) + tb->size;
         bool large2;
         if (!softmmu_fetch(cpu, cpu->hflags & HF_CS64 ? next : (uint32_t)next, &ram2,
                            &large2) ||

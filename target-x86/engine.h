@@ -40,6 +40,46 @@ static inline uint32_t x86_block_mode(const X86Cpu *cpu)
            (cpu->win_on && cpu->st.cpl == 3 && cpu->hflags & HF_CS64 ? X86_KEY_WIN : 0);
 }
 
+/* Is the meaning of this mode's code bound to its place in the code segment? Yes if limits
+ * and bases must be honoured or IP has 16 bits. */
+static inline bool x86_mode_placed(uint32_t mode)
+{
+    return !(mode & HF_CS64) && (mode & HF_SEGCHK || !(mode & HF_CS32));
+}
+
+/* Tb.place of such code. */
+static inline uint64_t x86_code_place(const X86Cpu *cpu)
+{
+    const X86Seg *cs = &cpu->st.seg[R_CS];
+    return (uint64_t)cs->limit << 32 | (uint32_t)cs->base;
+}
+
+/* The block for the code at RIP, whose first byte lies at this RAM address. Leaf. */
+static inline Tb *x86_tb_find(const X86Cpu *cpu, const TbCache *c, uint64_t ram_addr,
+                              uint32_t mode)
+{
+    return x86_mode_placed(mode)
+               ? tb_find_at(c, ram_addr, mode, x86_code_place(cpu), cpu->st.rip)
+               : tb_find(c, ram_addr, mode);
+}
+
+/* Bits that RIP has in this mode. */
+static inline uint64_t x86_rip_mask(const X86Cpu *cpu)
+{
+    return cpu->hflags & HF_CS64 ? ~0ull : cpu->hflags & HF_CS32 ? 0xffffffffull : 0xffffull;
+}
+
+/* From RIP to the linear address, and back. */
+static inline uint64_t x86_pc_linear(const X86Cpu *cpu)
+{
+    return cpu->hflags & HF_CS64 ? cpu->st.rip
+                                 : (uint32_t)(cpu->st.seg[R_CS].base + cpu->st.rip);
+}
+static inline uint64_t x86_rip_at(const X86Cpu *cpu, uint64_t lin)
+{
+    return cpu->hflags & HF_CS64 ? lin : (uint32_t)(lin - cpu->st.seg[R_CS].base);
+}
+
 enum { X86_ROW_SLOTS = 65536 };
 
 typedef struct X86Engine {

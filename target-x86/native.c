@@ -173,7 +173,7 @@ static void set_state_at(X86Cpu *cpu, uint32_t body_off)
     const Tb *tb = tb_by_code(x86_engine.cache, body_off);
     const TbInsn *m = site_insn(tb, body_off);
 
-    cpu->st.rip = x86_env(cpu)->vbase + tb->region_off + m->guest;
+    cpu->st.rip = x86_rip_at(cpu, x86_env(cpu)->vbase + tb->region_off + m->guest);
     x86_flags_from_env(cpu);
 }
 
@@ -200,7 +200,7 @@ bool x86_native_site_rip(const X86Cpu *cpu, uint64_t *rip)
         tb = tb_by_code(x86_engine.cache, off);
     }
     if (tb) {
-        *rip = env->vbase + tb->region_off + site_insn(tb, off)->guest;
+        *rip = x86_rip_at(cpu, env->vbase + tb->region_off + site_insn(tb, off)->guest);
     }
     return tb != NULL;
 }
@@ -228,7 +228,7 @@ static uint64_t enter_block(X86Cpu *cpu, const Tb *tb)
     TcgEnv *env = x86_env(cpu);
 
     softmmu_set_mode(cpu);
-    env->vbase = cpu->st.rip - tb->region_off;
+    env->vbase = x86_pc_linear(cpu) - tb->region_off;
     x86_flags_to_env(cpu);
     fpu_load(cpu);
     return (uint64_t)codebuf_rx(cpu) + tb->entry_e;
@@ -246,12 +246,14 @@ static uint64_t go_on(X86Cpu *cpu)
     env->dispatches++;
     /* the hash often knows: its entries are as good here as in generated code */
     softmmu_set_mode(cpu);
-    JmpEntry *e = &env->jmp->e[jmp_index(cpu->st.rip)];
-    if (e->pc == cpu->st.rip && env->jmp->mode == x86_block_mode(cpu)) {
+    uint64_t lin = x86_pc_linear(cpu);
+    JmpEntry *e = &env->jmp->e[jmp_index(lin)];
+    if (e->pc == lin && env->jmp->mode == x86_block_mode(cpu)) {
         env->hash_hits++;
         x86_flags_to_env(cpu);
         fpu_load(cpu);
         env->scratch[1] = (uint64_t)e;
+        env->scratch[2] = lin;
         return e->host;
     }
     Tb *tb = x86_engine_find(cpu, true);
@@ -259,20 +261,22 @@ static uint64_t go_on(X86Cpu *cpu)
         return leave_address(cpu);
     }
     uint64_t host = enter_block(cpu, tb);
-    softmmu_jmp_insert(cpu, cpu->st.rip, (uint64_t)codebuf_rx(cpu) + tb->entry_ind,
+    softmmu_jmp_insert(cpu, lin, (uint64_t)codebuf_rx(cpu) + tb->entry_ind,
                        x86_block_mode(cpu), tb->crossing);
     return host;
 }
 
 static uint64_t native_dispatch(X86Cpu *cpu)
 {
-    JmpEntry *e = &x86_env(cpu)->jmp->e[jmp_index(cpu->st.rip)];
+    uint64_t lin = cpu->st.rip; /* so says the thunk */
+    JmpEntry *e = &x86_env(cpu)->jmp->e[jmp_index(lin)];
 
     x86_env(cpu)->hash_misses++;
-    if (e->pc == cpu->st.rip) { /* it led to a dropped block */
+    if (e->pc == lin) { /* it led to a dropped block, or one of another code segment */
         e->pc = JMP_EMPTY;
         e->host = (uint64_t)x86_env(cpu)->jmp_miss;
     }
+    cpu->st.rip = x86_rip_at(cpu, lin);
     x86_flags_from_env(cpu);
     return go_on(cpu);
 }
@@ -285,7 +289,7 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
     const Tb *from = x->tb;
     uint64_t key = from->key - from->region_off + x->target;
 
-    cpu->st.rip = env->vbase + x->target;
+    cpu->st.rip = x86_rip_at(cpu, env->vbase + x->target);
     x86_flags_from_env(cpu);
     if (unlikely(cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow ||
                  x86_engine_attention(cpu))) {
@@ -359,19 +363,16 @@ static uint64_t native_exec(X86Cpu *cpu, const ExecSite *site)
     env->execs++;
     x86_engine.row_calls[x86_row_hash(in->row)]++;
     x86_flags_from_env(cpu);
-    uint64_t rip = env->vbase + site->region_off, next = rip + in->len;
+    uint64_t rip = x86_rip_at(cpu, env->vbase + site->region_off), next = rip + in->len;
     cpu->st.rip = rip;
     cpu->end_block = 0;
     x86_exec_insn(cpu, in);
-    cpu->st.rip = cpu->next_rip;
+    cpu->st.rip = cpu->next_rip & x86_rip_mask(cpu);
     /* a string instruction is a branch only while it repeats */
     bool branch = row_flags & (RF_END | RF_IO) ||
                   (row_flags & (RF_BRANCH | RF_REP)) == RF_BRANCH;
-    if (cpu->next_rip != next || cpu->end_block || branch ||
+    if (cpu->st.rip != next || cpu->end_block || branch ||
         generation != x86_engine.cache->generation || hflags != cpu->hflags) {
-        if (!(cpu->hflags & HF_CS64)) {
-            cpu->st.rip = (uint32_t)cpu->st.rip;
-        }
         return go_on(cpu);
     }
     softmmu_set_mode(cpu);
@@ -395,8 +396,8 @@ static uint64_t punt(X86Cpu *cpu, unsigned more)
         x86_engine_decode(cpu, &in);
         next = cpu->st.rip + in.len;
         x86_exec_insn(cpu, &in);
-        cpu->st.rip = cpu->next_rip;
-    } while (more-- && cpu->next_rip == next && !cpu->end_block &&
+        cpu->st.rip = cpu->next_rip & x86_rip_mask(cpu);
+    } while (more-- && cpu->st.rip == next && !cpu->end_block &&
              !(in.row->flags & (RF_BRANCH | RF_END | RF_IO)) &&
              !(cpu->hflags & X86_STEP_MASK) && !cpu->st.int_shadow &&
              !x86_engine_attention(cpu));
@@ -484,8 +485,8 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
         env->win_missed = lin;
         env->win_misses++;
     }
-    if ((kind & MEM_ALIGN && lin & (size - 1)) || (kind & MEM_FPU && x87_pending(cpu))) {
-        /* #GP, #MF: the reference function's */
+    if (kind & MEM_PUNT || (kind & MEM_ALIGN && lin & (size - 1)) || (kind & MEM_FPU && x87_pending(cpu))) {
+        /* #GP, #SS, #MF: the reference function's */
     } else if (kind & (MEM_GROUP | MEM_QUIET)) {
         uint8_t *host = quiet_range(cpu, lin, size, write);
         if (host) {
@@ -507,7 +508,8 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
                    (uint64_t)((int64_t)((lin + size - 1) << 16) >> 16) == lin + size - 1) {
             env->slow_cross++;
             softmmu_translate(cpu, lin, X86_READ, cpu->mmu_idx, &ref);
-            softmmu_translate(cpu, lin + in_page, X86_READ, cpu->mmu_idx, &ref2);
+            uint64_t lin2 = cpu->hflags & HF_CS64 ? lin + in_page : (uint32_t)(lin + in_page);
+            softmmu_translate(cpu, lin2, X86_READ, cpu->mmu_idx, &ref2);
             if (ref.host && ref2.host) {
                 uint8_t *b = env->bounce + (lin & 63); /* alignment faults stay */
                 leaf_copy(b, ref.host, in_page);

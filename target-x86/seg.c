@@ -198,6 +198,8 @@ void x86_load_sreg(X86Cpu *cpu, unsigned seg, uint16_t selector)
     if (seg < R_FS) {
         cpu->end_block = 1;
         x86_update_hflags(cpu);
+    } else {
+        x86_update_seg_end(cpu, seg);
     }
 }
 

@@ -17,7 +17,7 @@
 
 bool x86_template_accepts(uint32_t mode)
 {
-    return mode & HF_CS64 && !(mode & HF_AC);
+    return !(mode & HF_AC);
 }
 
 int32_t tmpl_env_off(size_t field)
@@ -312,6 +312,36 @@ static uint8_t legacy_prefix(const X86Insn *in, uint8_t *second)
     return in->opsize_prefix ? 0x66 : 0;
 }
 
+static uint8_t mode_prefix(const Tmpl *t, const X86Insn *in, uint8_t *second)
+{
+    if (!t->legacy) {
+        return legacy_prefix(in, second);
+    }
+    bool wide = !tmpl_legacy_wants_66(in);
+    *second = in->lock ? 0xf0 : 0;
+    bool movbe = in->row->map == MAP_0F38 && (in->opcode & 0xfe) == 0xf0;
+    if (in->row->pp == PP_66 && !movbe) {
+        return 0x66;
+    }
+    if (in->row->pp == PP_F3 || in->row->pp == PP_F2) {
+        *second = wide ? 0 : 0x66;
+        return in->row->pp == PP_F3 ? 0xf3 : 0xf2;
+    }
+    return wide ? 0 : 0x66;
+}
+
+/* REX.W or VEX.W. Outside 64-bit mode a W bit does not widen general operands. */
+static bool wide_bit(const Tmpl *t, const X86Insn *in)
+{
+    bool general = false;
+
+    for (unsigned n = 0; t->legacy && n < in->nops; n++) {
+        unsigned size = in->row->ops[n] & 31;
+        general |= size == OS_y || size == OS_v;
+    }
+    return in->rex >> 3 & 1 && !(t->legacy && general);
+}
+
 /* MEM_* for what the instruction may raise before its memory operand's #PF. */
 static unsigned faults_before_paging(const X86Insn *in)
 {
@@ -424,6 +454,9 @@ static bool plain(Tmpl *t, const X86Insn *in)
     if (high && (low8 || reg > 7 || (!in->is_mem && rm.base > 7))) {
         return false;
     }
+    if (t->legacy && row->flags & RF_NO64 && !tmpl_legacy_encodable(in)) {
+        return false;
+    }
     /* AH..DH cannot stand beside a memory operand that needs REX */
     bool by_scratch = high && in->is_mem;
     bool high_written = by_scratch && writes(in, in->op[0].kind == OPND_MEM);
@@ -476,7 +509,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
     Op op = {
         .map = row->map,
         .opcode = in->opcode,
-        .w = in->rex >> 3 & 1,
+        .w = wide_bit(t, in),
         .force_rex = low8,
         .imm_len = in->imm_len,
         .vex = row->enc == ENC_VEX,
@@ -491,9 +524,15 @@ static bool plain(Tmpl *t, const X86Insn *in)
         static const uint8_t pps[] = { 0, 0, 0x66, 0xf3, 0xf2 };
         op.prefix = pps[row->pp];
     } else {
-        op.prefix = legacy_prefix(in, &op.prefix2);
+        op.prefix = mode_prefix(t, in, &op.prefix2);
     }
-    if (in->has_modrm) {
+    if (t->legacy && op.map == 0 && row->enc == ENC_LEGACY && (in->opcode & 0xf0) == 0x40) {
+        op.opcode = 0xff; /* INC, DEC: what was their opcode is REX */
+        enc_op(&t->e, &op, in->opcode >> 3 & 1, rm_reg(opc_reg));
+    } else if (t->legacy && op.map == 0 && row->enc == ENC_LEGACY && in->opcode == 0x82) {
+        op.opcode = 0x80;
+        enc_op(&t->e, &op, reg, rm);
+    } else if (in->has_modrm) {
         enc_op(&t->e, &op, reg, rm);
     } else if (op.vex) { /* VZEROUPPER, VZEROALL */
         enc_u8(&t->e, 0xc5);
@@ -515,8 +554,9 @@ static bool plain(Tmpl *t, const X86Insn *in)
         }
         enc_u8(&t->e, opc_reg >= 0 ? (in->opcode & 0xf8) | (opc_reg & 7) : in->opcode);
     }
+    bool reg_imm = t->legacy && row->ops[3] >> 8 == OM_L; /* bit 7: registers 8 to 15 */
     for (unsigned k = 0; k < in->imm_len; k++) {
-        enc_u8(&t->e, in->bytes[in->imm_off + k]);
+        enc_u8(&t->e, in->bytes[in->imm_off + k] & (reg_imm ? 0x7f : 0xff));
     }
     for (unsigned k = 0; k < nsub; k++) {
         if (sub[k].store) {
@@ -596,7 +636,8 @@ static bool one(Tmpl *t, const X86Insn *in)
     if (!keeps) {
         tmpl_forget(t);
     }
-    if (tmpl_flow(t, in) || tmpl_sys(t, in) || (is_plain && plain(t, in))) {
+    bool own = t->legacy ? tmpl_legacy(t, in) : tmpl_flow(t, in) || tmpl_sys(t, in);
+    if (own || (is_plain && plain(t, in))) {
         if (!keeps) {
             tmpl_forget(t);
         }
@@ -626,10 +667,19 @@ static void entries(Tmpl *t)
     enc_alu_rm(e, ALU_CMP, S1, rm_mem(S2, offsetof(JmpEntry, pc)));
     uint32_t miss = enc_jcc(e, CC_NE);
     enc_patch(e, miss, x86_thunks.miss);
+    if (t->placed) { /* is it this code segment? */
+        Rm cs = rm_env(offsetof(X86State, seg) + R_CS * sizeof(X86Seg));
+        cs.disp += offsetof(X86Seg, base);
+        enc_alu_mi32(e, ALU_CMP, cs, (int32_t)tb->place);
+        enc_patch(e, enc_jcc(e, CC_NE), x86_thunks.miss);
+        cs.disp += offsetof(X86Seg, limit) - offsetof(X86Seg, base);
+        enc_alu_mi32(e, ALU_CMP, cs, (int32_t)(tb->place >> 32));
+        enc_patch(e, enc_jcc(e, CC_NE), x86_thunks.miss);
+    }
     enc_lea(e, S1, rm_mem(S1, -(int32_t)tb->region_off), true);
     t->guard_jcc = 0;
     if (!tb->large && (!tb->crossing || tb->guards_tail) && !(tb->mode & X86_KEY_CPL0) &&
-        tb->key < CODE_MAP_MAX_RAM) {
+        !t->placed && tb->key < CODE_MAP_MAX_RAM) {
         /* from another page: r11 = its virtual address */
         uint32_t over = enc_jmp(e);
         tb->entry_x = e->off;
@@ -696,7 +746,7 @@ static void stubs(Tmpl *t)
     for (unsigned i = 0; i < t->nslow; i++) {
         SlowSite *s = &t->slow[i];
         enc_patch(e, s->jcc, e->off);
-        if (s->form == SLOW_TLB) {
+        if (s->form == SLOW_TLB) { /* SLOW_PUNT: r11 does not matter */
             enc_alu_rm(e, ALU_SUB, S1, rm_mem(S2, offsetof(TlbEntry, tag)));
         } else if (s->form == SLOW_TURNED) {
             tmpl_turn_back(t, s);
@@ -749,7 +799,11 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     codebuf_back(code);
     memset(t, 0, offsetof(Tmpl, slow));
     t->win = tb->mode & X86_KEY_WIN;
-    t->no_groups = x86_engine.no_groups || x86_group_failed(tb->key);
+    t->legacy = !(tb->mode & HF_CS64);
+    t->placed = x86_mode_placed(tb->mode);
+    t->word = t->legacy ? 4 : 8;
+    t->no_groups = x86_engine.no_groups || x86_group_failed(tb->key) || t->placed ||
+                   (t->legacy && !(tb->mode & HF_SS32));
     t->nexits = t->nslow = t->neffects = 0;
     t->ended = t->shadow_next = false;
     t->e = (Enc){ .rw = code->rw,
@@ -762,7 +816,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->insns = insns;
     t->region = tb->large ? 2 * MiB : 4096;
     tb->region_off = tb->key & (t->region - 1);
-    tb->guards_tail = tb->crossing && !tb->large && !(tb->mode & X86_KEY_CPL0) &&
+    tb->guards_tail = tb->crossing && !t->placed && !tb->large && !(tb->mode & X86_KEY_CPL0) &&
                       tb->key < CODE_MAP_MAX_RAM && tb->key2 < CODE_MAP_MAX_RAM &&
                       code_map_index(tb->key) != code_map_index(tb->key2);
     if (!enc_room(&t->e, 16 * KiB) || c->n_by_code >= c->max_by_code) {
@@ -805,10 +859,11 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         }
     }
     if (!t->ended) {
-        if (tb->next_crosses && !tb->large && tb->mode & X86_KEY_CPL0) {
-            tmpl_jump_off(t, t->off);
+        int64_t next = tmpl_next_off(t, t->off);
+        if (tb->next_crosses && !tb->large && (tb->mode & X86_KEY_CPL0 || t->placed)) {
+            tmpl_jump_off(t, next);
         } else {
-            tmpl_exit_to(t, t->off);
+            tmpl_exit_to(t, next);
         }
     }
     tb->code_end = t->e.off;

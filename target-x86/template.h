@@ -2,7 +2,8 @@
 /*
  * Tier 1: the template translator. Re-emits guest instructions as host instructions with
  * registers and memory operands remapped; what it does not know it leaves to the reference
- * function (a call). x86-64 hosts only; 64-bit guest code for now.
+ * function (a call). x86-64 hosts only. What differs for 16- and 32-bit guest code is in
+ * template_legacy.c.
  *
  * Host registers (docs/ARCHITECTURE.md, "Registers"):
  *   rax rcx rdx rbx rsi rdi rbp r8 r9 r12 r13 r14   the same guest register
@@ -39,7 +40,7 @@ enum {
     TBI_SHADOW = 4,  /* behind STI: not a boundary to leave at */
 };
 
-enum { MAX_SLOW = TB_MAX_INSNS * 3, MAX_STUBS = TB_MAX_INSNS };
+enum { MAX_SLOW = TB_MAX_INSNS * 4, MAX_STUBS = TB_MAX_INSNS };
 
 /* Out-of-line code of a check that failed. */
 enum {
@@ -47,6 +48,7 @@ enum {
     SLOW_GUESS,       /* a window check that guessed the range wrong */
     SLOW_TURNED,      /* the same; r11 = the address rotated right by SlowSite.turn */
     SLOW_ANY,         /* r11 = address, not in range B */
+    SLOW_PUNT,        /* to the reference function */
 };
 
 typedef struct SlowSite {
@@ -63,7 +65,9 @@ typedef struct SlowSite {
  * other flag), the instruction's offset in the block above 15. */
 enum { MEM_SIZE = 0xff, MEM_WRITE = 0x100, MEM_GROUP = 0x200, MEM_OUTSIDE = 0x400,
        MEM_QUIET = 0x800, /* a masked access: what is not there may not be wanted */
-       MEM_ALIGN = 0x1000, MEM_FPU = 0x2000, MEM_GUESS = 0x8000 };
+       MEM_ALIGN = 0x1000, MEM_FPU = 0x2000,
+       MEM_PUNT = 0x4000, /* no access: the reference function decides */
+       MEM_GUESS = 0x8000 };
 
 /* A run of accesses that share a check (template_group.c). r11 = host address of guest
  * address (base register at the beginning) + lo. */
@@ -106,6 +110,9 @@ typedef struct Tmpl {
     bool failed;              /* arena full */
     unsigned neffects;
     bool no_groups;
+    bool legacy;              /* 16- or 32-bit code, */
+    bool placed;              /* bound to its place in CS (x86_mode_placed): segments checked */
+    uint8_t word;             /* bytes of a push or pop in groups: 8, or 4 */
     bool win;                 /* windows (window.h), not the soft TLB */
     uint8_t held[2];          /* guest register that S1, S2 equal besides env; 0 = none */
     uint8_t wanted;           /* the one that the current instruction needs in S2 beside
@@ -201,10 +208,29 @@ void tmpl_win_after(Tmpl *t, const X86Insn *in);
 void tmpl_before_check(Tmpl *t, const X86Insn *in);
 /* control flow and stack; false: not known here */
 bool tmpl_flow(Tmpl *t, const X86Insn *in);
+/* 16- and 32-bit code: what plain re-emission does not do; false: not known here */
+bool tmpl_legacy(Tmpl *t, const X86Insn *in);
+/* Its memory operands; as tmpl_operand, never too odd. */
+void tmpl_legacy_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm);
+/* r11 = offset in the segment */
+void tmpl_legacy_ea(Tmpl *t, const X86Insn *in);
+/* Does re-emitting a plain row need the operand-size prefix? */
+bool tmpl_legacy_wants_66(const X86Insn *in);
+/* A row that does not exist in 64-bit code, or only with other bytes: can it be re-emitted
+ * all the same? */
+bool tmpl_legacy_encodable(const X86Insn *in);
+/* Where code goes on behind region offset off. */
+int64_t tmpl_next_off(const Tmpl *t, int64_t off);
+void tmpl_jcc(Tmpl *t, int cc, int64_t taken, int64_t next);
+SlowSite *tmpl_slow_site(Tmpl *t, unsigned form, uint32_t kind);
 /* A forward conditional jump, behind which a block may go on. */
 bool tmpl_goes_on(const X86Insn *in);
 /* frequent system instructions of CPL 0 (template_sys.c) */
 bool tmpl_sys(Tmpl *t, const X86Insn *in);
+/* The image that PUSHF pushes into env->scratch[0]; clobbers S1, S2. */
+void tmpl_flags_image(Tmpl *t);
+/* POPF at CPL 0, of any size. */
+void tmpl_popf(Tmpl *t, const X86Insn *in);
 /* BT, BTS, BTR, BTC of memory by a register; false: by its reference function */
 bool tmpl_bit_string(Tmpl *t, const X86Insn *in);
 void tmpl_pause(Tmpl *t, const X86Insn *in);
@@ -221,7 +247,7 @@ void tmpl_group_after(Tmpl *t);
 bool tmpl_group_covers(const Tmpl *t, int base);
 int32_t tmpl_group_disp(const Tmpl *t, int64_t disp);
 bool tmpl_is_plain(const Tmpl *t, const X86Insn *in);
-bool tmpl_lea_is_direct(const X86Insn *in);
+bool tmpl_lea_is_direct(const Tmpl *t, const X86Insn *in);
 void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last);
 
 /* template_evex.c: what plain rows need for AVX-512 */

@@ -48,7 +48,7 @@ static void new_exit(Tmpl *t, uint32_t jmp_off, int64_t target)
 void tmpl_jump_off(Tmpl *t, int64_t off)
 {
     enc_load(&t->e, S1, rm_env(ENV_F(vbase)));
-    enc_lea(&t->e, S1, rm_mem(S1, off), true);
+    enc_lea(&t->e, S1, rm_mem(S1, off), !t->legacy);
     tmpl_jump_pc(t);
 }
 
@@ -57,13 +57,14 @@ void tmpl_jump_off(Tmpl *t, int64_t off)
  * call code in large pages: through the hash. */
 static bool may_guard(const Tmpl *t, int64_t off)
 {
-    return !t->tb->large && !(t->tb->mode & X86_KEY_CPL0) && off == (int32_t)off;
+    return !t->tb->large && !(t->tb->mode & X86_KEY_CPL0) && !t->placed &&
+           off == (int32_t)off;
 }
 
 static void guarded_exit(Tmpl *t, int64_t off)
 {
     enc_load(&t->e, S1, rm_env(ENV_F(vbase)));
-    enc_lea(&t->e, S1, rm_mem(S1, off & ~4095ll), true);
+    enc_lea(&t->e, S1, rm_mem(S1, off & ~4095ll), !t->legacy);
     enc_align_rel32(&t->e, 1);
     new_exit(t, enc_jmp(&t->e), off);
 }
@@ -82,11 +83,9 @@ void tmpl_exit_to(Tmpl *t, int64_t off)
     }
 }
 
-static void jcc(Tmpl *t, int cc, int64_t taken)
+void tmpl_jcc(Tmpl *t, int cc, int64_t taken, int64_t next)
 {
     Enc *e = &t->e;
-    int64_t next = (int64_t)t->off + t->insns[t->i].len;
-
     bool last = t->i + 1u == t->tb->ninsns;
 
     tmpl_restore_flags(t);
@@ -238,9 +237,9 @@ static bool lea(Tmpl *t, const X86Insn *in)
 }
 
 /* lea r,[base+index*s+disp] with resident registers: one host instruction */
-bool tmpl_lea_is_direct(const X86Insn *in)
+bool tmpl_lea_is_direct(const Tmpl *t, const X86Insn *in)
 {
-    return !(in->base == 16 || reg_in_env(in->op[0].reg) || in->adsize != 8 ||
+    return !(in->base == 16 || reg_in_env(in->op[0].reg) || in->adsize != t->word ||
              in->opsize == 2 || (in->base >= 0 && in->base < 16 && reg_in_env(in->base)) ||
              (in->index >= 0 && reg_in_env(in->index)) || in->disp != (int32_t)in->disp);
 }
@@ -249,7 +248,7 @@ static bool lea_direct(Tmpl *t, const X86Insn *in)
 {
     unsigned g = in->op[0].reg;
 
-    if (!tmpl_lea_is_direct(in)) {
+    if (!tmpl_lea_is_direct(t, in)) {
         return false;
     }
     Rm m = { RM_MEM, in->base < 0 ? -1 : host_reg(in->base),
@@ -286,7 +285,7 @@ static bool one_byte(Tmpl *t, const X86Insn *in)
         return true;
     }
     if (op >= 0x70 && op <= 0x7f) {
-        jcc(t, op & 15, next + (int64_t)in->imm);
+        tmpl_jcc(t, op & 15, next + (int64_t)in->imm, next);
         return true;
     }
     switch (op) {
@@ -359,7 +358,8 @@ bool tmpl_flow(Tmpl *t, const X86Insn *in)
     if (row->map == MAP_0F) {
         uint8_t op = in->opcode;
         if ((op & 0xf0) == 0x80) {
-            jcc(t, op & 15, (int64_t)t->off + in->len + (int64_t)in->imm);
+            int64_t next = (int64_t)t->off + in->len;
+            tmpl_jcc(t, op & 15, next + (int64_t)in->imm, next);
             return true;
         }
         if (op >= 0x18 && op <= 0x1f && in->has_modrm) { /* hint NOPs, prefetches, ENDBR */

@@ -15,7 +15,7 @@
 
 enum { GROUP_MAX = 192 };
 
-static void plain_effect(const X86Insn *in, Effect *f)
+static void plain_effect(const Tmpl *t, const X86Insn *in, Effect *f)
 {
     unsigned scratch = 0, seen = 0;
 
@@ -39,15 +39,15 @@ static void plain_effect(const X86Insn *in, Effect *f)
     if (!f->access) {
         /* add/sub rsp, imm */
         if (f->writes == 1u << R_SP && in->row->enc == ENC_LEGACY && in->row->map == MAP_1 &&
-            (in->opcode == 0x81 || in->opcode == 0x83) && in->opsize == 8) {
+            (in->opcode == 0x81 || in->opcode == 0x83) && in->opsize == t->word) {
             unsigned ext = in->modrm >> 3 & 7;
             f->moves_sp = ext == 0 || ext == 5;
             f->sp_delta = ext == 0 ? (int64_t)in->imm : -(int64_t)in->imm;
         }
         return;
     }
-    if (!in->is_mem || in->index >= 0 || in->base < 0 || in->base == 16 || in->adsize != 8 ||
-        in->seg >= R_FS || !f->size || in->disp != (int32_t)in->disp) {
+    if (!in->is_mem || in->index >= 0 || in->base < 0 || in->base == 16 ||
+        in->adsize != t->word || in->seg >= R_FS || (t->legacy && in->seg == R_CS) || !f->size || in->disp != (int32_t)in->disp) {
         f->stop = true;
         return;
     }
@@ -55,15 +55,15 @@ static void plain_effect(const X86Insn *in, Effect *f)
     f->off = in->disp;
 }
 
-static void stack_effect(Effect *f, bool push, unsigned reg_written)
+static void stack_effect(Effect *f, int word, bool push, unsigned reg_written)
 {
     f->access = true;
     f->base = R_SP;
-    f->size = 8;
+    f->size = word;
     f->write = push;
-    f->off = push ? -8 : 0;
+    f->off = push ? -word : 0;
     f->moves_sp = true;
-    f->sp_delta = push ? -8 : 8;
+    f->sp_delta = push ? -word : word;
     f->writes = 1u << R_SP | reg_written;
 }
 
@@ -74,30 +74,31 @@ static Effect make_effect(const Tmpl *t, const X86Insn *in)
 
     if (in->row->enc == ENC_LEGACY && in->row->map == MAP_1) {
         if (op >= 0x50 && op <= 0x57) {
-            stack_effect(&f, true, 0);
-            f.stop = in->opsize != 8 || in->op[0].reg == R_SP;
+            stack_effect(&f, t->word, true, 0);
+            f.stop = in->opsize != t->word || in->op[0].reg == R_SP;
             return f;
         }
         if (op >= 0x58 && op <= 0x5f) {
-            stack_effect(&f, false, 1u << in->op[0].reg);
-            f.stop = in->opsize != 8 || in->op[0].reg == R_SP;
+            stack_effect(&f, t->word, false, 1u << in->op[0].reg);
+            f.stop = in->opsize != t->word || in->op[0].reg == R_SP;
             return f;
         }
         if (op == 0x68 || op == 0x6a) {
-            stack_effect(&f, true, 0);
-            f.stop = in->opsize != 8;
+            stack_effect(&f, t->word, true, 0);
+            f.stop = in->opsize != t->word;
             return f;
         }
         if (op == 0xc3 || op == 0xe8) {
-            stack_effect(&f, op == 0xe8, 0);
+            stack_effect(&f, t->word, op == 0xe8, 0);
+            f.stop = in->opsize != t->word;
             f.after = true;
             return f;
         }
         if (op == 0x8d) {
-            f.stop = !tmpl_lea_is_direct(in);
+            f.stop = !tmpl_lea_is_direct(t, in);
             f.writes = 1u << in->op[0].reg;
             f.moves_sp = in->op[0].reg == R_SP && in->base == R_SP && in->index < 0 &&
-                         in->opsize == 8;
+                         in->opsize == t->word;
             f.sp_delta = in->disp;
             return f;
         }
@@ -109,7 +110,7 @@ static Effect make_effect(const Tmpl *t, const X86Insn *in)
         f.stop = true;
         return f;
     }
-    plain_effect(in, &f);
+    plain_effect(t, in, &f);
     return f;
 }
 
@@ -200,10 +201,10 @@ void tmpl_group_begin(Tmpl *t)
     if (reg_in_env(g.base)) {
         enc_load(&t->e, S1, rm_env(ENV_GPR(g.base)));
         if (g.lo) {
-            enc_lea(&t->e, S1, rm_mem(S1, g.lo), true);
+            enc_lea(&t->e, S1, rm_mem(S1, g.lo), true); /* 64-bit code only */
         }
     } else {
-        enc_lea(&t->e, S1, rm_mem(host_reg(g.base), g.lo), true);
+        enc_lea(&t->e, S1, rm_mem(host_reg(g.base), g.lo), !t->legacy);
     }
     tmpl_check(t, g.size | (g.write ? MEM_WRITE : 0) | MEM_GROUP);
     g.on = true;

@@ -86,7 +86,7 @@ bool tmpl_addr(Tmpl *t, const X86Insn *in, bool with_segment)
 
 /* ---- soft TLB ---- */
 
-static SlowSite *slow_site(Tmpl *t, unsigned form, uint32_t kind)
+SlowSite *tmpl_slow_site(Tmpl *t, unsigned form, uint32_t kind)
 {
     SlowSite *s = &t->slow[t->nslow++];
     *s = (SlowSite){ .form = form, .kind = kind };
@@ -106,7 +106,7 @@ static SlowSite *slow_site(Tmpl *t, unsigned form, uint32_t kind)
 void tmpl_check(Tmpl *t, unsigned kind)
 {
     Enc *e = &t->e;
-    SlowSite *s = slow_site(t, SLOW_TLB, kind);
+    SlowSite *s = tmpl_slow_site(t, SLOW_TLB, kind);
 
     tmpl_forget(t);
 
@@ -252,7 +252,7 @@ static void compare_range(Tmpl *t, int d, int s, unsigned k)
 enum { WIN_WHOLE = 31 };
 static void check_range(Tmpl *t, int d, int s, unsigned k, unsigned base, uint32_t at)
 {
-    SlowSite *x = slow_site(t, d == s ? SLOW_TURNED : SLOW_GUESS,
+    SlowSite *x = tmpl_slow_site(t, d == s ? SLOW_TURNED : SLOW_GUESS,
                             MEM_GUESS | base << 10 | at << 16);
 
     x->turn = k ? WIN_A_SHIFT : WIN_B_SHIFT;
@@ -271,7 +271,7 @@ static Rm delta_b(void) { return rm_env(tmpl_env_off(offsetof(TcgEnv, win_delta)
 static Rm any_range(Tmpl *t, unsigned kind)
 {
     Enc *e = &t->e;
-    SlowSite *s = slow_site(t, SLOW_ANY, kind | MEM_OUTSIDE);
+    SlowSite *s = tmpl_slow_site(t, SLOW_ANY, kind | MEM_OUTSIDE);
 
     tmpl_forget(t);
 
@@ -468,6 +468,10 @@ static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
 
 bool tmpl_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
 {
+    if (t->legacy) {
+        tmpl_legacy_operand(t, in, kind, rm);
+        return true;
+    }
     if (in->adsize == 2) {
         return false;
     }
@@ -490,6 +494,9 @@ bool tmpl_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
 Rm tmpl_based(Tmpl *t, unsigned base, int disp, unsigned kind)
 {
     X86Insn in = { .base = base, .index = -1, .adsize = 8, .disp = disp, .seg = R_SS };
+    if (t->legacy) {
+        in.adsize = t->tb->mode & HF_SS32 ? 4 : 2;
+    }
     Rm rm = { 0 };
 
     if (!tmpl_operand(t, &in, kind, &rm)) {

@@ -25,7 +25,7 @@ static void cli(Tmpl *t)
 }
 
 /* Status flags out of env->cc, the rest out of rflags. */
-static void pushf(Tmpl *t)
+void tmpl_flags_image(Tmpl *t)
 {
     Enc *e = &t->e;
 
@@ -41,6 +41,13 @@ static void pushf(Tmpl *t)
     enc_alu_ri(e, ALU_AND, S2, ~STATUS_AND_DEBUG, false);
     alu_rr32(e, ALU_OR, S2, S1);
     enc_store(e, rm_env(ENV_F(scratch)), S2);
+}
+
+static void pushf(Tmpl *t)
+{
+    Enc *e = &t->e;
+
+    tmpl_flags_image(t);
     enc_lea(e, S1, rm_mem(GSP, -8), true);
     tmpl_check(t, 8 | MEM_WRITE);
     enc_load(e, S2, rm_env(ENV_F(scratch)));
@@ -49,7 +56,7 @@ static void pushf(Tmpl *t)
 }
 
 /* If nothing but status flags and IF change, and no request waits if IF is set: here. */
-static void popf(Tmpl *t, const X86Insn *in)
+void tmpl_popf(Tmpl *t, const X86Insn *in)
 {
     static const Op test = { .opcode = 0xf7, .imm_len = 4 }, xor = {
         .opcode = 0x31
@@ -58,15 +65,22 @@ static void popf(Tmpl *t, const X86Insn *in)
     Enc *e = &t->e;
     uint32_t slow[2];
 
+    uint32_t image = in->opsize == 2 ? 0xffff : ~0u;
     tmpl_save_flags(t);
-    enc_mov_rr(e, S1, GSP);
-    tmpl_check(t, 8);
-    enc_load(e, S1, rm_mem(S1, 0));
+    if (t->legacy) {
+        static const Op movzx16 = { .map = 1, .opcode = 0xb7 }, mov32 = { .opcode = 0x8b };
+        Rm m = tmpl_based(t, R_SP, 0, in->opsize);
+        enc_op(e, in->opsize == 2 ? &movzx16 : &mov32, S1, m);
+    } else {
+        enc_mov_rr(e, S1, GSP);
+        tmpl_check(t, 8);
+        enc_load(e, S1, rm_mem(S1, 0));
+    }
     enc_load32(e, S2, rm_env(ENV_ST(rflags)));
     enc_op(e, &xor, S1, rm_reg(S2));
     enc_op(e, &test, 0, rm_reg(S2));
-    enc_u32(e, FL_TF | FL_DF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC | FL_VIF | FL_VIP |
-                   FL_ID);
+    enc_u32(e, (FL_TF | FL_DF | FL_IOPL | FL_NT | FL_RF | FL_VM | FL_AC | FL_VIF | FL_VIP |
+                FL_ID) & image);
     slow[0] = enc_jcc(e, CC_NE);
     enc_op(e, &test, 0, rm_reg(S1));
     enc_u32(e, FL_IF);
@@ -74,7 +88,12 @@ static void popf(Tmpl *t, const X86Insn *in)
     enc_alu_mi32(e, ALU_CMP, rm_env(offsetof(X86Cpu, cpu) + offsetof(Cpu, request)), 0);
     slow[1] = enc_jcc(e, CC_NE);
     enc_patch(e, no_if, e->off);
-    enc_lea(e, GSP, rm_mem(GSP, 8), true);
+    if (t->legacy && !(t->tb->mode & HF_SS32)) {
+        static const Op lea16 = { .prefix = 0x66, .opcode = 0x8d };
+        enc_op(e, &lea16, GSP, rm_mem(GSP, in->opsize));
+    } else {
+        enc_lea(e, GSP, rm_mem(GSP, in->opsize), !t->legacy);
+    }
     /* cc = (image & 0xff) << 8 | OF */
     enc_mov_rr32(e, S2, S1);
     enc_shift_ri(e, 5, S2, 11, false);
@@ -87,7 +106,7 @@ static void popf(Tmpl *t, const X86Insn *in)
     enc_alu_ri(e, ALU_AND, S1, FL_IF, false);
     enc_alu_mi32(e, ALU_AND, rm_env(ENV_ST(rflags)), ~FL_IF);
     enc_op(e, &or_m, S1, rm_env(ENV_ST(rflags)));
-    tmpl_exit_to(t, (int64_t)t->off + in->len);
+    tmpl_exit_to(t, tmpl_next_off(t, (int64_t)t->off + in->len));
     for (unsigned i = 0; i < 2; i++) {
         enc_patch(e, slow[i], e->off);
     }
@@ -245,14 +264,20 @@ bool tmpl_bit_string(Tmpl *t, const X86Insn *in)
         in->op[1].kind != OPND_GPR || x86_engine.exact_flags) {
         return false;
     }
+    if (t->legacy && (t->placed || in->seg >= R_FS || in->seg == R_CS || in->adsize == 2)) {
+        return false;
+    }
+    t->group.on = false; /* r11 is needed (and a group does not reach over it) */
     tmpl_before_check(t, in);
-    if (!tmpl_addr(t, in, true)) {
+    if (t->legacy) {
+        tmpl_legacy_ea(t, in);
+    } else if (!tmpl_addr(t, in, true)) {
         return false;
     }
     /* flags are saved or dead up to the restore below */
     bit_word(t, in);
     Rm word = { RM_MEM, S1, S2, scale, 0 };
-    enc_lea(e, S1, word, true);
+    enc_lea(e, S1, word, !t->legacy);
     tmpl_check(t, in->opsize | (write ? MEM_WRITE : 0));
     bit_word(t, in);
     enc_op(e, &neg, 3, rm_reg(S2));
@@ -343,13 +368,18 @@ static bool mov_from_seg(Tmpl *t, const X86Insn *in)
         }
         return true;
     }
-    tmpl_before_check(t, in);
-    if (!tmpl_addr(t, in, true)) {
-        return false;
+    Rm m = rm_mem(S1, 0);
+    if (t->legacy) {
+        tmpl_legacy_operand(t, in, 2 | MEM_WRITE, &m);
+    } else {
+        tmpl_before_check(t, in);
+        if (!tmpl_addr(t, in, true)) {
+            return false;
+        }
+        tmpl_check(t, 2 | MEM_WRITE);
     }
-    tmpl_check(t, 2 | MEM_WRITE);
     enc_op(&t->e, &movzx16, S2, sel);
-    enc_op(&t->e, &store16, S2, rm_mem(S1, 0));
+    enc_op(&t->e, &store16, S2, m);
     return true;
 }
 
@@ -526,7 +556,11 @@ static bool mov_from_cr(Tmpl *t, const X86Insn *in)
     if (cr >= ARRAY_SIZE(at) || !at[cr]) {
         return false;
     }
-    enc_load(&t->e, S1, rm_env(at[cr]));
+    if (t->legacy) {
+        enc_load32(&t->e, S1, rm_env(at[cr]));
+    } else {
+        enc_load(&t->e, S1, rm_env(at[cr]));
+    }
     tmpl_put(t, in->op[0].reg, S1);
     return true;
 }
@@ -609,12 +643,17 @@ bool tmpl_sys_continues(const X86Insn *in, uint32_t mode)
         (in->row->enc == ENC_LEGACY && !in->lock && is_string(in))) {
         return true;
     }
-    if (!(mode & X86_KEY_CPL0) || in->row->enc != ENC_LEGACY || in->lock) {
+    if (in->row->enc != ENC_LEGACY || in->lock) {
+        return false;
+    }
+    if (in->row->map == MAP_1 && in->opcode == 0x9c) {
+        return mode & HF_CS64 ? mode & X86_KEY_CPL0 && in->opsize == 8 : !(mode & HF_VM);
+    }
+    if (!(mode & X86_KEY_CPL0)) {
         return false;
     }
     if (in->row->map == MAP_1) {
-        return in->opcode == 0xfa || in->opcode == 0xfb ||
-               (in->opcode == 0x9c && in->opsize == 8);
+        return in->opcode == 0xfa || in->opcode == 0xfb;
     }
     if (in->row->map == MAP_0F && in->opcode == 0x01) {
         return in->modrm == 0xf8 ||
@@ -642,13 +681,13 @@ bool tmpl_sys(Tmpl *t, const X86Insn *in)
             return fsgsbase(t, in);
         }
         if (in->opcode == 0x01 && in->modrm == 0xe8) { /* SERIALIZE: fetch again */
-            tmpl_exit_to(t, (int64_t)t->off + in->len);
+            tmpl_exit_to(t, tmpl_next_off(t, (int64_t)t->off + in->len));
             return true;
         }
     }
     if (in->row->enc == ENC_LEGACY && in->row->map == MAP_1 && in->opcode == 0x9d &&
         in->opsize == 8 && t->tb->mode & X86_KEY_CPL0) {
-        popf(t, in);
+        tmpl_popf(t, in);
         return true;
     }
     if (!tmpl_sys_continues(in, t->tb->mode)) {

@@ -46,7 +46,7 @@ static void go(Enc *e)
     enc_store(e, rm_env(ENV_F(scratch)), H_RAX);
     test_exit(e, x86_thunks.leave);
     load_all(e);
-    enc_load(e, S1, rm_env(offsetof(X86State, rip))); /* for entries through the hash */
+    enc_load(e, S1, rm_env(ENV_F(scratch) + 16)); /* for entries through the hash */
     enc_load(e, S2, rm_env(ENV_F(scratch) + 8));
     enc_jmp_rm(e, rm_env(ENV_F(scratch)));
 }
@@ -131,7 +131,7 @@ void x86_thunks_emit(Enc *e)
     emit_exec(e);
     tmpl_evex_thunks(e);
 
-    /* r11 = guest PC */
+    /* r11 = guest PC, linear */
     x86_thunks.miss = e->off;
     store_all(e);
     enc_store(e, rm_env(offsetof(X86State, rip)), S1);

@@ -132,7 +132,8 @@ struct TcgEnv {
                                  * is anything. Written and read as 32 bits: a load of
                                  * another size than the store waits for the cache */
     int32_t pauses;             /* PAUSEs until the next one that yields */
-    uint64_t scratch[4];        /* [0] where a thunk jumps, [1] its hash entry (r10) */
+    uint64_t scratch[4];        /* [0] where a thunk jumps, [1] its hash entry (r10),
+                                 * [2] its linear address (r11) */
     uint64_t host_rsp;          /* C stack at entry to generated code */
     void *thunk[12];            /* C functions called by the thunks (TCG_FN_*) */
     uint64_t ret;               /* where the memory thunk goes instead of back, or 0 */

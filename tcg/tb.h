@@ -74,6 +74,10 @@ struct Tb {
     Tb *page_next;        /* list of the page's blocks */
     Tb *page_next2;       /* crossing: list2 of the second page */
     uint64_t execs;       /* statistics, interpreter only */
+    /* further parts of the key, for code whose meaning depends on where it is (tb_find_at);
+     * else 0 */
+    uint64_t place;
+    uint32_t pc;
 };
 
 /* ---- the cache of blocks ---- */
@@ -145,6 +149,21 @@ static inline Tb *tb_find(const TbCache *c, uint64_t key, uint32_t mode)
     for (Tb *tb = __atomic_load_n(&c->hash[h], __ATOMIC_ACQUIRE); tb;
          tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE)) {
         if (tb->key == key && tb->mode == mode && tb->valid) {
+            return tb;
+        }
+    }
+    return NULL;
+}
+
+/* The same for a block that was built for one code segment (place) and offset in it. */
+static inline Tb *tb_find_at(const TbCache *c, uint64_t key, uint32_t mode, uint64_t place,
+                             uint32_t pc)
+{
+    uint64_t h = tb_hash(key, mode);
+    for (Tb *tb = __atomic_load_n(&c->hash[h], __ATOMIC_ACQUIRE); tb;
+         tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE)) {
+        if (tb->key == key && tb->mode == mode && tb->place == place && tb->pc == pc &&
+            tb->valid) {
             return tb;
         }
     }

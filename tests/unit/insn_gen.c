@@ -233,6 +233,8 @@ bool gen_point(const X86Insn *in, uint64_t gpr[16], uint64_t to)
     }
     if (in->adsize == 4) {
         to = (uint32_t)to | (gen_rand() << 32);
+    } else if (in->adsize == 2) {
+        to = (uint16_t)to | (gen_rand() << 16);
     }
     gpr[in->base] = to;
     return true;

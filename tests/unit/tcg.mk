@@ -1,11 +1,20 @@
 # tests of the engine
 check_PROGRAMS += tests/unit/test_engine
-tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/insn_gen.c tests/unit/insn_gen.h
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/engine_rig.c tests/unit/engine_rig.h \
+	tests/unit/insn_gen.c tests/unit/insn_gen.h
 tests_unit_test_engine_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)
 tests_unit_test_engine_LDADD = libaccel.a libtargetx86.a libx86leaf.a libtargetx86.a libx86leaf.a libtcg.a \
 	libhwcore.a libtcg.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS) -lm
 TESTS += tests/unit/test_engine
+
+check_PROGRAMS += tests/unit/test_engine_legacy
+tests_unit_test_engine_legacy_SOURCES = tests/unit/test_engine_legacy.c tests/unit/engine_rig.c \
+	tests/unit/engine_rig.h tests/unit/insn_gen.c tests/unit/insn_gen.h
+tests_unit_test_engine_legacy_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_engine_legacy_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)
+tests_unit_test_engine_legacy_LDADD = $(tests_unit_test_engine_LDADD)
+TESTS += tests/unit/test_engine_legacy
 
 check_PROGRAMS += tests/unit/test_twin
 tests_unit_test_twin_SOURCES = tests/unit/test_twin.c

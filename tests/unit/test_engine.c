@@ -7,194 +7,18 @@
  * DYAD_ROW=NAME uses only that mnemonic.
  */
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <cmocka.h>
-#include "accel/tcg/tcg.h"
 #include "hw/core/machine.h"
-#include "target-x86/create.h"
 #include "target-x86/engine.h"
-#include "target-x86/leaf.h"
-#include "target-x86/leaf.h"
-#include "target-x86/models.h"
 #include "target-x86/native.h"
 #include "target-x86/softmmu.h"
-#include "target-x86/tcg_ops.h"
+#include "tests/unit/engine_rig.h"
 #include "tests/unit/insn_gen.h"
-
-enum {
-    PT = 0x1000, IDT = 0x8000, HANDLER = 0x9000, CODE = 0x10000, STACK = 0x30000,
-    DATA = 0x40000, DATA_SIZE = 0x4000, RAM = 32 << 20,
-};
-
-static MemoryRegion ram, exit_port;
-static X86Cpu *cpu;
-
-static void exit_write(void *opaque, uint64_t addr, uint64_t v, unsigned size)
-{
-    cpu_request(&cpu->cpu, CPU_REQ_STOP);
-}
-
-static uint64_t exit_read(void *opaque, uint64_t addr, unsigned size) { return 0; }
-
-static const MemoryOps exit_ops = { exit_read, exit_write, 1, 1, false, false };
-
-static bool rig_init(Machine *m, Error *err)
-{
-    if (!memory_init_ram(&ram, m, "ram", RAM, err)) {
-        return false;
-    }
-    memory_add(&m->mem_root, &ram, 0, 0);
-    memory_init_io(&exit_port, m, "exit", 1, &exit_ops, NULL);
-    memory_add(&m->io_root, &exit_port, 0xf4, 0);
-    m->ncpus = 1;
-    m->cpus[0] = m->cpu_factory->create(m, 0, err);
-    return m->cpus[0] != NULL;
-}
-
-static const MachineClass rig_class = {
-    .name = "rig", .size = sizeof(Machine), .default_ram = RAM, .max_cpus = 1,
-    .init = rig_init,
-};
-const MachineClass *const machine_classes[] = { &rig_class, NULL };
-const DeviceClass *const device_classes[] = { NULL };
-
-static uint8_t *mem(uint64_t at) { return memory_host(&ram) + at; }
-static void put64(uint64_t at, uint64_t v) { memcpy(mem(at), &v, 8); }
-
-/* 4 KiB pages for the first 2 MiB, one 2 MiB page each behind. */
-static void build_tables(void)
-{
-    put64(PT, (PT + 0x1000) | 7);
-    put64(PT + 0x1000, (PT + 0x2000) | 7);
-    put64(PT + 0x2000, (PT + 0x3000) | 7);
-    for (unsigned i = 0; i < 512; i++) {
-        put64(PT + 0x3000 + 8 * i, (uint64_t)i << 12 | 0x67);
-    }
-    put64(PT + 0x3000 + 8 * ((DATA + DATA_SIZE) >> 12), 0); /* not there: masked accesses */
-    for (unsigned i = 1; i < 16; i++) {
-        put64(PT + 0x2000 + 8 * i, (uint64_t)i << 21 | 0xe7);
-    }
-    for (unsigned v = 0; v < 32; v++) {
-        put64(IDT + 16 * v, (HANDLER & 0xffffull) | 8 << 16 | 0x8eull << 40 |
-                                (uint64_t)(HANDLER >> 16) << 48);
-        put64(IDT + 16 * v + 8, 0);
-    }
-    memcpy(mem(HANDLER), "\xe6\xf4\xf4", 3);
-    /* GDT: null, 64-bit code, data */
-    put64(0x7000, 0);
-    put64(0x7008, 0x00af9b000000ffffull);
-    put64(0x7010, 0x00cf93000000ffffull);
-}
-
-static void base_state(X86State *st)
-{
-    X86Seg data = { 0, 0xffffffff, 0xc093, 0x10 };
-
-    memset(st, 0, sizeof(*st));
-    st->rflags = 2;
-    for (unsigned i = 0; i < X86_NSEGS; i++) {
-        st->seg[i] = data;
-    }
-    st->seg[R_CS] = (X86Seg){ 0, 0xffffffff, 0xa09b, 8 };
-    st->tr = (X86Seg){ 0, 0x67, 0x8b, 0x18 };
-    st->ldt.attr = SEG_UNUSABLE;
-    st->gdt = (X86Table){ 0x7000, 0x1f };
-    st->idt = (X86Table){ IDT, 32 * 16 - 1 };
-    st->cr0 = CR0_PG | CR0_PE | CR0_NE | CR0_ET | CR0_WP | CR0_MP;
-    st->cr3 = PT;
-    st->cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
-    st->efer = EFER_LMA | EFER_LME | EFER_NXE | EFER_SCE;
-    st->xcr0 = 7 | (x86_host_has(X86F_AVX512F) ? XCR0_AVX512 : 0);
-    st->dr6 = DR6_FIXED;
-    st->dr7 = DR7_FIXED;
-    st->xsave.fcw = 0x37f;
-    st->xsave.mxcsr = 0x1f80;
-    st->xsave.xstate_bv = st->xcr0;
-    st->rip = CODE;
-    st->gpr[R_SP] = STACK + 0x800;
-}
-
-static Machine *machine;
-
-/* cmocka takes the fault signals over for each test; the engine needs its own. */
-static const int engine_signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
-static struct sigaction engine_actions[ARRAY_SIZE(engine_signals)];
-
-static void keep_signals(void)
-{
-    for (unsigned i = 0; i < ARRAY_SIZE(engine_signals); i++) {
-        sigaction(engine_signals[i], NULL, &engine_actions[i]);
-    }
-}
-
-static void take_signals(void)
-{
-    for (unsigned i = 0; i < ARRAY_SIZE(engine_signals); i++) {
-        sigaction(engine_signals[i], &engine_actions[i], NULL);
-    }
-}
-
-static void release(Machine *m, void *arg) { accel_tcg_class.destroy(m); }
-
-static int setup(void **state)
-{
-    static TcgOptions opts = { .backend = 0, .tb_size = 16 * MiB, .exact_flags = true };
-    Error err = ERROR_INIT;
-    MachineConfig cfg = { .ram_size = RAM, .cpus = 1, .cpu_model = "max" };
-
-    tcg_set_guest(&x86_tcg_ops);
-    machine = machine_create(&rig_class, &cfg, &err);
-    assert_non_null(machine);
-    machine->cpu_factory = &x86_cpu_factory;
-    machine->release = release;
-    if (!accel_tcg_class.init_machine(machine, &opts, &err) || !machine_init(machine, &err)) {
-        error_report(&err);
-        return -1;
-    }
-    cpu = X86_CPU(machine->cpus[0]);
-    for (unsigned i = 0; i < X86F_NWORDS; i++) { /* not only what "max" shows */
-        cpu->feat[i] |= x86_tcg_features()[i];
-    }
-    cpu_self = &cpu->cpu;
-    build_tables();
-    keep_signals();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    machine_destroy(machine);
-    return 0;
-}
-
-static void start_from(const X86State *st)
-{
-    cpu->st = *st;
-    x86_update_hflags(cpu);
-    softmmu_flush_all(cpu);
-    softmmu_set_mode(cpu);
-    atomic_store(&cpu->cpu.request, 0);
-    atomic_store(&cpu->cpu.exit_request, 0);
-}
-
-static void run_native(void)
-{
-    x86_engine.native = true;
-    machine->exec->run(&cpu->cpu);
-}
-
-static void run_reference(void)
-{
-    for (unsigned n = 0; !cpu_must_leave(&cpu->cpu) && n < 100000; n++) {
-        x86_engine_step(cpu);
-    }
-    x86_fpu_sync(cpu);
-}
 
 /* ---- random sequences ---- */
 
@@ -353,54 +177,6 @@ static void show(const Seq *s)
     }
 }
 
-static bool compare(const X86State *a, const X86State *b, const uint8_t *ma,
-                    const uint8_t *mb)
-{
-    bool same = true;
-    for (unsigned r = 0; r < 16; r++) {
-        if (a->gpr[r] != b->gpr[r]) {
-            fprintf(stderr, "r%u native %016llx reference %016llx\n", r,
-                    (unsigned long long)a->gpr[r], (unsigned long long)b->gpr[r]);
-            same = false;
-        }
-    }
-    if (a->rip != b->rip || a->cr2 != b->cr2) {
-        fprintf(stderr, "rip native %llx reference %llx\n", (unsigned long long)a->rip,
-                (unsigned long long)b->rip);
-        same = false;
-    }
-    if (memcmp(a->xsave.st, b->xsave.st, sizeof(a->xsave.st)) ||
-        memcmp(a->xsave.xmm, b->xsave.xmm, sizeof(a->xsave.xmm)) ||
-        memcmp(a->xsave.ymmh, b->xsave.ymmh, sizeof(a->xsave.ymmh)) ||
-        a->xsave.mxcsr != b->xsave.mxcsr || a->xsave.fsw != b->xsave.fsw ||
-        memcmp(a->xsave.k, b->xsave.k, sizeof(a->xsave.k)) ||
-        memcmp(a->xsave.zmmh, b->xsave.zmmh, sizeof(a->xsave.zmmh)) ||
-        memcmp(a->xsave.zmm16, b->xsave.zmm16, sizeof(a->xsave.zmm16)) ||
-        a->xsave.fcw != b->xsave.fcw || a->xsave.ftw != b->xsave.ftw) {
-        fprintf(stderr, "vector state differs: mxcsr %x %x fsw %x %x ftw %x %x\n",
-                a->xsave.mxcsr, b->xsave.mxcsr, a->xsave.fsw, b->xsave.fsw, a->xsave.ftw,
-                b->xsave.ftw);
-        for (unsigned i = 0; i < 16; i++) {
-            if (memcmp(&a->xsave.xmm[i], &b->xsave.xmm[i], 16)) {
-                fprintf(stderr, "xmm%u %016llx%016llx %016llx%016llx\n", i,
-                        (unsigned long long)a->xsave.xmm[i].q[1],
-                        (unsigned long long)a->xsave.xmm[i].q[0],
-                        (unsigned long long)b->xsave.xmm[i].q[1],
-                        (unsigned long long)b->xsave.xmm[i].q[0]);
-            }
-        }
-        same = false;
-    }
-    for (unsigned i = 0; i < DATA_SIZE; i++) {
-        if (ma[i] != mb[i]) {
-            fprintf(stderr, "memory +%x native %02x reference %02x\n", i, ma[i], mb[i]);
-            same = false;
-            break;
-        }
-    }
-    return same;
-}
-
 static void random_sequences(bool exact)
 {
     const char *seed_text = getenv("DYAD_SEED"), *rounds_text = getenv("DYAD_ROUNDS");
@@ -473,7 +249,7 @@ static void random_sequences(bool exact)
         memcpy(mem(STACK), before, 0x2000);
         start_from(&start);
         run_reference();
-        bool same = compare(&native, &cpu->st, native_mem, mem(DATA));
+        bool same = compare(&native, &cpu->st, native_mem, mem(DATA), DATA_SIZE);
         uint64_t diff = native.rflags ^ cpu->st.rflags;
         if (diff && native.rip == cpu->st.rip && native.rip != HANDLER + 2) {
             fprintf(stderr, "flags native %llx reference %llx\n",
