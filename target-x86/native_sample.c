@@ -14,9 +14,9 @@
 #if defined(__x86_64__)
 #include <ucontext.h>
 
-/* In a block's code: RIP by its side table. Between a block's entry through the hash and
+/* In a block's code: the linear PC by its side table. Between a block's entry through the hash and
  * its first instruction vbase is still the old one, and r11 holds the PC or the new one. */
-static uint64_t rip_in_block(const X86Cpu *cpu, const Tb *tb, uint32_t off, uint64_t r11)
+static uint64_t pc_in_block(const X86Cpu *cpu, const Tb *tb, uint32_t off, uint64_t r11)
 {
     if (off >= tb->entry_ind && off < tb->entry_e) {
         uint64_t region = tb->large ? 2 * MiB : 4096;
@@ -42,8 +42,7 @@ bool x86_sample_tcg(X86Cpu *cpu, void *ucontext, CpuSample *s)
     if (off < x86_engine.cache->code->size) {
         const Tb *tb = tb_by_code(x86_engine.cache, off);
         if (tb) {
-            s->pc = x86_sample_linear(&cpu->st, R_CS,
-                                      rip_in_block(cpu, tb, off, g[REG_R11]));
+            s->pc = pc_in_block(cpu, tb, off, g[REG_R11]);
             s->sp = x86_sample_linear(&cpu->st, R_SS, g[REG_R15]);
             s->fp = x86_sample_linear(&cpu->st, R_SS, g[REG_RBP]);
             s->host_pc = 0;
