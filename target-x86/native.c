@@ -341,7 +341,9 @@ static uint64_t native_guard(X86Cpu *cpu, Tb *tb, uint64_t vbase)
     if (tb->crossing) {
         uint64_t ram2;
         bool large2;
-        if (!softmmu_fetch(cpu, vbase + 4096, &ram2, &large2) || ram2 != tb->key2) {
+        uint64_t next = vbase + 4096;
+        next = cpu->hflags & HF_CS64 ? next : (uint32_t)next;
+        if (!softmmu_fetch(cpu, next, &ram2, &large2) || ram2 != tb->key2) {
             return go_on(cpu);
         }
         softmmu_code_map_set(cpu, tb->key2, vbase + 4096);
