@@ -29,6 +29,14 @@ static uint64_t ticks(void)
 #endif
 }
 
+/* STI before HLT: single steps. Under twin KVM stops between the two. */
+static bool ends_at_sti(const X86Insn *in, const uint8_t *bytes, unsigned size,
+                        unsigned avail)
+{
+    return in->row->enc == ENC_LEGACY && in->row->map == MAP_1 && in->opcode == 0xfb &&
+           size < avail && bytes[size] == 0xf4;
+}
+
 static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes,
                              unsigned avail, uint64_t ram_addr, uint32_t mode, unsigned *size)
 {
@@ -56,6 +64,9 @@ static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes,
             n < max) {
             side++;
             end = false;
+        }
+        if (!(mode & HF_CS64) && ends_at_sti(&insns[n - 1], bytes, *size, avail)) {
+            end = true;
         }
         if (end || *size >= avail) {
             break;
