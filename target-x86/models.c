@@ -159,7 +159,7 @@ static const X86Model qemu32 = {
  * cloned by arch=, take a known one's features for granted (143, Sapphire Rapids: AVX-512)
  * without looking at their bits. */
 static const X86Model max_model = {
-    "max", "every feature the engine provides (default)", INTEL, "dyad max CPU", 6, 240, 8, 46,
+    "max", "every feature the engine provides (default)", INTEL, "dyad max CPU", 6, 240, 8, 40,
     0x16, NULL, NULL, .all = true,
 };
 static X86Model host_model = { /* completed by fill_host */
