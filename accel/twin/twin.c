@@ -259,6 +259,9 @@ static void after_stretch(Twin *t, unsigned i, uint32_t req, bool took_nmi)
 static void one_stretch(Twin *t, unsigned i, uint32_t req)
 {
     X86Cpu *r = real_cpu(t, i);
+    if (r->st.event.valid) { /* the last stretch ended at a fault: its delivery comes first */
+        req = 0;
+    }
     bool nmi = req & CPU_REQ_NMI && x86_pending(r, CPU_REQ_NMI);
     t->stretches++;
     t->chained = t->slice != 0;

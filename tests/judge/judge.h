@@ -79,6 +79,8 @@ typedef struct JudgeCase {
 enum JudgeEngine { ENG_REF, ENG_NATIVE, ENG_WARM, ENG_EXACT, ENG_IR, JUDGE_NENGINES };
 extern const char *const judge_engine_names[JUDGE_NENGINES];
 
+/* Signals that hit generated code so far. */
+uint64_t rig_kicks(void);
 /* Makes the machine, with user memory through windows (docs/windows.md) or the soft TLB.
  * Prints and returns false if it cannot. */
 bool rig_init(bool windows);
@@ -180,7 +182,7 @@ unsigned judge_row_index(const X86Row *row);
 /* Executions by row and mode; shared by the workers. */
 typedef struct JudgeCounts {
     uint64_t row[JUDGE_MAX_ROWS][JUDGE_NMODES];
-    uint64_t cases, insns, faults, differences, refused;
+    uint64_t cases, insns, faults, differences, refused, kicks;
 } JudgeCounts;
 extern JudgeCounts *judge_counts;
 

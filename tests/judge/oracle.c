@@ -303,6 +303,7 @@ static bool alignment_refused(const X86Insn *in)
                !strcmp(n, "FRSTOR");
 
     return size > 16 || strstr(n, "MASKMOV") || strstr(n, "GATHER") ||
+           strstr(n, "EXPAND") || strstr(n, "COMPRESS") ||
            !strcmp(n, "CMPS") || !strcmp(n, "MOVS") ||
            (in->is_mem && in->has_modrm && !size && !env) ||
            (in->row->flags & (RF_BRANCH | RF_END)) == (RF_BRANCH | RF_END);
@@ -348,6 +349,25 @@ static bool erratum(const X86Insn *in)
     return false;
 }
 
+/* VEX.W at RIP. */
+static bool vex_w(void)
+{
+    const X86Cpu *cpu = rig_cpu();
+    uint64_t lin = cpu->hflags & HF_CS64
+                       ? cpu->st.rip
+                       : (uint32_t)(cpu->st.seg[R_CS].base + cpu->st.rip);
+    for (; lin - CODE_BASE < CODE_SIZE - 3; lin++) {
+        const uint8_t *p = rig_code(lin);
+        if (*p == 0xc4) {
+            return p[2] >> 7;
+        }
+        if (*p == 0xc5 || *p == 0x62 || !memchr("\x26\x2e\x36\x3e\x64\x65\x67", *p, 7)) {
+            return false;
+        }
+    }
+    return false;
+}
+
 /* What the makers do not agree on. 66H before a near branch of 64-bit code: ignored by
  * Intel, not by AMD. */
 static bool vendor_decode(const X86Insn *in)
@@ -362,7 +382,9 @@ static bool vendor_decode(const X86Insn *in)
         return true; /* AMD: #UD */
     }
     if (!(cpu->hflags & HF_CS64)) {
-        return !strcmp(n, "SYSRET"); /* exists there on AMD's alone */
+        bool element = starts(n, "VPINSR") || starts(n, "VPEXTR"); /* W1: #UD on AMD's, */
+        return !strcmp(n, "SYSRET") /* exists there on AMD's alone */ ||
+               (element && vex_w()); /* else ignored */
     }
     if (!strcmp(n, "MOVSXD") && in->opsize == 2) {
         return in->is_mem; /* Intel reads two bytes, AMD four */

@@ -377,6 +377,11 @@ void rig_start(const JudgeCase *c, bool fresh)
     load_state(&c->in);
 }
 
+uint64_t rig_kicks(void)
+{
+    return x86_env(cpu)->kicks;
+}
+
 bool rig_run(enum JudgeEngine e, JudgeState *out)
 {
     x86_engine.native = e != ENG_IR;

@@ -16,18 +16,20 @@
 
 #include "target-x86/decode.h"
 #include "tests/judge/judge.h"
+#include "tests/unit/insn_gen.h"
 
 enum { MAX_JOBS = 64, HANG_SECONDS = 60, SKIPPED = 77 };
 
 static const char usage[] =
     "usage: torture [-seed N] [-first N] [-count N | -seconds N] [-jobs N] [-row MNEMONIC]\n"
     "               [-mode 64|32|16] [-engine NAME] [-mem soft|window] [-out DIR]\n"
-    "               [-report FILE] [-keep-going]\n"
+    "               [-report FILE] [-keep-going] [-kicks NANOSECONDS]\n"
     "       torture [-mem soft|window] -case FILE...\n"
+    "-kicks: signals so often throughout; else every fourth block of cases has some.\n"
     "-jobs 0 stays in one process. -first N -count 1 -jobs 0 repeats case N of a seed.\n";
 
 static struct {
-    uint64_t seed, first, count, seconds;
+    uint64_t seed, first, count, seconds, kicks;
     unsigned jobs;
     const char *row, *mode, *out, *report, *mem;
     bool keep_going;
@@ -143,6 +145,7 @@ static bool worker_init(unsigned index)
                opt.row ? opt.row : "any", opt.mode ? opt.mode : "any");
         exit(1);
     }
+    gen_w_everywhere = true;
     gen_init(opt.seed);
     return true;
 }
@@ -185,8 +188,9 @@ static void work(unsigned index)
     while (!atomic_load(&shared->stop)) {
         uint64_t block = atomic_fetch_add(&shared->next, 1) * 256;
         /* every fourth block of cases with kicks */
-        host_kicks((block + opt.first) / 256 % 4 == 3 ? 30000 + block / 256 % 16 * 5000
-                                                      : 0);
+        host_kicks(opt.kicks ? (unsigned)MIN(opt.kicks + block / 256 % 16 * 500, 999999999u)
+                   : (block + opt.first) / 256 % 4 == 3 ? 30000 + block / 256 % 16 * 5000
+                                                        : 0);
         for (uint64_t i = block; i < block + 256; i++) {
             if (opt.count && i >= opt.count) {
                 return;
@@ -194,6 +198,7 @@ static void work(unsigned index)
             atomic_store_explicit(&w->now, opt.first + i, memory_order_relaxed);
             atomic_fetch_add_explicit(&w->beat, 1, memory_order_relaxed);
             one_case(opt.first + i);
+            judge_counts->kicks = rig_kicks();
         }
     }
 }
@@ -305,7 +310,7 @@ static void coverage(FILE *f)
 
 static void totals(FILE *f, double seconds)
 {
-    uint64_t cases = 0, insns = 0, refused = 0, diffs = 0;
+    uint64_t cases = 0, insns = 0, refused = 0, diffs = 0, kicks = 0;
 
     for (unsigned w = 0; w < MAX_JOBS; w++) {
         const JudgeCounts *k = &shared->worker[w].counts;
@@ -313,14 +318,15 @@ static void totals(FILE *f, double seconds)
         insns += k->insns;
         refused += k->refused;
         diffs += k->differences;
+        kicks += k->kicks;
     }
     fprintf(
         f,
         "sequences %llu instructions %llu differences %llu (seed %llu, %.1f s, %.0f/s, "
-        "%llu tries came to nothing)\n",
+        "%llu tries came to nothing, %llu signals in generated code)\n",
         (unsigned long long)cases, (unsigned long long)insns, (unsigned long long)diffs,
         (unsigned long long)opt.seed, seconds, cases / seconds,
-        (unsigned long long)refused);
+        (unsigned long long)refused, (unsigned long long)kicks);
 }
 
 static bool torture(void)
@@ -427,7 +433,7 @@ static bool option(const char *name, const char *value)
         { "-count", &opt.count, NULL }, { "-seconds", &opt.seconds, NULL },
         { "-row", NULL, &opt.row },     { "-mode", NULL, &opt.mode },
         { "-out", NULL, &opt.out },     { "-report", NULL, &opt.report },
-        { "-mem", NULL, &opt.mem },
+        { "-mem", NULL, &opt.mem },     { "-kicks", &opt.kicks, NULL },
     };
     if (!strcmp(name, "-engine")) {
         return set_engine(value);

@@ -171,6 +171,8 @@ static void put_evex(Gen *g, const X86Row *row, uint64_t r, bool m64)
     *g->p++ = z << 7 | ll << 5 | b << 4 | (~vvvv & 16) >> 1 | k;
 }
 
+bool gen_w_everywhere;
+
 unsigned gen_insn(const X86Row *row, uint8_t bytes[15], X86Insn *in, uint32_t hflags,
                   const uint32_t *feat)
 {
@@ -195,8 +197,8 @@ unsigned gen_insn(const X86Row *row, uint8_t bytes[15], X86Insn *in, uint32_t hf
     if (!(g.rex & 8) && (r >> 33 & 1) && !(row->flags & RF_W1)) {
         g.rex &= 0x40 ^ 0x40; /* often no REX at all, so that AH..BH occur */
     }
-    if (!(hflags & HF_CS64)) {
-        g.rex = 0;
+    if (!(hflags & HF_CS64)) { /* W of VEX and EVEX is there in all modes */
+        g.rex = row->enc == ENC_LEGACY || !gen_w_everywhere ? 0 : g.rex & 8;
     } else if (r % 11 == 0) {
         *g.p++ = 0x67;
     }

@@ -13,6 +13,9 @@ uint64_t gen_rand(void);
 void gen_seed(uint64_t seed);
 uint64_t gen_value(void); /* a 64-bit value, often one with interesting bits */
 
+/* VEX.W and EVEX.W may be 1 outside 64-bit mode, too (makers differ there). */
+extern bool gen_w_everywhere;
+
 /* Encodes `row` with random operands into bytes[15] and decodes it into *in. Memory
  * operands use base and index registers other than rSP; no RIP-relative form. Returns the
  * length, or 0 if this try does not decode to the row (unencodable combination). */

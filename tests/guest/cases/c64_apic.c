@@ -357,12 +357,14 @@ void apic_timer(void)
             delay_us(1000);
             u32 ticks = 0xffffffff - apic_read(0x390);
             t = rdtsc() - t;
-            u64 rate = (u64)ticks << (i + 8); /* per 256 TSC ticks, when divided by t */
+            /* undivided ticks per 65,536 of the TSC: however long the host was away, but
+             * not if that was between the two readings */
+            u64 rate = ((u64)ticks << i << 16) / t;
             if (!i) {
-                one = t < tsc_per_ms() * 2 ? rate : 0;
-                ok = one != 0;
+                ok = one && rate > one - one / 16 && rate < one + one / 16;
+                one = rate;
             } else {
-                ok = rate > one - one / 4 && rate < one + one / 2 && t < tsc_per_ms() * 2;
+                ok = rate > one - one / 4 && rate < one + one / 4;
             }
         }
         checkf(ok, 1, "divide by %d", 1 << i);
