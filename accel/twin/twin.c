@@ -259,7 +259,8 @@ static void after_stretch(Twin *t, unsigned i, uint32_t req, bool took_nmi)
 static void one_stretch(Twin *t, unsigned i, uint32_t req)
 {
     X86Cpu *r = real_cpu(t, i);
-    if (r->st.event.valid) { /* the last stretch ended at a fault: its delivery comes first */
+    if (r->st.event
+            .valid) { /* the last stretch ended at a fault: its delivery comes first */
         req = 0;
     }
     bool nmi = req & CPU_REQ_NMI && x86_pending(r, CPU_REQ_NMI);
@@ -412,7 +413,8 @@ void twin_destroy(Machine *m)
         fprintf(stderr,
                 "dyad: twin: %" PRIu64 " instructions in %" PRIu64
                 " stretches compared%s; "
-                "%" PRIu64 " stretches looked different at first (%" PRIu64 " by undefined flags)\n",
+                "%" PRIu64 " stretches looked different at first (%" PRIu64
+                " by undefined flags)\n",
                 t->insns, t->stretches, t->stopped ? "" : ", no difference", t->unlike,
                 t->undefined);
     }

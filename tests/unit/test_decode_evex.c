@@ -76,7 +76,7 @@ static bool lenient(const uint8_t *b, const X86Cpu *cpu)
     uint8_t c[18];
     X86Insn in;
     memcpy(c, b, sizeof(c));
-    if (c[5] >= 0xc0) {
+    if (c[5] >= 0xc0 && c[3] & 0x10) {
         c[3] = (c[3] & ~0x70) | 0x40;
     }
     if (!(c[3] & 7)) {
