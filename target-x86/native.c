@@ -223,9 +223,25 @@ static uint64_t leave_address(X86Cpu *cpu)
     return (uint64_t)codebuf_rx(cpu) + x86_thunks.leave;
 }
 
+/* Generated code relies on seg_end; whoever changes a segment must have told. */
+static void check_seg_ends(X86Cpu *cpu)
+{
+#ifdef CONFIG_CHECKS
+    for (unsigned i = 0; i < X86_NSEGS && !(cpu->hflags & HF_CS64); i++) {
+        uint64_t rd = cpu->seg_end[0][i], wr = cpu->seg_end[1][i];
+        x86_update_seg_end(cpu, i);
+        if (rd != cpu->seg_end[0][i] || wr != cpu->seg_end[1][i]) {
+            __builtin_trap();
+        }
+    }
+#endif
+}
+
 static uint64_t enter_block(X86Cpu *cpu, const Tb *tb)
 {
     TcgEnv *env = x86_env(cpu);
+
+    check_seg_ends(cpu);
 
     softmmu_set_mode(cpu);
     env->vbase = x86_pc_linear(cpu) - tb->region_off;

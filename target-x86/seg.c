@@ -131,6 +131,7 @@ void x86_load_sreg_real(X86Cpu *cpu, unsigned seg, uint16_t selector)
             s->limit = 0xffff;
         }
     }
+    x86_update_seg_end(cpu, seg);
 }
 
 /* SS := null is for 64-bit mode below CPL 3 only. */
