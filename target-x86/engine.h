@@ -94,12 +94,12 @@ typedef struct X86Engine {
     unsigned windows;   /* WIN_* policy */
     /* blocks whose groups fail often, a bit by key hash */
     uint8_t group_failed[8192];
-    /* what is known of memory operands in window blocks, 2 bits (WIN_SITE_*) by hash of
+    /* what is known of memory operands in window blocks, 4 bits (WIN_SITE_*) by hash of
      * the instruction's RAM address; a collision costs speed only. Racy. */
-    uint8_t win_site[1 << 18];
+    uint8_t win_site[1 << 19];
 } X86Engine;
 
-enum { WIN_SITE_UNKNOWN, WIN_SITE_B, WIN_SITE_A, WIN_SITE_ANY };
+enum { WIN_SITE_UNKNOWN, WIN_SITE_B, WIN_SITE_A, WIN_SITE_BOTH, WIN_SITE_ANY };
 
 /* One per machine; set before vCPUs start. */
 extern X86Engine x86_engine;
@@ -126,13 +126,13 @@ static inline unsigned x86_win_hash(uint64_t ram)
 static inline unsigned x86_win_site(uint64_t ram)
 {
     unsigned h = x86_win_hash(ram);
-    return x86_engine.win_site[h / 4] >> (h % 4 * 2) & 3;
+    return x86_engine.win_site[h / 2] >> (h % 2 * 4) & 15;
 }
 static inline void x86_win_site_set(uint64_t ram, unsigned state)
 {
-    unsigned h = x86_win_hash(ram), shift = h % 4 * 2;
-    uint8_t *p = &x86_engine.win_site[h / 4];
-    *p = (*p & ~(3u << shift)) | state << shift;
+    unsigned h = x86_win_hash(ram), shift = h % 2 * 4;
+    uint8_t *p = &x86_engine.win_site[h / 2];
+    *p = (*p & ~(15u << shift)) | state << shift;
 }
 
 /* The vCPU thread's body: runs until cpu_must_leave(). */

@@ -469,11 +469,13 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
     uint64_t site = tb->key + (kind >> 16);
     unsigned known = x86_win_site(site), state = WIN_SITE_ANY;
 
-    if (known == WIN_SITE_UNKNOWN) {
+    if (known != WIN_SITE_BOTH) {
         uint64_t a = base == 16 ? env->vbase : base < 16 ? cpu->st.gpr[base] : lin;
         window_seen(cpu, a);
         int k = window_range(env, a);
-        state = k == 0 ? WIN_SITE_B : k == 1 ? WIN_SITE_A : WIN_SITE_ANY;
+        if (k >= 0) {
+            state = known != WIN_SITE_UNKNOWN ? WIN_SITE_BOTH : k ? WIN_SITE_A : WIN_SITE_B;
+        }
     }
     env->win_stats.wrong_guesses++;
     x86_win_site_set(site, state);

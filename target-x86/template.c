@@ -33,7 +33,7 @@ int tmpl_use(Tmpl *t, unsigned g, int s)
     int h = tmpl_where(t, g);
     if (h < 0) {
         enc_load(&t->e, h = s, rm_env(ENV_GPR(g)));
-        *tmpl_held(t, s) = g;
+        tmpl_hold(t, s, g);
     }
     return h;
 }
@@ -49,7 +49,7 @@ void tmpl_get(Tmpl *t, int h, unsigned g)
         enc_mov_rr(&t->e, h, from);
     }
     if (reg_in_env(g) && (h == S1 || h == S2)) {
-        *tmpl_held(t, h) = g;
+        tmpl_hold(t, h, g);
     }
 }
 
@@ -60,7 +60,7 @@ void tmpl_put(Tmpl *t, unsigned g, int h)
         tmpl_clobber(t, tmpl_where(t, g));
         tmpl_clobber(t, tmpl_where(t, g));
         if (h == S1 || h == S2) {
-            *tmpl_held(t, h) = g;
+            tmpl_hold(t, h, g);
         }
     } else if (host_reg(g) != h) {
         enc_mov_rr(&t->e, host_reg(g), h);
@@ -279,7 +279,7 @@ static bool map_env(const Tmpl *t, const X86Insn *in, Sub *sub, unsigned *nsub)
     }
     for (unsigned k = 0; k < *nsub; k++) {
         if (sub[k].h < 0) {
-            bool other = *nsub == 2 ? sub[!k].h == S2 : most == 2 && t->held[1];
+            bool other = *nsub == 2 ? sub[!k].h == S2 : most == 2 && t->held[1] && !t->s1_host;
             sub[k].h = other ? S1 : S2; /* memory accesses use up S1 more often */
         }
     }
@@ -482,7 +482,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
             tmpl_clobber(t, S2);
         }
         bool ok = tmpl_operand(t, in, kind, &rm);
-        t->wanted = 0;
+        t->wanted = S2_KEPT;
         if (!ok) {
             return false;
         }
@@ -499,7 +499,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
             if (sub[k].load) {
                 enc_load(&t->e, sub[k].h, rm_env(ENV_GPR(sub[k].g)));
             }
-            *tmpl_held(t, sub[k].h) = sub[k].g;
+            tmpl_hold(t, sub[k].h, sub[k].g);
         }
     }
     if (by_scratch) {
@@ -750,6 +750,8 @@ static void stubs(Tmpl *t)
             enc_alu_rm(e, ALU_SUB, S1, rm_mem(S2, offsetof(TlbEntry, tag)));
         } else if (s->form == SLOW_TURNED) {
             tmpl_turn_back(t, s);
+        } else if (s->form == SLOW_BOTH) {
+            tmpl_both_slow(t, s);
         } else if (s->form == SLOW_ANY) {
             tmpl_any_range_slow(t, s);
         }
@@ -806,6 +808,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
                    (t->legacy && !(tb->mode & HF_SS32));
     t->nexits = t->nslow = t->neffects = 0;
     t->ended = t->shadow_next = false;
+    t->wanted = S2_KEPT;
     t->e = (Enc){ .rw = code->rw,
                   .off = ALIGN_UP(code->used, 16),
                   .end = code->cold_start,

@@ -47,6 +47,7 @@ enum {
     SLOW_TLB,         /* r10 = TLB entry, r11 = address + its tag */
     SLOW_GUESS,       /* a window check that guessed the range wrong */
     SLOW_TURNED,      /* the same; r11 = the address rotated right by SlowSite.turn */
+    SLOW_BOTH,        /* the base register SlowSite.base is not in range B */
     SLOW_ANY,         /* r11 = address, not in range B */
     SLOW_PUNT,        /* to the reference function */
 };
@@ -56,7 +57,7 @@ typedef struct SlowSite {
     uint32_t back;    /* where it returns to */
     uint32_t kind;    /* MEM_* */
     uint8_t form;     /* SLOW_* */
-    uint8_t turn;
+    uint8_t turn, base;
 } SlowSite;
 
 /* kind of a checked access: bytes, and flags. A group's check must not fault. An access
@@ -115,8 +116,9 @@ typedef struct Tmpl {
     uint8_t word;             /* bytes of a push or pop in groups: 8, or 4 */
     bool win;                 /* windows (window.h), not the soft TLB */
     uint8_t held[2];          /* guest register that S1, S2 equal besides env; 0 = none */
+    uint8_t s1_host;          /* 1 + the register (16: vbase) whose host address is in S1 */
     uint8_t wanted;           /* the one that the current instruction needs in S2 beside
-                               * its memory operand; S2_KEPT: flags will be fetched with
+                               * its memory operand; S2_KEPT: the operand may not use
                                * S2; 0 = none */
     uint32_t verified[2];     /* registers (16: vbase) known to lie in range B, A */
     Group group;
@@ -167,9 +169,16 @@ static inline void tmpl_clobber(Tmpl *t, int h)
 {
     if (h == S1 || h == S2) {
         *tmpl_held(t, h) = 0;
+        t->s1_host = h == S1 ? 0 : t->s1_host;
     }
 }
-static inline void tmpl_forget(Tmpl *t) { t->held[0] = t->held[1] = 0; }
+static inline void tmpl_forget(Tmpl *t) { t->held[0] = t->held[1] = t->s1_host = 0; }
+/* Scratch h has been given guest register g. */
+static inline void tmpl_hold(Tmpl *t, int h, unsigned g)
+{
+    tmpl_clobber(t, h);
+    *tmpl_held(t, h) = g;
+}
 /* Host register with guest register g: its own, a scratch that holds it, or `s`, loaded. */
 int tmpl_use(Tmpl *t, unsigned g, int s);
 
@@ -191,6 +200,7 @@ bool tmpl_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm);
 /* The same for [guest register base + disp]. */
 Rm tmpl_based(Tmpl *t, unsigned base, int disp, unsigned kind);
 void tmpl_turn_back(Tmpl *t, const SlowSite *s); /* out of line of SLOW_TURNED */
+void tmpl_both_slow(Tmpl *t, const SlowSite *s); /* of SLOW_BOTH */
 /* The second half of an access that may lie in any range (out of line). */
 void tmpl_any_range_slow(Tmpl *t, const SlowSite *s);
 /* General registers that an instruction writes, bit mask. */

@@ -111,6 +111,30 @@ void tmpl_jcc(Tmpl *t, int cc, int64_t taken, int64_t next)
     }
 }
 
+/* JRCXZ, JECXZ (E3) and LOOP (E2): as on the host, which tests the same register. */
+static void jcxz(Tmpl *t, const X86Insn *in, bool loop)
+{
+    Enc *e = &t->e;
+    int64_t next = (int64_t)t->off + in->len, taken = next + (int64_t)in->imm;
+    bool in_env = t->in_env;
+
+    if (loop) {
+        enc_lea(e, H_RCX, rm_mem(H_RCX, -1), in->adsize == 8);
+    }
+    if (in->adsize == 4) {
+        enc_u8(e, 0x67);
+    }
+    enc_u8(e, 0xe3);
+    uint32_t rel8 = e->off;
+    enc_u8(e, 0);
+    tmpl_exit_to(t, loop ? taken : next);
+    if (!e->full) {
+        e->rw[rel8] = e->off - (rel8 + 1);
+    }
+    t->in_env = in_env;
+    tmpl_exit_to(t, loop ? next : taken);
+}
+
 static bool is_jcc(const X86Insn *in)
 {
     const X86Row *row = in->row;
@@ -314,6 +338,10 @@ static bool one_byte(Tmpl *t, const X86Insn *in)
         return true;
     case 0xc9:
         return in->opsize == 8 && leave(t);
+    case 0xe2:
+    case 0xe3:
+        jcxz(t, in, op == 0xe2);
+        return true;
     case 0xe8:
         push_return(t, in);
         tmpl_exit_to(t, next + (int64_t)in->imm);

@@ -205,6 +205,9 @@ void tmpl_win_after(Tmpl *t, const X86Insn *in)
 {
     if (t->win) {
         uint32_t w = t->writes[t->i];
+        if (t->s1_host && w >> (t->s1_host - 1) & 1) {
+            t->s1_host = 0;
+        }
         if (!moves_little(in)) {
             t->verified[0] &= ~w;
             t->verified[1] &= ~w;
@@ -311,7 +314,8 @@ static Rm win_base(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
         h = tmpl_use(t, base, S1);
     }
     if (!known) {
-        check_range(t, h == S1 ? S2 : S1, h, k, base, t->off - t->tb->region_off);
+        check_range(t, h == S1 || (t->s1_host && h != S2) ? S2 : S1, h, k, base,
+                    t->off - t->tb->region_off);
         t->verified[k] |= 1u << base;
     }
     if (k == 0) {
@@ -323,9 +327,58 @@ static Rm win_base(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
         enc_lea(e, S1, (Rm){ RM_MEM, S1, S2, 0, 0, 0 }, true);
         return rm_mem(S1, disp);
     }
+    int d = t->s1_host && h != S2 && !t->wanted ? S2 : S1;
+    tmpl_clobber(t, d);
+    enc_load(e, d, delta_a());
+    return (Rm){ RM_MEM, d, h, 0, disp, 0 };
+}
+
+/* S1 += host minus guest address; or S1 = that + h. */
+static void add_delta(Tmpl *t, int h, Rm delta)
+{
+    if (h == S1) {
+        enc_alu_rm(&t->e, ALU_ADD, S1, delta);
+    } else {
+        enc_load(&t->e, S1, delta);
+        enc_lea(&t->e, S1, (Rm){ RM_MEM, S1, h, 0, 0, 0 }, true);
+    }
+}
+
+/* A base register that has been seen in both ranges: S1 gets its host address, which
+ * serves while S1 is not needed for anything else. EFLAGS are free. */
+static void both_check(Tmpl *t, unsigned base, uint32_t at)
+{
+    int h = S1;
+
+    if (base == 16) {
+        load_vbase(t);
+    } else {
+        h = tmpl_use(t, base, S1);
+    }
+    SlowSite *s = tmpl_slow_site(t, SLOW_BOTH, MEM_GUESS | base << 10 | at << 16);
+    s->base = h;
+    if (h != S2) {
+        tmpl_clobber(t, S2);
+        compare_range(t, S2, h, 0);
+    } else {
+        compare_range(t, S1, h, 0);
+    }
+    s->jcc = enc_jcc(&t->e, CC_NE);
+    add_delta(t, h, delta_b());
+    s->back = t->e.off;
     tmpl_clobber(t, S1);
-    enc_load(e, S1, delta_a());
-    return (Rm){ RM_MEM, S1, h, 0, disp, 0 };
+    t->s1_host = base + 1;
+}
+
+void tmpl_both_slow(Tmpl *t, const SlowSite *s)
+{
+    Enc *e = &t->e;
+
+    compare_range(t, s->base == S2 ? S1 : S2, s->base, 1);
+    uint32_t miss = enc_jcc(e, CC_NE);
+    add_delta(t, s->base, delta_a());
+    enc_jmp_to(e, s->back);
+    enc_patch(e, miss, e->off);
 }
 
 /* Can m be the operand itself, though S1 is used up and the instruction may want S2 for
@@ -422,9 +475,14 @@ void tmpl_win_hoist(Tmpl *t)
         }
         if (j > i && based_access(t, in, &as) && !(written >> as.base & 1) && as.base != 16) {
             unsigned state = tmpl_guess(t, j, &as, t->tb->key + at), k = state == WIN_SITE_A, base = as.base;
-            if (state != WIN_SITE_ANY && !(t->verified[k] >> base & 1)) {
+            if (state == WIN_SITE_BOTH) {
+                if (!t->s1_host && base != R_SP) {
+                    both_check(t, base, at);
+                    n++;
+                }
+            } else if (state != WIN_SITE_ANY && !(t->verified[k] >> base & 1)) {
                 int h = tmpl_use(t, base, S1);
-                check_range(t, h == S1 ? S2 : S1, h, k, base, at);
+                check_range(t, h == S1 || (t->s1_host && h != S2) ? S2 : S1, h, k, base, at);
                 t->verified[k] |= 1u << base;
                 n++;
             }
@@ -446,7 +504,16 @@ static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
     if (in->disp != (int32_t)in->disp || disp != (int32_t)disp) {
         return false;
     }
-    if (state == WIN_SITE_ANY || (in->base < 0 && in->index < 0 && in->seg < R_FS)) {
+    if (state == WIN_SITE_BOTH && in->base >= 0 && in->base != R_SP && in->index < 0 &&
+        in->seg < R_FS) { /* rsp moves without being named */
+        if (t->s1_host != in->base + 1) {
+            tmpl_before_check(t, in);
+            both_check(t, in->base, t->off - t->tb->region_off);
+        }
+        *rm = rm_mem(S1, disp);
+        return true;
+    }
+    if (state >= WIN_SITE_BOTH || (in->base < 0 && in->index < 0 && in->seg < R_FS)) {
         tmpl_before_check(t, in);
         if (!tmpl_addr(t, in, true)) {
             return false;

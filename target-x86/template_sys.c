@@ -570,7 +570,7 @@ static void string_insn(Tmpl *t, const X86Insn *in)
     Enc *e = &t->e;
     bool stos = (in->opcode & 0xfe) == 0xaa, movs = (in->opcode & 0xfe) == 0xa4;
 
-    if ((!stos && !movs) || !in->rep || in->adsize != 8 || t->tb->mode & X86_KEY_WIN ||
+    if ((!stos && !movs) || !in->rep || in->adsize != 8 ||
         (movs && in->seg >= R_FS)) {
         tmpl_call_exec(t, in, false);
         return;
