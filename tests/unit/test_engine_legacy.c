@@ -226,7 +226,7 @@ static bool undefined_result(const X86Insn *in)
 {
     const char *name = in->row->name;
     return ((!strcmp(name, "SHLD") || !strcmp(name, "SHRD")) && in->opsize == 2) ||
-           !strncmp(name, "FCOM", 4) || !strncmp(name, "FUCOM", 5) ||
+           !strncmp(name, "FICOM", 5) || !strncmp(name, "FCOM", 4) || !strncmp(name, "FUCOM", 5) ||
            !strcmp(name, "FTST") || (!strcmp(name, "BSWAP") && in->opsize == 2);
 }
 
@@ -237,6 +237,9 @@ static uint32_t offset_in(unsigned seg, unsigned adsize)
     const X86Seg *s = &now[seg];
     uint64_t r = gen_rand();
 
+    if (!w->wide && !s->base && (adsize == 2 || r % 8 == 1)) { /* not the code at 10000H */
+        return FLAT_LOW + (r >> 8) % 256;
+    }
     switch (r % 8) {
     case 0:
         return (adsize == 2 ? MIN(s->limit, 0xffffu) : s->limit) - (r >> 8) % 40 +
@@ -484,6 +487,7 @@ static void random_special(Seq *s)
 
 static void show(const Seq *s)
 {
+    start_from(&start); /* the mode to decode in */
     fprintf(stderr, "world %s, code at %x\n", w->name, code_ip);
     for (unsigned i = 0; i < X86_NSEGS; i++) {
         const X86Seg *g = &start.seg[i];
