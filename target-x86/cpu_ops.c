@@ -27,6 +27,7 @@ static void reset(Cpu *c, bool init)
     X86Cpu *cpu = X86_CPU(c);
     const Machine *m = c->machine;
 
+    x86_fpu_sync(cpu); /* a port may ask for it, with the guest's registers put aside */
     x86_cpu_reset(cpu, init);
     if (!init) {
         bool first = c->index == 0 || !m || !m->cpus[0];

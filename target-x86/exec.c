@@ -66,13 +66,20 @@ static NOINLINE void check_row(X86Cpu *cpu, uint32_t f)
     if ((f & RF_PE) && (cpu->hflags & (HF_PE | HF_VM)) != HF_PE) {
         x86_raise(cpu, EXC_UD);
     }
-    if (f & ANY_HEAVY) {
+    if (f & ANY_HEAVY && !(f & RF_IO)) {
         x86_fpu_sync(cpu);
         check_vector(cpu, f);
     }
     if ((f & RF_CPL0) && cpu->st.cpl) {
         x86_raise_err(cpu, EXC_GP, 0);
     }
+}
+
+/* Port I/O is heavy, but has nothing to do with the FPU. */
+static uint64_t exec_io(X86Cpu *cpu, void *in)
+{
+    ((const X86Insn *)in)->row->exec(cpu, in);
+    return 0;
 }
 
 void x86_exec_insn(X86Cpu *cpu, const X86Insn *in)
@@ -84,5 +91,9 @@ void x86_exec_insn(X86Cpu *cpu, const X86Insn *in)
     if (unlikely(row->flags & RF_CHECKED)) {
         check_row(cpu, row->flags);
     }
-    row->exec(cpu, in);
+    if (unlikely(row->flags & RF_IO)) {
+        x86_aside(cpu, exec_io, (void *)in);
+    } else {
+        row->exec(cpu, in);
+    }
 }
