@@ -138,7 +138,7 @@ void pit(void)
     u32 a = pit_read(2), b = pit_read(2);
     check("counts down", a > b || !b, 1);
     bool ok = false;
-    for (unsigned tries = 0; tries < 50 && !ok; tries++) { /* the host may take us away */
+    for (unsigned tries = 0; tries < 500 && !ok; tries++) { /* the host may take us away */
         outb(0x42, 0xff);
         outb(0x42, 0xff);
         a = pit_read(2);
@@ -148,7 +148,7 @@ void pit(void)
     }
     check("1,193 ticks in a millisecond", ok, 1);
     ok = false;
-    for (unsigned tries = 0; tries < 50 && !ok; tries++) {
+    for (unsigned tries = 0; tries < 500 && !ok; tries++) {
         outb(0x43, 0xb0);
         outb(0x42, 0x00);
         outb(0x42, 0x02);
