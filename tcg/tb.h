@@ -41,7 +41,7 @@ typedef struct TbInsn {
 } TbInsn;
 
 struct Tb {
-    /* first cache line: what lookup and dispatch read */
+    /* the first 32 bytes, which lie in one cache line: what lookup reads */
     uint64_t key;         /* RAM address of the first byte */
     Tb *hash_next;
     uint32_t mode;        /* mode bits of the key */

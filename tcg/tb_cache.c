@@ -88,7 +88,7 @@ void *tb_alloc(TbCache *c, size_t size)
 
 Tb *tb_new(TbCache *c, unsigned ninsns)
 {
-    c->arena_used = ALIGN_UP(c->arena_used, 64);
+    c->arena_used = ALIGN_UP(c->arena_used, 32);
     if (c->arena_used > c->arena_size / 2) {
         return NULL;
     }
