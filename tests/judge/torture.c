@@ -397,6 +397,12 @@ static bool run_file(const char *path)
         return true;
     }
     JudgeResult r = judge_case(&c, stdout);
+#ifdef CONFIG_SANITIZER /* some of its addresses are the sanitizer's */
+    if (!r.valid) {
+        printf("SKIP %s: void in a sanitizer build\n", path);
+        return true;
+    }
+#endif
     printf("%s %s\n", !r.valid ? "VOID" : r.engine >= 0 ? "FAIL" : "ok", path);
     if (r.engine >= 0) {
         case_show(&c, stdout);

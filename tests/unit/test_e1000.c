@@ -72,10 +72,13 @@ static NetBackend *start(Board *b)
     return n;
 }
 
+static void close_netdevs(Machine *m, void *arg) { netdev_close_all(m); }
+
+/* The card still knows its back end, which goes when all devices have gone. */
 static void finish(Board *b, NetBackend *n)
 {
     n->ops = real_ops;
-    netdev_close_all(&b->m);
+    b->m.release = close_netdevs;
 }
 
 static void desc(Board *b, unsigned i, uint64_t buffer, uint32_t lower, uint32_t upper)
