@@ -245,6 +245,12 @@ static uint64_t enter_block(X86Cpu *cpu, const Tb *tb)
 
     softmmu_set_mode(cpu);
     env->vbase = x86_pc_linear(cpu) - tb->region_off;
+    /* x86_engine_find has looked at both pages: the block's guard would ask again, and a
+     * twin's unit that ended there would have done nothing */
+    if (tb->guards_tail) {
+        softmmu_code_map_set(cpu, tb->key2, env->vbase + 4096);
+        softmmu_code_map_set(cpu, tb->key, env->vbase);
+    }
     x86_flags_to_env(cpu);
     fpu_load(cpu);
     return (uint64_t)codebuf_rx(cpu) + tb->entry_e;
