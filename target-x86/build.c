@@ -147,6 +147,7 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         tb_watch_page(c, ram_addr, &cpu->cpu);
         if (crossing) {
             tb_watch_page(c, key2, &cpu->cpu);
+            memcpy(buf, bytes, avail);
             memcpy(buf + avail, c->ram_base + key2, 15 - avail);
         }
         pthread_mutex_lock(&c->lock);
@@ -163,7 +164,7 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         unsigned n = crossing ? 0
                               : decode_block(cpu, insns, snap, nsnap, ram_addr, mode, &size);
         if (crossing && !debug_low_bits(&cpu->cpu.machine->debug, ram_addr) &&
-            x86_decode(insns, buf, MIN(15, left), mode, cpu->feat) > 0) {
+            x86_decode(insns, buf, MIN(15, left), mode, cpu->feat) > (int)avail) {
             n = 1;
             size = avail;
         }
@@ -180,8 +181,13 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         tb->size = size;
         tb->large = large;
         tb->crossing = crossing;
-        tb->key2 = key2;
         tb->next_crosses = avail - size < 15 && n < x86_engine.max_insns;
+        TbSpan tail = { key2, insns[0].len - avail };
+        full = crossing && !tb_cover(c, tb, &tail, 1);
+        if (full) {
+            tb = NULL;
+            break;
+        }
         if (x86_mode_placed(mode)) {
             tb->place = x86_code_place(cpu);
             tb->pc = cpu->st.rip;
@@ -208,7 +214,8 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         if (unlikely(
                 memcmp(snap, bytes, size) != 0 ||
-                (crossing && memcmp(buf + avail, c->ram_base + key2, 15 - avail) != 0))) {
+                (crossing && (memcmp(buf, bytes, avail) != 0 ||
+                              memcmp(buf + avail, c->ram_base + key2, 15 - avail) != 0)))) {
             pthread_mutex_unlock(&c->lock);
             tb_invalidate(c, ram_addr, 1, &cpu->cpu);
             continue;

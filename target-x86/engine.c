@@ -362,7 +362,7 @@ Tb *x86_engine_find(X86Cpu *cpu, bool build)
         bool large2;
         if (!softmmu_fetch(cpu, cpu->hflags & HF_CS64 ? next : (uint32_t)next, &ram2,
                            &large2) ||
-            ram2 != tb->key2) {
+            ram2 != tb_tail(tb)) {
             return NULL;
         }
     }

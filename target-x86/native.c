@@ -248,7 +248,7 @@ static uint64_t enter_block(X86Cpu *cpu, const Tb *tb)
     /* x86_engine_find has looked at both pages: the block's guard would ask again, and a
      * twin's unit that ended there would have done nothing */
     if (tb->guards_tail) {
-        softmmu_code_map_set(cpu, tb->key2, env->vbase + 4096);
+        softmmu_code_map_set(cpu, tb_tail(tb), env->vbase + 4096);
         softmmu_code_map_set(cpu, tb->key, env->vbase);
     }
     x86_flags_to_env(cpu);
@@ -365,10 +365,10 @@ static uint64_t native_guard(X86Cpu *cpu, Tb *tb, uint64_t vbase)
         bool large2;
         uint64_t next = vbase + 4096;
         next = cpu->hflags & HF_CS64 ? next : (uint32_t)next;
-        if (!softmmu_fetch(cpu, next, &ram2, &large2) || ram2 != tb->key2) {
+        if (!softmmu_fetch(cpu, next, &ram2, &large2) || ram2 != tb_tail(tb)) {
             return go_on(cpu);
         }
-        softmmu_code_map_set(cpu, tb->key2, vbase + 4096);
+        softmmu_code_map_set(cpu, tb_tail(tb), vbase + 4096);
     }
     softmmu_code_map_set(cpu, tb->key, vbase);
     return enter_block(cpu, tb);

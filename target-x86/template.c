@@ -695,10 +695,10 @@ static void entries(Tmpl *t)
     t->guard2_jcc = 0;
     if (tb->guards_tail) { /* r11 = vbase; is the next page still the one it ends in? */
         enc_load(e, S1, rm_env(ENV_F(vbase)));
-        enc_lea(e, S2, rm_mem(S1, 4096 + code_map_tag(tb->key2)), true);
+        enc_lea(e, S2, rm_mem(S1, 4096 + code_map_tag(tb_tail(tb))), true);
         enc_alu_rm(e, ALU_CMP, S2,
                    rm_env(tmpl_env_off(offsetof(TcgEnv, code_map) +
-                                       8 * code_map_index(tb->key2))));
+                                       8 * code_map_index(tb_tail(tb)))));
         t->guard2_jcc = enc_jcc(e, CC_NE);
         if (dead) {
             tb->entry_h = tb->entry_e;
@@ -820,8 +820,8 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->region = tb->large ? 2 * MiB : 4096;
     tb->region_off = tb->key & (t->region - 1);
     tb->guards_tail = tb->crossing && !t->placed && !tb->large && !(tb->mode & X86_KEY_CPL0) &&
-                      tb->key < CODE_MAP_MAX_RAM && tb->key2 < CODE_MAP_MAX_RAM &&
-                      code_map_index(tb->key) != code_map_index(tb->key2);
+                      tb->key < CODE_MAP_MAX_RAM && tb_tail(tb) < CODE_MAP_MAX_RAM &&
+                      code_map_index(tb->key) != code_map_index(tb_tail(tb));
     if (!enc_room(&t->e, 16 * KiB) || c->n_by_code >= c->max_by_code) {
         return false;
     }

@@ -19,6 +19,21 @@ typedef struct Tb Tb;
 /* A native block may go on behind a conditional jump: then it has an exit there. */
 enum { TB_MAX_INSNS = 64, TB_MAX_SIDE = 3, TB_MAX_EXITS = TB_MAX_SIDE + 2 };
 
+/* Guest bytes that a block was made from: a range of RAM within one page. */
+typedef struct TbSpan {
+    uint64_t ram;
+    uint32_t size;
+} TbSpan;
+
+enum { TB_MAX_SPANS = 8 }; /* of a block, the one at its key included */
+
+/* A span beyond the first, linked to its page (lock). */
+typedef struct TbExtra {
+    TbSpan span;
+    Tb *tb;
+    struct TbExtra *next, **link; /* the page's list; what points here */
+} TbExtra;
+
 /* A direct jump out of a block, patched to its target when that is known. */
 typedef struct TbExit {
     Tb *tb;
@@ -45,15 +60,14 @@ struct Tb {
     uint64_t key;         /* RAM address of the first byte */
     Tb *hash_next;
     uint32_t mode;        /* mode bits of the key */
-    uint16_t size;        /* guest bytes covered */
+    uint16_t size;        /* guest bytes covered from the key on */
     uint16_t ninsns;
     bool valid;           /* cleared on invalidation; checked on lookup */
-    bool crossing;        /* one instruction that ends in the next page */
+    bool crossing;        /* one instruction that ends in the next page (tb_tail) */
     bool guards_tail;     /* whose entries check that page: may be jumped to directly */
     bool next_crosses;    /* what follows may be a crossing one: no direct jump to it */
     bool large;           /* vbase is the 2 MiB region, not the 4 KiB page */
     uint32_t region_off;  /* offset of the first byte in its code region (vbase) */
-    uint64_t key2;        /* crossing: RAM address of that page */
     /* native code, offsets in the code buffer; code_end 0 = interpreted */
     uint32_t code_off, code_end;
     uint32_t entry_h;     /* direct entry, flags in EFLAGS */
@@ -66,13 +80,13 @@ struct Tb {
     /* the rest */
     TbInsn *map;          /* ninsns rows: host to guest */
     TbExit *exit;         /* nexits of them */
-    uint8_t nexits;
+    uint8_t nexits, nextras;
+    TbExtra *extra;       /* nextras other spans (tb_cover) */
     TbExit *incoming;     /* exits patched to this block (chain_lock) */
     struct X86Insn *insns;   /* decoded, for the interpreter and helper calls; may be
                               * NULL for native blocks without any */
     const void *bytecode;    /* of the interpreter back end, or NULL */
     Tb *page_next;        /* list of the page's blocks */
-    Tb *page_next2;       /* crossing: list2 of the second page */
     uint64_t execs;       /* statistics, interpreter only */
     /* further parts of the key, for code whose meaning depends on where it is (tb_find_at);
      * else 0 */
@@ -80,12 +94,19 @@ struct Tb {
     uint32_t pc;
 };
 
+/* RAM address of the page in which a crossing block's instruction ends. */
+static inline uint64_t tb_tail(const Tb *tb)
+{
+    return tb->extra->span.ram;
+}
+
 /* ---- the cache of blocks ---- */
 
 typedef struct TbPage {
-    Tb *list;            /* by page_next */
+    Tb *list;            /* blocks that begin here, by page_next */
     uint64_t granules;   /* bit n: some block covers bytes of the n-th 64-byte piece */
-    Tb *list2;           /* blocks whose only instruction ends in this page */
+    TbExtra *extras;     /* other spans in this page */
+    uint64_t number;     /* RAM address >> 12 */
     /* stores beside code since the last drop, and how many are borne before the page's
      * blocks are dropped (doubles each time); racy counts do no harm */
     uint32_t data_stores, data_limit;
@@ -190,6 +211,10 @@ Tb *tb_new(TbCache *c, unsigned ninsns);
  * that the page still has TCG_PAGE_CODE. Lock order: an exclusive section may wait for the
  * lock, a holder of the lock never waits for one. `self` as in exclusive_begin. */
 void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self);
+/* The block was also made from these bytes, at most TB_MAX_SPANS - 1 ranges in any pages:
+ * a store to them drops it. Between tb_new and tb_insert; lock held, all pages watched.
+ * False: the arena is full. */
+MUST_USE bool tb_cover(TbCache *c, Tb *tb, const TbSpan *span, unsigned n);
 /* Publishes. Lock held. */
 void tb_insert(TbCache *c, Tb *tb);
 /* Drops one block, if it has not been dropped yet. Takes the lock. */

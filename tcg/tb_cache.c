@@ -110,6 +110,7 @@ void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self)
     pthread_mutex_lock(&c->lock);
     if (!c->pages[n]) {
         TbPage *p = NEW(TbPage);
+        p->number = n;
         p->next = c->all_pages;
         c->all_pages = p;
         __atomic_store_n(&c->pages[n], p, __ATOMIC_RELEASE);
@@ -124,22 +125,57 @@ void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self)
     }
 }
 
+bool tb_cover(TbCache *c, Tb *tb, const TbSpan *span, unsigned n)
+{
+    tb->extra = n ? tb_alloc(c, n * sizeof(TbExtra)) : NULL;
+    if (n && !tb->extra) {
+        return false;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        tb->extra[i] = (TbExtra){ .span = span[i], .tb = tb };
+    }
+    tb->nextras = n;
+    return true;
+}
+
+/* The bits of TbPage.granules of bytes in one page. */
+static uint64_t granules(uint64_t ram, uint32_t size)
+{
+    unsigned first = ram >> 6 & 63, last = (ram + size - 1) >> 6 & 63;
+    return (2ull << last) - (1ull << first);
+}
+
+static void link_extra(TbCache *c, TbExtra *x)
+{
+    TbPage *p = c->pages[x->span.ram >> 12];
+
+    p->granules |= granules(x->span.ram, x->span.size);
+    x->next = p->extras;
+    x->link = &p->extras;
+    if (x->next) {
+        x->next->link = &x->next;
+    }
+    p->extras = x;
+}
+
+static void unlink_extra(TbExtra *x)
+{
+    *x->link = x->next;
+    if (x->next) {
+        x->next->link = x->link;
+    }
+}
+
 void tb_insert(TbCache *c, Tb *tb)
 {
     TbPage *p = c->pages[tb->key >> 12];
     unsigned h = tb_hash(tb->key, tb->mode);
-    unsigned first = tb->key >> 6 & 63, last = (tb->key + tb->size - 1) >> 6 & 63;
 
-    for (unsigned i = first; i <= last; i++) {
-        p->granules |= 1ull << i;
-    }
+    p->granules |= granules(tb->key, tb->size);
     tb->page_next = p->list;
     p->list = tb;
-    if (tb->crossing) {
-        TbPage *p2 = c->pages[tb->key2 >> 12];
-        p2->granules |= 1;
-        tb->page_next2 = p2->list2;
-        p2->list2 = tb;
+    for (unsigned i = 0; i < tb->nextras; i++) {
+        link_extra(c, &tb->extra[i]);
     }
     tb->valid = true;
     tb->hash_next = c->hash[h];
@@ -204,17 +240,7 @@ static void unchain(TbCache *c, Tb *tb)
     tb_chain_unlock(c);
 }
 
-static void unlink2(TbCache *c, Tb *tb)
-{
-    for (Tb **p = &c->pages[tb->key2 >> 12]->list2; *p; p = &(*p)->page_next2) {
-        if (*p == tb) {
-            *p = tb->page_next2;
-            return;
-        }
-    }
-}
-
-static void unlink1(TbCache *c, Tb *tb)
+static void unlink_first(TbCache *c, Tb *tb)
 {
     for (Tb **p = &c->pages[tb->key >> 12]->list; *p; p = &(*p)->page_next) {
         if (*p == tb) {
@@ -224,11 +250,12 @@ static void unlink1(TbCache *c, Tb *tb)
     }
 }
 
+/* A block that is in its first page's list no more. */
 static void drop(TbCache *c, Tb *tb)
 {
     __atomic_store_n(&tb->valid, false, __ATOMIC_RELEASE);
-    if (tb->crossing) {
-        unlink2(c, tb);
+    for (unsigned i = 0; i < tb->nextras; i++) {
+        unlink_extra(&tb->extra[i]);
     }
     unhash(c, tb);
     unchain(c, tb);
@@ -240,10 +267,53 @@ void tb_drop(TbCache *c, Tb *tb)
 {
     pthread_mutex_lock(&c->lock);
     if (tb->valid) {
-        unlink1(c, tb);
+        unlink_first(c, tb);
         drop(c, tb);
     }
     pthread_mutex_unlock(&c->lock);
+}
+
+static bool overlaps(uint64_t ram, uint32_t size, uint64_t ram_addr, uint64_t len)
+{
+    return ram < ram_addr + len && ram_addr < ram + size;
+}
+
+/* Drops the blocks with bytes both in the page and in the range. */
+static bool drop_in_page(TbCache *c, TbPage *p, uint64_t ram_addr, uint64_t len)
+{
+    uint64_t left = 0;
+    bool any = false;
+
+    for (TbExtra *x = p->extras; x;) {
+        if (overlaps(x->span.ram, x->span.size, ram_addr, len)) {
+            Tb *tb = x->tb;
+            while (x && x->tb == tb) {
+                x = x->next;
+            }
+            unlink_first(c, tb);
+            drop(c, tb);
+            any = true;
+        } else {
+            left |= granules(x->span.ram, x->span.size);
+            x = x->next;
+        }
+    }
+    for (Tb **pp = &p->list; *pp;) {
+        Tb *tb = *pp;
+        if (overlaps(tb->key, tb->size, ram_addr, len)) {
+            *pp = tb->page_next;
+            drop(c, tb);
+            any = true;
+        } else {
+            left |= granules(tb->key, tb->size);
+            pp = &tb->page_next;
+        }
+    }
+    p->granules = left;
+    if (!p->list && !p->extras) {
+        atomic_fetch_and(&c->page_flags[p->number], (uint8_t)~TCG_PAGE_CODE);
+    }
+    return any;
 }
 
 bool tb_invalidate(TbCache *c, uint64_t ram_addr, uint64_t len, void *self)
@@ -255,38 +325,8 @@ bool tb_invalidate(TbCache *c, uint64_t ram_addr, uint64_t len, void *self)
     }
     pthread_mutex_lock(&c->lock);
     for (uint64_t n = ram_addr >> 12; n <= (ram_addr + len - 1) >> 12; n++) {
-        TbPage *p = c->pages[n];
-        if (!p) {
-            continue;
-        }
-        uint64_t granules = 0;
-        if (ram_addr < (n << 12) + 15) { /* the tails of crossing instructions */
-            while (p->list2) {
-                Tb *tb = p->list2;
-                unlink1(c, tb);
-                drop(c, tb);
-                any = true;
-            }
-        } else if (p->list2) {
-            granules = 1;
-        }
-        for (Tb **pp = &p->list; *pp;) {
-            Tb *tb = *pp;
-            if (tb->key < ram_addr + len && ram_addr < tb->key + tb->size) {
-                *pp = tb->page_next;
-                drop(c, tb);
-                any = true;
-                continue;
-            }
-            unsigned first = tb->key >> 6 & 63, last = (tb->key + tb->size - 1) >> 6 & 63;
-            for (unsigned i = first; i <= last; i++) {
-                granules |= 1ull << i;
-            }
-            pp = &tb->page_next;
-        }
-        p->granules = granules;
-        if (!p->list && !p->list2) {
-            atomic_fetch_and(&c->page_flags[n], (uint8_t)~TCG_PAGE_CODE);
+        if (c->pages[n]) {
+            any |= drop_in_page(c, c->pages[n], ram_addr, len);
         }
     }
     pthread_mutex_unlock(&c->lock);
@@ -297,21 +337,13 @@ void tb_flush(TbCache *c, void *self)
 {
     c->ops.exclusive_begin(c->ops.opaque, self);
     pthread_mutex_lock(&c->lock);
-    for (unsigned i = 0; i < 1u << TB_HASH_BITS; i++) {
-        for (Tb *tb = c->hash[i]; tb; tb = tb->hash_next) {
-            TbPage *p = c->pages[tb->key >> 12];
-            p->list = p->list2 = NULL;
-            p->granules = 0;
-            atomic_fetch_and(&c->page_flags[tb->key >> 12], (uint8_t)~TCG_PAGE_CODE);
-            if (tb->crossing) {
-                p = c->pages[tb->key2 >> 12];
-                p->list = p->list2 = NULL;
-                p->granules = 0;
-                atomic_fetch_and(&c->page_flags[tb->key2 >> 12], (uint8_t)~TCG_PAGE_CODE);
-            }
-        }
-        c->hash[i] = NULL;
+    for (TbPage *p = c->all_pages; p; p = p->next) {
+        p->list = NULL;
+        p->extras = NULL;
+        p->granules = 0;
+        atomic_fetch_and(&c->page_flags[p->number], (uint8_t)~TCG_PAGE_CODE);
     }
+    memset(c->hash, 0, (1u << TB_HASH_BITS) * sizeof(Tb *));
     c->ops.forget_code(c->ops.opaque);
     /* a vCPU that waits for the machine lock inside a reference function still reads its
      * decoded instruction: the other half is reused first */

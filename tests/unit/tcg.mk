@@ -22,3 +22,9 @@ tests_unit_test_twin_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_twin_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)
 tests_unit_test_twin_LDADD = $(tests_unit_test_engine_LDADD)
 TESTS += tests/unit/test_twin
+
+check_PROGRAMS += tests/unit/test_tb_cache
+tests_unit_test_tb_cache_SOURCES = tests/unit/test_tb_cache.c
+tests_unit_test_tb_cache_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_tb_cache_LDADD = libtcg.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
+TESTS += tests/unit/test_tb_cache
