@@ -2,8 +2,8 @@
 /*
  * The instruction decoder: prefixes, opcode maps, ModRM/SIB, VEX, EVEX. Intel SDM vol. 2,
  * chapter 2 and appendix A. All knowledge about single instructions comes from the rows
- * (insn.h); the index built here sorts them by encoding, map and opcode byte, the more
- * specific rows first. After x86_decode_init() everything is constant: no locks. Leaf.
+ * (insn.h); decode_index.c sorts them. After x86_decode_init() everything is constant: no
+ * locks. Leaf.
  *
  * EVEX.b, z, aaa and L'L are judged by the row's EV_* bits (evex_allows); the scaled
  * 8-bit displacement counts in the bytes of the memory operand as accessed, which is what
@@ -14,202 +14,9 @@
  * (imm2) and the size they are used with. moffs operands are memory with no base. String
  * operands (X, Y) are OPND_MEM with is_mem = false; in->seg is that of X.
  */
-#include "target-x86/decode.h"
+#include "target-x86/decode_int.h"
 
-#include <stdatomic.h>
-
-/* What a row accepts, and what the instruction at hand is: one bit per property, so that
- * the test is one AND. */
-#define SIT_PP(pp) (1u << ((pp)-PP_NP))   /* bits 0-3 */
-#define SIT_MEM (1u << 4)
-#define SIT_REGFORM (1u << 5)
-#define SIT_REG(n) (1u << (6 + (n)))
-#define SIT_RM(n) (1u << (14 + (n)))
-#define SIT_REAL (1u << 22) /* real or virtual-8086 mode */
-#define SIT_PROT (1u << 23)
-#define SIT_64 (1u << 24)
-#define SIT_L0 (1u << 25)
-#define SIT_L1 (1u << 26)
-#define SIT_W0 (1u << 27)
-#define SIT_W1 (1u << 28)
-#define SIT_REXB (1u << 29)
-#define SIT_VVVV (1u << 30) /* VEX.vvvv names a register */
-#define SIT_66REP (1u << 31) /* 66H beside F2H or F3H */
-
-typedef struct Cand {
-    const X86Row *row;
-    uint32_t accept; /* SIT_* */
-    uint16_t feat;
-} Cand;
-
-typedef struct Slot {
-    uint16_t start, count;
-    bool modrm;
-} Slot;
-
-enum { NENC = ENC_EVEX + 1, MAX_CANDS = 12000 };
-
-static Slot slots[NENC][X86_NMAPS][256];
-static Cand cands[MAX_CANDS];
-static atomic_int index_state; /* 0 none, 1 being built, 2 ready */
-
-/* Size in bytes by size code and operand size 2, 4, 8 (vector codes by VEX.L:
- * vec_size). */
-static const uint8_t opnd_bytes[OS_any + 1][3] = {
-    [OS_b] = { 1, 1, 1 },    [OS_w] = { 2, 2, 2 },    [OS_d] = { 4, 4, 4 },
-    [OS_q] = { 8, 8, 8 },    [OS_v] = { 2, 4, 8 },    [OS_z] = { 2, 4, 4 },
-    [OS_y] = { 4, 4, 8 },    [OS_dq] = { 16, 16, 16 }, [OS_qq] = { 32, 32, 32 },
-    [OS_t] = { 10, 10, 10 }, [OS_p] = { 4, 6, 10 },   [OS_s] = { 6, 6, 6 },
-    [OS_a] = { 4, 8, 16 },   [OS_oq] = { 64, 64, 64 },
-};
-
-/* ---- index ---- */
-
-static bool method_modrm(unsigned m)
-{
-    switch (m) {
-    case OM_E: case OM_G: case OM_R: case OM_M: case OM_S: case OM_C: case OM_D:
-    case OM_P: case OM_Q: case OM_N: case OM_V: case OM_W: case OM_U: case OM_STI:
-    case OM_KG: case OM_KE: case OM_KN:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool row_modrm(const X86Row *row)
-{
-    if (row->flags & (RF_MODRM | RF_MEM | RF_REG) || row->ext ||
-        (row->enc != ENC_LEGACY && row->ops[0])) { /* only VZEROUPPER has none */
-        return true;
-    }
-    for (unsigned i = 0; i < ARRAY_SIZE(row->ops); i++) {
-        if (method_modrm(row->ops[i] >> 8)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool row_has(const X86Row *row, unsigned method)
-{
-    for (unsigned i = 0; i < ARRAY_SIZE(row->ops); i++) {
-        if (row->ops[i] >> 8 == method) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Is the operand that may be memory the destination? */
-static bool row_has_store(const X86Row *row)
-{
-    unsigned m = row->ops[0] >> 8;
-    return m == OM_W || m == OM_E || m == OM_M;
-}
-
-static uint32_t row_accept(const X86Row *row)
-{
-    uint32_t f = row->flags, a = 0;
-    bool modrm = row_modrm(row);
-
-    if (row->pp != PP_ANY) {
-        a |= SIT_PP(row->pp);
-    } else if (f & RF_STRICT) {
-        a |= SIT_PP(PP_NP);
-    } else {
-        a |= SIT_PP(PP_NP) | SIT_PP(PP_66) | SIT_PP(PP_F3) | SIT_PP(PP_F2);
-    }
-    a |= f & RF_STRICT ? 0 : SIT_66REP;
-    bool mem_only = f & RF_MEM || row_has(row, OM_M);
-    bool reg_only = f & RF_REG || row_has(row, OM_R) || row_has(row, OM_N) ||
-                    row_has(row, OM_U) || row_has(row, OM_STI) || row_has(row, OM_KN);
-    a |= (reg_only ? 0 : SIT_MEM) | (mem_only ? 0 : SIT_REGFORM);
-    a |= row->ext ? SIT_REG(row->ext & 7) : SIT_REG(0) * 0xff;
-    a |= row->rm && modrm ? SIT_RM(row->rm & 7) : SIT_RM(0) * 0xff;
-    a |= (f & (RF_ONLY64 | RF_PE) ? 0 : SIT_REAL) | (f & RF_ONLY64 ? 0 : SIT_PROT) |
-         (f & RF_NO64 ? 0 : SIT_64);
-    a |= (f & RF_L1 ? 0 : SIT_L0) | (f & RF_L0 ? 0 : SIT_L1);
-    a |= (f & RF_W1 ? 0 : SIT_W0) | (f & RF_W0 ? 0 : SIT_W1);
-    /* Without ModRM, rm names the register in the opcode: 90H is NOP only without REX.B. */
-    a |= row->rm && !modrm ? 0 : SIT_REXB;
-    bool vvvv = row->enc == ENC_LEGACY ||
-                (!(f & RF_NOVVVV) &&
-                 (row_has(row, OM_H) || row_has(row, OM_B) || row_has(row, OM_KH)));
-    a |= vvvv ? SIT_VVVV : 0;
-    return a;
-}
-
-/* How much a row insists on: rows with more come first. */
-static unsigned row_rank(const X86Row *row)
-{
-    return (row->rm ? 16 : 0) + (row->ext ? 8 : 0) + (row->opmask ? 0 : 4) +
-           (row->pp != PP_ANY ? 2 : 0) + (row->feat ? 1 : 0);
-}
-
-/* Calls fn for each slot that a row belongs to. */
-static void for_slots(const X86Row *row, void (*fn)(Slot *slot, const X86Row *row))
-{
-    for (unsigned low = 0; low <= row->opmask; low++) {
-        if (!(low & ~row->opmask)) {
-            fn(&slots[row->enc][row->map][row->op | low], row);
-        }
-    }
-}
-
-static void slot_count(Slot *slot, const X86Row *row)
-{
-    slot->count++;
-}
-
-static void slot_add(Slot *slot, const X86Row *row)
-{
-    unsigned at = slot->start + slot->count++;
-    for (; at > slot->start && row_rank(cands[at - 1].row) < row_rank(row); at--) {
-        cands[at] = cands[at - 1];
-    }
-    cands[at] = (Cand){ row, row_accept(row), row->feat };
-    slot->modrm |= row_modrm(row);
-}
-
-static void for_rows(void (*fn)(Slot *slot, const X86Row *row))
-{
-    for (const X86RowTable *t = x86_row_tables; t->name; t++) {
-        for (unsigned i = 0; i < t->count; i++) {
-            for_slots(&t->rows[i], fn);
-        }
-    }
-}
-
-/* Room for each slot, by the counts; they are counted again as rows are added. */
-static void slots_place(void)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; i < sizeof(slots) / sizeof(Slot); i++) {
-        Slot *s = &slots[0][0][0] + i;
-        s->start = n;
-        n += s->count;
-        s->count = 0;
-    }
-    if (n > MAX_CANDS) {
-        __builtin_trap(); /* our own mistake: the table must grow with the rows */
-    }
-}
-
-void x86_decode_init(void)
-{
-    int none = 0;
-    if (!atomic_compare_exchange_strong(&index_state, &none, 1)) {
-        while (atomic_load(&index_state) != 2) {
-        }
-        return;
-    }
-    x86_row_tables_init();
-    for_rows(slot_count);
-    slots_place();
-    for_rows(slot_add);
-    atomic_store(&index_state, 2);
-}
+#include <string.h>
 
 /* ---- one instruction ---- */
 
@@ -250,8 +57,9 @@ static ALWAYS_INLINE uint64_t get_le(const uint8_t *p, unsigned n)
     }
 }
 
-enum { PFX_NONE, PFX_SEG, PFX_66, PFX_67, PFX_LOCK, PFX_REP };
+enum { PFX_NONE, PFX_SEG, PFX_66, PFX_67, PFX_LOCK, PFX_REP, PFX_REX };
 static const uint8_t prefix_kind[256] = {
+    [0x40 ... 0x4f] = PFX_REX,
     [0x26] = PFX_SEG, [0x2e] = PFX_SEG, [0x36] = PFX_SEG, [0x3e] = PFX_SEG,
     [0x64] = PFX_SEG, [0x65] = PFX_SEG, [0x66] = PFX_66,  [0x67] = PFX_67,
     [0xf0] = PFX_LOCK, [0xf2] = PFX_REP, [0xf3] = PFX_REP,
@@ -275,28 +83,24 @@ static ALWAYS_INLINE int get_prefixes(Dec *d)
             return short_of(d);
         }
         uint8_t b = d->p[d->at];
-        if (d->m64 && (b & 0xf0) == 0x40) {
+        unsigned kind = prefix_kind[b];
+        if (kind == PFX_NONE) {
+            return 1;
+        }
+        if (kind == PFX_REX) {
+            if (!d->m64) {
+                return 1;
+            }
             in->rex = b;
             in->has_rex = true;
             continue;
         }
-        switch (prefix_kind[b]) {
-        case PFX_NONE:
-            return 1;
-        case PFX_SEG:
-            set_segment(d, b);
-            break;
-        case PFX_66:
-            d->has66 = true;
-            break;
-        case PFX_67:
-            d->has67 = true;
-            break;
-        case PFX_LOCK:
-            in->lock = true;
-            break;
-        default:
-            in->rep = b;
+        switch (kind) {
+        case PFX_SEG: set_segment(d, b); break;
+        case PFX_66: d->has66 = true; break;
+        case PFX_67: d->has67 = true; break;
+        case PFX_LOCK: in->lock = true; break;
+        default: in->rep = b;
         }
         in->rex = 0;
         in->has_rex = false;
@@ -422,6 +226,13 @@ static ALWAYS_INLINE int get_map(Dec *d, bool prot)
     return 1;
 }
 
+/* Is the operand that may be memory the destination? */
+static bool row_has_store(const X86Row *row)
+{
+    unsigned m = row->ops[0] >> 8;
+    return m == OM_W || m == OM_E || m == OM_M;
+}
+
 /* Does the row permit EVEX.b, z, aaa, L'L and V'? Vol. 2, 2.7.11 and tables 2-36, 2-40. */
 static bool evex_allows(const Dec *d, const X86Row *row, const uint32_t *feat)
 {
@@ -447,24 +258,41 @@ static bool evex_allows(const Dec *d, const X86Row *row, const uint32_t *feat)
     if (in->zeroing && (!in->k || !(ev & EV_ZM) || (in->is_mem && row_has_store(row)))) {
         return false;
     }
-    return !d->evex_v || ev & EV_VSIB || row_has(row, OM_H);
+    return !d->evex_v || ev & EV_VSIB || x86_row_has(row, OM_H);
 }
 
-static const Cand *match(const Dec *d, const Slot *slot, uint32_t sit,
-                         const uint32_t *feat)
+static ALWAYS_INLINE const RowInfo *match(const Dec *d, const Slot *slot, uint32_t sit,
+                                          const uint32_t *feat)
 {
-    const Cand *c = &cands[slot->start], *end = c + slot->count;
+    const Cand *c = &x86_cands[slot->start], *end = c + slot->count;
     for (; c < end; c++) {
+        const RowInfo *info = &x86_row_info[c->info];
         if (!(sit & ~c->accept) &&
             (!c->feat || (feat[c->feat / 32] >> (c->feat % 32) & 1)) &&
-            (d->enc != ENC_EVEX || evex_allows(d, c->row, feat))) {
-            return c;
+            (d->enc != ENC_EVEX || evex_allows(d, info->row, feat))) {
+            return info;
         }
     }
     return NULL;
 }
 
-static int get_disp(Dec *d, unsigned len)
+/* The n bytes at d->at, which are there, zero- or sign-extended. n = 1, 2, 4 or 8. */
+static ALWAYS_INLINE uint64_t take(Dec *d, unsigned n, bool sign)
+{
+    uint64_t v;
+
+    if (likely(have(d, 8))) {
+        v = get_le(d->p + d->at, 8) << (64 - 8 * n);
+        v = sign ? (uint64_t)((int64_t)v >> (64 - 8 * n)) : v >> (64 - 8 * n);
+    } else {
+        v = get_le(d->p + d->at, n);
+        v = sign ? sext(v, n * 8) : v;
+    }
+    d->at += n;
+    return v;
+}
+
+static ALWAYS_INLINE int get_disp(Dec *d, unsigned len)
 {
     X86Insn *in = d->in;
     if (!len) {
@@ -475,12 +303,11 @@ static int get_disp(Dec *d, unsigned len)
     }
     in->disp_off = d->at;
     in->disp_len = len;
-    in->disp = sext(get_le(d->p + d->at, len), len * 8);
-    d->at += len;
+    in->disp = (int64_t)take(d, len, true);
     return 1;
 }
 
-static int get_address16(Dec *d)
+static NOINLINE int get_address16(Dec *d)
 {
     static const int8_t base[8] = { R_BX, R_BX, R_BP, R_BP, R_SI, R_DI, R_BP, R_BX };
     static const int8_t index[8] = { R_SI, R_DI, R_SI, R_DI, -1, -1, -1, -1 };
@@ -499,7 +326,7 @@ static int get_address16(Dec *d)
     return get_disp(d, len);
 }
 
-static int get_address(Dec *d, bool vsib)
+static ALWAYS_INLINE int get_address(Dec *d, bool vsib)
 {
     X86Insn *in = d->in;
     unsigned rm = in->modrm & 7, len = in->mod == 1 ? 1 : in->mod == 2 ? 4 : 0;
@@ -543,21 +370,16 @@ static int get_imm(Dec *d, X86Opnd *o, unsigned len, unsigned size, bool sign)
     if (!have(d, len)) {
         return short_of(d);
     }
-    uint64_t v = get_le(d->p + d->at, len);
-    if (sign) {
-        v = sext(v, len * 8);
-    }
     o->kind = OPND_IMM;
     o->size = size;
     if (in->imm_len) {
         o->reg = 1;
-        in->imm2 = v;
+        in->imm2 = take(d, len, sign);
     } else {
-        in->imm = v;
         in->imm_off = d->at;
+        in->imm = take(d, len, sign);
     }
     in->imm_len += len;
-    d->at += len;
     return 1;
 }
 
@@ -647,12 +469,12 @@ static unsigned vec_size(const X86Insn *in, unsigned code)
 }
 
 /* Operand n from its code. */
-static int set_operand(Dec *d, unsigned n, X86OpCode code)
+static NOINLINE int set_operand(Dec *d, unsigned n, X86OpCode code)
 {
     X86Insn *in = d->in;
     X86Opnd *o = &in->op[n];
     unsigned method = code >> 8, sc = code & 0x1f;
-    unsigned size = opnd_bytes[sc][d->osz];
+    unsigned size = x86_opnd_bytes[sc][d->osz];
 
     if (!size) {
         size = vec_size(in, sc);
@@ -762,7 +584,7 @@ static int set_operand(Dec *d, unsigned n, X86OpCode code)
 
 /* Operand size for the row, SDM vol. 1, 3.6.1. Near branches ignore 66H in 64-bit mode as
  * Intel's CPUs do (RF_F64). */
-static ALWAYS_INLINE void set_opsize(Dec *d, const X86Row *row, bool d32)
+static ALWAYS_INLINE void set_opsize(Dec *d, const RowInfo *row, bool d32)
 {
     unsigned osz;
     bool w = d->in->rex & 8;
@@ -814,6 +636,43 @@ static void scale_disp(Dec *d, const X86Row *row)
     }
 }
 
+static ALWAYS_INLINE int get_operands(Dec *d, const RowInfo *info)
+{
+    X86Insn *in = d->in;
+    const uint8_t regs[] = { [SRC_FIXED] = 0, [SRC_REG] = in->reg, [SRC_RM] = in->rm,
+                             [SRC_VVVV] = in->vvvv,
+                             [SRC_OPCODE] = (in->opcode & 7) | (in->rex & 1) << 3 };
+
+    for (unsigned n = 0; n < info->nops; n++) {
+        const OpSource *s = &info->op[n];
+        X86Opnd *o = &in->op[n];
+        unsigned size = s->size[d->osz];
+        int r = 1;
+        if (likely(s->src < SRC_IMM)) {
+            o->size = size ? size : in->vl >> (s->flags & OPF_SHIFT);
+            if (s->flags & OPF_MEM && in->is_mem) {
+                o->kind = OPND_MEM;
+            } else {
+                unsigned reg = (regs[s->src] | s->fixed) & s->mask;
+                bool high = size == 1 && s->kind == OPND_GPR && reg - 4 < 4 && !in->has_rex;
+                o->kind = high ? OPND_GPR8H : s->kind;
+                o->reg = high ? reg - 4 : reg;
+            }
+        } else if (s->src == SRC_IMM) {
+            r = get_imm(d, o, size, s->flags & OPF_OPSIZE ? in->opsize : size,
+                        s->flags & OPF_SIGNED);
+            o->kind = s->kind;
+        } else {
+            r = set_operand(d, n, info->row->ops[n]);
+        }
+        if (unlikely(r <= 0)) {
+            return r;
+        }
+        in->nops = n + 1;
+    }
+    return 1;
+}
+
 static ALWAYS_INLINE uint32_t legacy_situation(const Dec *d)
 {
     const X86Insn *in = d->in;
@@ -845,7 +704,7 @@ int x86_decode(X86Insn *in, const uint8_t *bytes, unsigned n, uint32_t hflags,
     in->opsize_prefix = d.has66;
     in->adsize = m64 ? (d.has67 ? 4 : 8) : d32 != d.has67 ? 4 : 2;
 
-    const Slot *slot = &slots[d.enc][d.map][in->opcode];
+    const Slot *slot = &x86_slots[d.enc][d.map][in->opcode];
     uint32_t sit = m64 ? SIT_64 : prot ? SIT_PROT : SIT_REAL;
     sit |= in->rex & 8 ? SIT_W1 : SIT_W0;
     sit |= in->rex & 1 ? SIT_REXB : 0;
@@ -871,44 +730,44 @@ int x86_decode(X86Insn *in, const uint8_t *bytes, unsigned n, uint32_t hflags,
         in->is_mem = in->mod != 3;
         sit |= (in->is_mem ? SIT_MEM : SIT_REGFORM) | SIT_REG(b >> 3 & 7) | SIT_RM(b & 7);
     }
-    const Cand *c = match(&d, slot, sit, feat);
-    if (!c) {
+    const RowInfo *info = match(&d, slot, sit, feat);
+    if (!info) {
         return X86_DEC_UD;
     }
-    const X86Row *row = c->row;
-    set_opsize(&d, row, d32);
+    const X86Row *row = info->row;
+    set_opsize(&d, info, d32);
     in->seg = R_DS;
     if (in->is_mem) {
-        bool vsib = row->ev & EV_VSIB || (d.enc == ENC_VEX && d.map == MAP_0F38 &&
-                                          (in->opcode & 0xfc) == 0x90);
-        r = get_address(&d, vsib);
+        r = get_address(&d, info->vsib);
         if (r <= 0) {
             return r;
         }
     }
-    if (d.enc == ENC_EVEX) {
+    if (unlikely(d.enc == ENC_EVEX)) {
         set_evex(&d, row);
     }
     if (in->seg_prefix != SEG_NONE) {
         in->seg = in->seg_prefix;
     }
-    for (unsigned i = 0; i < ARRAY_SIZE(row->ops) && row->ops[i]; i++) {
-        r = set_operand(&d, i, row->ops[i]);
-        if (r <= 0) {
-            return r;
-        }
-        in->nops = i + 1;
+    r = get_operands(&d, info);
+    if (r <= 0) {
+        return r;
     }
-    if (d.enc == ENC_EVEX && in->is_mem) {
+    if (unlikely(d.enc == ENC_EVEX && in->is_mem)) {
         scale_disp(&d, row);
     }
-    if (in->lock && (!(row->flags & RF_LOCK) || in->op[0].kind != OPND_MEM)) {
+    if (unlikely(in->lock) && (!(info->flags & RF_LOCK) || in->op[0].kind != OPND_MEM)) {
         return X86_DEC_UD;
     }
     in->len = d.at;
-    for (unsigned i = 0; i < d.at; i++) {
-        in->bytes[i] = bytes[i];
+    if (likely(n >= 15)) {
+        memcpy(in->bytes, bytes, 15);
+    } else {
+        for (unsigned i = 0; i < d.at; i++) {
+            in->bytes[i] = bytes[i];
+        }
     }
     in->row = row;
+    in->row_id = (uint16_t)(info - x86_row_info);
     return d.at;
 }

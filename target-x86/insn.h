@@ -200,6 +200,8 @@ struct X86Row {
 enum { ROLE_R = 0, ROLE_W = 1, ROLE_RW = 2, ROLE_NONE = 3 };
 /* (w[] defaults to "read"; first operand of ALU rows is usually ROLE_RW) */
 
+enum { X86_MAX_ROWS = 4096 };
+
 typedef struct X86RowTable {
     const char *name;      /* family, for reports */
     const X86Row *rows;
@@ -240,11 +242,12 @@ struct X86Insn {
     uint64_t imm2;      /* second immediate; far pointer: selector */
     X86Opnd op[4];
     uint8_t nops;
+    uint16_t row_id;    /* number of the row among all, below X86_MAX_ROWS */
     uint8_t imm_off;    /* byte offsets inside the instruction, for re-emission; */
     uint8_t disp_off;   /* 0 = none */
     uint8_t opc_off;
     uint8_t imm_len, disp_len;
-    uint8_t bytes[15];
+    uint8_t bytes[15];  /* what lies behind len may be anything */
 };
 
 enum { /* x86_decode results below 1 */

@@ -1,6 +1,7 @@
 # integer room: decoder, row tables and reference functions (leaf)
 libx86leaf_a_SOURCES += \
 	target-x86/decode.c target-x86/decode.h \
+	target-x86/decode_index.c target-x86/decode_int.h \
 	target-x86/exec.c \
 	target-x86/flags.h \
 	target-x86/insn_tables.c \

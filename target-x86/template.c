@@ -208,10 +208,7 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
     tmpl_forget(t);
     tmpl_save_flags(t);
     enc_mov_ri(&t->e, S2, (uint64_t)site);
-    uint32_t at = t->e.off;
-    enc_u8(&t->e, 0xe8);
-    enc_u32(&t->e, 0);
-    enc_patch(&t->e, at + 1, x86_thunks.exec);
+    enc_call_to(&t->e, x86_thunks.exec);
     if (last && in->row->flags & (RF_BRANCH | RF_END | RF_IO)) {
         t->ended = true; /* the thunk never comes back from these (native_exec) */
     }
@@ -756,10 +753,7 @@ static void stubs(Tmpl *t)
             tmpl_any_range_slow(t, s);
         }
         enc_mov_ri(e, S2, s->kind);
-        uint32_t at = e->off;
-        enc_u8(e, 0xe8);
-        enc_u32(e, 0);
-        enc_patch(e, at + 1, x86_thunks.mem);
+        enc_call_to(e, x86_thunks.mem);
         enc_jmp_to(e, s->back);
     }
     for (unsigned i = 0; i < t->nexits; i++) {

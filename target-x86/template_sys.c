@@ -327,15 +327,6 @@ static void fence(Tmpl *t, const X86Insn *in)
     enc_u8(&t->e, in->modrm);
 }
 
-static void call_thunk(Enc *e, uint32_t thunk)
-{
-    uint32_t at = e->off;
-
-    enc_u8(e, 0xe8);
-    enc_u32(e, 0);
-    enc_patch(e, at + 1, thunk);
-}
-
 static bool is_string(const X86Insn *in)
 {
     return in->row->map == MAP_1 && (in->opcode & ~0xfu) == 0xa0 &&
@@ -524,7 +515,7 @@ void tmpl_sys_thunks(Enc *e)
 
 static void fast_call(Tmpl *t, const X86Insn *in, uint32_t thunk)
 {
-    call_thunk(&t->e, thunk);
+    enc_call_to(&t->e, thunk);
     tmpl_call_exec(t, in, true);
 }
 
@@ -577,7 +568,7 @@ static void string_insn(Tmpl *t, const X86Insn *in)
     }
     tmpl_save_flags(t);
     enc_mov_ri(e, S1, in->op[0].size | (movs ? NATIVE_MOVS : 0));
-    call_thunk(e, x86_thunks.string);
+    enc_call_to(e, x86_thunks.string);
     uint32_t done = enc_jcc(e, CC_NE);
     tmpl_call_exec(t, in, false);
     enc_patch(e, done, e->off);

@@ -2,12 +2,15 @@
 /*
  * x86-64 instruction encoder: a small vocabulary by instruction shape (SDM vol. 2,
  * chapter 2). Knows neither guests nor IR. The writer checks room once per instruction
- * group with enc_room(); bytes beyond the end are not written and e->full is set.
+ * group with enc_room(); an instruction that does not fit is not written and e->full is set.
+ * Whole words are stored: up to ENC_SLACK bytes behind an instruction, but not beyond the
+ * end, hold anything.
  */
 #ifndef TCG_X86_ENC_H
 #define TCG_X86_ENC_H
 
 #include "util/compiler.h"
+#include <string.h>
 
 enum {
     H_RAX, H_RCX, H_RDX, H_RBX, H_RSP, H_RBP, H_RSI, H_RDI,
@@ -23,8 +26,9 @@ typedef struct Enc {
 } Enc;
 
 /* The r/m operand. */
+enum { RM_REG, RM_MEM, RM_ENV };
 typedef struct Rm {
-    enum { RM_REG, RM_MEM, RM_ENV } kind;
+    uint8_t kind;       /* RM_* */
     int8_t base;        /* register, or -1 */
     int8_t index;       /* or -1; never RSP */
     uint8_t scale;      /* shift */
@@ -51,17 +55,23 @@ typedef struct Op {
     uint8_t evex_z;     /*   its third byte without V': z, L'L, b, aaa (SDM 2.7.1) */
 } Op;
 
-static inline void enc_u8(Enc *e, uint8_t b)
+enum { ENC_SLACK = 24 }; /* the longest instruction, and a word's store behind it */
+
+static inline bool enc_room(const Enc *e, uint32_t n) { return e->end - e->off >= n; }
+
+/* The low n bytes of v, n up to 8. */
+static inline void enc_bytes(Enc *e, uint64_t v, unsigned n)
 {
-    if (e->off < e->end) {
-        e->rw[e->off++] = b;
+    if (likely(enc_room(e, ENC_SLACK))) {
+        memcpy(e->rw + e->off, &v, 8);
+        e->off += n;
     } else {
         e->full = true;
     }
 }
-void enc_u32(Enc *e, uint32_t v);
-void enc_u64(Enc *e, uint64_t v);
-static inline bool enc_room(const Enc *e, uint32_t n) { return e->end - e->off >= n; }
+static inline void enc_u8(Enc *e, uint8_t b) { enc_bytes(e, b, 1); }
+static inline void enc_u32(Enc *e, uint32_t v) { enc_bytes(e, v, 4); }
+static inline void enc_u64(Enc *e, uint64_t v) { enc_bytes(e, v, 8); }
 
 /* prefixes, opcode, ModRM, SIB, displacement */
 void enc_op(Enc *e, const Op *op, int reg, Rm rm);
@@ -90,6 +100,7 @@ void enc_ret(Enc *e);
 uint32_t enc_jmp(Enc *e);
 uint32_t enc_jcc(Enc *e, int cc);
 void enc_jmp_to(Enc *e, uint32_t target);
+void enc_call_to(Enc *e, uint32_t target);
 /* Points the rel32 at `at` to code offset `target`. Atomic if `at` is 4-aligned. */
 void enc_patch(Enc *e, uint32_t at, uint32_t target);
 void enc_nop(Enc *e, unsigned n);
