@@ -16,10 +16,10 @@ static atomic_int index_state; /* 0 none, 1 being built, 2 ready */
 /* Size in bytes by size code and operand size 2, 4, 8 (vector codes by VEX.L:
  * vec_size). */
 const uint8_t x86_opnd_bytes[OS_any + 1][3] = {
-    [OS_b] = { 1, 1, 1 },    [OS_w] = { 2, 2, 2 },    [OS_d] = { 4, 4, 4 },
-    [OS_q] = { 8, 8, 8 },    [OS_v] = { 2, 4, 8 },    [OS_z] = { 2, 4, 4 },
+    [OS_b] = { 1, 1, 1 },    [OS_w] = { 2, 2, 2 },     [OS_d] = { 4, 4, 4 },
+    [OS_q] = { 8, 8, 8 },    [OS_v] = { 2, 4, 8 },     [OS_z] = { 2, 4, 4 },
     [OS_y] = { 4, 4, 8 },    [OS_dq] = { 16, 16, 16 }, [OS_qq] = { 32, 32, 32 },
-    [OS_t] = { 10, 10, 10 }, [OS_p] = { 4, 6, 10 },   [OS_s] = { 6, 6, 6 },
+    [OS_t] = { 10, 10, 10 }, [OS_p] = { 4, 6, 10 },    [OS_s] = { 6, 6, 6 },
     [OS_a] = { 4, 8, 16 },   [OS_oq] = { 64, 64, 64 },
 };
 
@@ -28,12 +28,24 @@ const uint8_t x86_opnd_bytes[OS_any + 1][3] = {
 static bool method_modrm(unsigned m)
 {
     switch (m) {
-    case OM_E: case OM_G: case OM_R: case OM_M: case OM_S: case OM_C: case OM_D:
-    case OM_P: case OM_Q: case OM_N: case OM_V: case OM_W: case OM_U: case OM_STI:
-    case OM_KG: case OM_KE: case OM_KN:
-        return true;
-    default:
-        return false;
+    case OM_E:
+    case OM_G:
+    case OM_R:
+    case OM_M:
+    case OM_S:
+    case OM_C:
+    case OM_D:
+    case OM_P:
+    case OM_Q:
+    case OM_N:
+    case OM_V:
+    case OM_W:
+    case OM_U:
+    case OM_STI:
+    case OM_KG:
+    case OM_KE:
+    case OM_KN: return true;
+    default: return false;
     }
 }
 
@@ -76,7 +88,8 @@ static uint32_t row_accept(const X86Row *row)
     a |= f & RF_STRICT ? 0 : SIT_66REP;
     bool mem_only = f & RF_MEM || x86_row_has(row, OM_M);
     bool reg_only = f & RF_REG || x86_row_has(row, OM_R) || x86_row_has(row, OM_N) ||
-                    x86_row_has(row, OM_U) || x86_row_has(row, OM_STI) || x86_row_has(row, OM_KN);
+                    x86_row_has(row, OM_U) || x86_row_has(row, OM_STI) ||
+                    x86_row_has(row, OM_KN);
     a |= (reg_only ? 0 : SIT_MEM) | (mem_only ? 0 : SIT_REGFORM);
     a |= row->ext ? SIT_REG(row->ext & 7) : SIT_REG(0) * 0xff;
     a |= row->rm && modrm ? SIT_RM(row->rm & 7) : SIT_RM(0) * 0xff;
@@ -87,8 +100,8 @@ static uint32_t row_accept(const X86Row *row)
     /* Without ModRM, rm names the register in the opcode: 90H is NOP only without REX.B. */
     a |= row->rm && !modrm ? 0 : SIT_REXB;
     bool vvvv = row->enc == ENC_LEGACY ||
-                (!(f & RF_NOVVVV) &&
-                 (x86_row_has(row, OM_H) || x86_row_has(row, OM_B) || x86_row_has(row, OM_KH)));
+                (!(f & RF_NOVVVV) && (x86_row_has(row, OM_H) || x86_row_has(row, OM_B) ||
+                                      x86_row_has(row, OM_KH)));
     a |= vvvv ? SIT_VVVV : 0;
     return a;
 }
@@ -157,7 +170,8 @@ static OpSource source(const X86Row *row, unsigned n)
     unsigned code = row->ops[n], m = code >> 8, sc = code & 0x1f;
     OpSource s = { .src = SRC_OTHER };
 
-    if (m >= ARRAY_SIZE(simple) || !simple[m].kind || row->enc == ENC_EVEX || sc == OS_s) {
+    if (m >= ARRAY_SIZE(simple) || !simple[m].kind || row->enc == ENC_EVEX ||
+        sc == OS_s) {
         return s;
     }
     for (unsigned i = 0; simple[m].src == SRC_IMM && i < n; i++) {
@@ -165,7 +179,8 @@ static OpSource source(const X86Row *row, unsigned n)
             return s; /* a second immediate */
         }
     }
-    s = (OpSource){ simple[m].src, simple[m].kind, simple[m].mask, .flags = simple[m].flags };
+    s = (OpSource){ simple[m].src, simple[m].kind, simple[m].mask,
+                    .flags = simple[m].flags };
     for (unsigned i = 0; i < 3; i++) {
         s.size[i] = x86_opnd_bytes[sc][i];
     }
@@ -194,8 +209,8 @@ static void add_info(const X86Row *row)
         __builtin_trap(); /* our own mistake: the table must grow with the rows */
     }
     *r = (RowInfo){ .row = row, .flags = row->flags };
-    r->vsib = row->ev & EV_VSIB || (row->enc == ENC_VEX && row->map == MAP_0F38 &&
-                                    (row->op & 0xfc) == 0x90);
+    r->vsib = row->ev & EV_VSIB ||
+              (row->enc == ENC_VEX && row->map == MAP_0F38 && (row->op & 0xfc) == 0x90);
     while (r->nops < ARRAY_SIZE(row->ops) && row->ops[r->nops]) {
         r->op[r->nops] = source(row, r->nops);
         r->nops++;

@@ -10,7 +10,7 @@
 
 /* What a row accepts, and what the instruction at hand is: one bit per property, so that
  * the test is one AND. */
-#define SIT_PP(pp) (1u << ((pp)-PP_NP))   /* bits 0-3 */
+#define SIT_PP(pp) (1u << ((pp)-PP_NP)) /* bits 0-3 */
 #define SIT_MEM (1u << 4)
 #define SIT_REGFORM (1u << 5)
 #define SIT_REG(n) (1u << (6 + (n)))
@@ -23,39 +23,43 @@
 #define SIT_W0 (1u << 27)
 #define SIT_W1 (1u << 28)
 #define SIT_REXB (1u << 29)
-#define SIT_VVVV (1u << 30) /* VEX.vvvv names a register */
+#define SIT_VVVV (1u << 30)  /* VEX.vvvv names a register */
 #define SIT_66REP (1u << 31) /* 66H beside F2H or F3H */
 
 /* Where an operand comes from. The sources below SRC_IMM are register numbers. */
 enum {
-    SRC_FIXED, SRC_REG, SRC_RM, SRC_VVVV, SRC_OPCODE,
+    SRC_FIXED,
+    SRC_REG,
+    SRC_RM,
+    SRC_VVVV,
+    SRC_OPCODE,
     SRC_IMM,
     SRC_OTHER, /* set_operand() looks at the row's code */
 };
 enum { OPF_MEM = 0x80, OPF_SIGNED = 0x40, OPF_OPSIZE = 0x20, OPF_SHIFT = 7 };
 
 typedef struct OpSource {
-    uint8_t src;     /* SRC_* */
-    uint8_t kind;    /* OPND_* of the register, or of the immediate */
+    uint8_t src;         /* SRC_* */
+    uint8_t kind;        /* OPND_* of the register, or of the immediate */
     uint8_t mask, fixed; /* register number = (source | fixed) & mask */
-    uint8_t size[3]; /* bytes by operand size 2, 4, 8; 0: vl >> (flags & OPF_SHIFT) */
-    uint8_t flags;   /* OPF_MEM: ModRM may name memory instead. Immediates: OPF_SIGNED,
+    uint8_t size[3];     /* bytes by operand size 2, 4, 8; 0: vl >> (flags & OPF_SHIFT) */
+    uint8_t flags; /* OPF_MEM: ModRM may name memory instead. Immediates: OPF_SIGNED,
                       * and OPF_OPSIZE: used with the operand size */
 } OpSource;
 
 /* A row as the decoder wants it. */
 typedef struct RowInfo {
     const X86Row *row;
-    uint32_t flags;  /* the row's */
+    uint32_t flags; /* the row's */
     uint8_t nops;
-    bool vsib;       /* the index is a vector register */
+    bool vsib; /* the index is a vector register */
     OpSource op[4];
 } RowInfo;
 
 typedef struct Cand {
     uint32_t accept; /* SIT_* */
     uint16_t feat;
-    uint16_t info;   /* index in x86_row_info */
+    uint16_t info; /* index in x86_row_info */
 } Cand;
 
 typedef struct Slot {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What translation costs: builds the blocks of real code (the executable segments of an ELF
- * file) one behind the other and prints nanoseconds per guest instruction, by stage.
+ * What translation costs: builds the blocks of real code (the executable segments of an
+ * ELF file) one behind the other and prints nanoseconds per guest instruction.
  *   cost [-m kernel|user|window] [-n ROUNDS] [-b BLOCKS] [-p KIB] [-hot] FILE
  * hot: the same BLOCKS in each round (the translator's own code and data stay cached);
  * cold: other blocks each round, and before each one a piece of memory of the size of a
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#undef PF_W /* ours means something else */
 #include "accel/tcg/tcg.h"
 #include "hw/core/machine.h"
 #include "target-x86/create.h"
@@ -55,7 +56,10 @@ static const MachineClass rig_class = {
 const MachineClass *const machine_classes[] = { &rig_class, NULL };
 const DeviceClass *const device_classes[] = { NULL };
 
-static void release(Machine *m, void *arg) { accel_tcg_class.destroy(m); }
+static void release(Machine *m, void *arg)
+{
+    accel_tcg_class.destroy(m);
+}
 
 static bool make_machine(Error *err)
 {
@@ -87,8 +91,8 @@ static size_t load(const char *path)
     Elf64_Phdr ph;
     size_t size = 0;
 
-    if (!f || fread(&eh, sizeof(eh), 1, f) != 1 || memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 ||
-        eh.e_ident[EI_CLASS] != ELFCLASS64) {
+    if (!f || fread(&eh, sizeof(eh), 1, f) != 1 ||
+        memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_ident[EI_CLASS] != ELFCLASS64) {
         fprintf(stderr, "cost: %s is no 64-bit ELF file\n", path);
         exit(1);
     }
@@ -98,7 +102,8 @@ static size_t load(const char *path)
             break;
         }
         size_t room = RAM - CODE - 4096 - size;
-        if (ph.p_type == PT_LOAD && ph.p_flags & PF_X && !fseek(f, (long)ph.p_offset, SEEK_SET)) {
+        if (ph.p_type == PT_LOAD && ph.p_flags & PF_X &&
+            !fseek(f, (long)ph.p_offset, SEEK_SET)) {
             size += fread(to + size, 1, MIN(ph.p_filesz, room), f);
         }
     }
@@ -178,15 +183,17 @@ static bool walk(Sum *s, size_t *at, size_t size, unsigned blocks, uint32_t mode
 
 static void print(const char *name, const Sum *s, double ns)
 {
-    printf("%-5s %6.1f ns/insn  decoding %5.1f   insns/block %4.1f  host/guest bytes %4.1f\n",
-           name, s->build * ns / s->insns, s->decode * ns / s->insns,
-           (double)s->insns / s->blocks, (double)s->host / s->bytes);
+    printf(
+        "%-5s %6.1f ns/insn  decoding %5.1f   insns/block %4.1f  host/guest bytes %4.1f\n",
+        name, s->build * ns / s->insns, s->decode * ns / s->insns,
+        (double)s->insns / s->blocks, (double)s->host / s->bytes);
 }
 
 /* The quickest round counts: the machine may have other work. */
 static void keep_best(Sum *best, const Sum *s)
 {
-    if (s->insns && (!best->insns || (double)s->build / s->insns < (double)best->build / best->insns)) {
+    if (s->insns && (!best->insns ||
+                     (double)s->build / s->insns < (double)best->build / best->insns)) {
         *best = *s;
     }
 }
@@ -230,7 +237,9 @@ int main(int argc, char **argv)
         }
     }
     if (!file) {
-        fprintf(stderr, "usage: cost [-m kernel|user|window] [-n rounds] [-b blocks] [-p KiB] [-hot] FILE\n");
+        fprintf(
+            stderr,
+            "usage: cost [-m kernel|user|window] [-n rounds] [-b blocks] [-p KiB] [-hot] FILE\n");
         return 1;
     }
     if (!make_machine(&err)) {
