@@ -222,9 +222,12 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         }
         break;
     } while (1);
-    pthread_mutex_unlock(&c->lock);
     if (full) {
-        tb_flush(c, &cpu->cpu);
+        tb_no_room(c);
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (full) { /* NULL: the loop asks again */
+        tb_make_room(c, &cpu->cpu);
     }
     return tb;
 }

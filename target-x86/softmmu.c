@@ -16,6 +16,7 @@
 #include "target-x86/leaf.h"
 #include "target-x86/mmu.h"
 #include "target-x86/window.h"
+#include "tcg/codebuf.h"
 
 /* ---- clearing ---- */
 
@@ -779,11 +780,27 @@ void softmmu_jmp_check_mode(X86Cpu *cpu, uint32_t mode)
     }
 }
 
-void softmmu_jmp_clear_all(X86Cpu *cpu)
+static void forget(X86Cpu *cpu, JmpTable *j, uint32_t from, uint32_t to)
 {
+    TcgEnv *env = x86_env(cpu);
+    uint64_t low = (uint64_t)codebuf_rx(cpu) + from;
+    unsigned n = j->nfilled <= TLB_FILLED_MAX ? j->nfilled : JMP_SIZE;
+
+    for (unsigned k = 0; k < n; k++) {
+        JmpEntry *e = &j->e[n < JMP_SIZE ? j->filled[k] : k];
+        if (e->host - low < to - from && e->pc != JMP_EMPTY) {
+            e->pc = JMP_EMPTY;
+            e->host = (uint64_t)env->jmp_miss;
+        }
+    }
+}
+
+void softmmu_jmp_forget(X86Cpu *cpu, uint32_t from, uint32_t to)
+{
+    /* an eviction, with this vCPU's thread outside generated code */
     TlbSet *set = x86_env(cpu)->tlb_set;
     for (unsigned i = 0; i < SLOTS; i++) {
-        softmmu_jmp_clear(x86_env(cpu), set->slot[i].jmp);
+        forget(cpu, set->slot[i].jmp, from, to);
     }
-    softmmu_jmp_clear(x86_env(cpu), set->kern_jmp);
+    forget(cpu, set->kern_jmp, from, to);
 }

@@ -62,7 +62,10 @@ static void ops_free_cpu(void *cpu)
 static void ops_run(void *cpu) { x86_engine_run(&((X86Cpu *)cpu)->cpu); }
 static void ops_flush(void *cpu) { softmmu_flush_all(cpu); }
 static void ops_protect(void *cpu, const uint8_t *page) { softmmu_protect(cpu, page); }
-static void ops_forget(void *cpu) { softmmu_jmp_clear_all(cpu); }
+static void ops_forget(void *cpu, uint32_t from, uint32_t to)
+{
+    softmmu_jmp_forget(cpu, from, to);
+}
 
 static void ops_debug(void *cpu) { x86_update_hflags(cpu); }
 

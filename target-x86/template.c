@@ -765,6 +765,27 @@ static void stubs(Tmpl *t)
     }
 }
 
+/* The stubs at code->cold_used; again with more room if that was not enough. */
+static Enc all_stubs(Tmpl *t, CodeBuf *code)
+{
+    const uint32_t entry_h = t->tb->entry_h, hot_end = t->e.off;
+    size_t room = 128 + 48 * t->nslow + 16 * t->nexits;
+
+    for (;; room *= 2) {
+        t->e.full = !codebuf_cold(code, hot_end, room);
+        if (t->e.full) {
+            return t->e;
+        }
+        t->e.off = code->cold_used;
+        t->e.end = code->cold_end;
+        t->tb->entry_h = entry_h;
+        stubs(t);
+        if (!t->e.full) {
+            return t->e;
+        }
+    }
+}
+
 static void log_host(const Tmpl *t, uint32_t cold_from, uint32_t cold_end)
 {
     const Tb *tb = t->tb;
@@ -816,7 +837,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     tb->guards_tail = tb->crossing && !t->placed && !tb->large && !(tb->mode & X86_KEY_CPL0) &&
                       tb->key < CODE_MAP_MAX_RAM && tb_tail(tb) < CODE_MAP_MAX_RAM &&
                       code_map_index(tb->key) != code_map_index(tb_tail(tb));
-    if (!enc_room(&t->e, 16 * KiB) || c->n_by_code >= c->max_by_code) {
+    if (!enc_room(&t->e, 16 * KiB)) {
         return false;
     }
     tb->nexits = 2;
@@ -864,19 +885,14 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         }
     }
     tb->code_end = t->e.off;
-    Enc hot = t->e;
-    t->e.off = code->cold_used;
-    t->e.end = code->size;
-    bool room = enc_room(&t->e, 16 * KiB);
-    stubs(t);
-    Enc cold = t->e;
+    Enc hot = t->e, cold = all_stubs(t, code);
+    uint32_t cold_from = code->cold_used;
     t->e = hot;
-    t->e.full |= cold.full || !room;
+    t->e.full |= cold.full;
     if (t->failed || t->e.full) {
         tb->code_end = 0;
         return false;
     }
-    uint32_t cold_from = code->cold_used;
     code->used = t->e.off;
     code->cold_used = cold.off;
     c->native_insns += tb->ninsns;

@@ -14,11 +14,11 @@ CodeBuf *codebuf_create(size_t size, Error *err)
 
     b->size = ALIGN_UP(size, 4096);
     b->rw = MAP_FAILED;
-    b->cold_start = b->cold_used = b->cold_backed = ALIGN_UP(b->size / 16 * 9, 4096);
     b->fd = memfd_create("dyad-code", MFD_CLOEXEC);
     if (b->fd >= 0 && ftruncate(b->fd, b->size) == 0) {
         b->rw = mmap(NULL, b->size, PROT_READ | PROT_WRITE, MAP_SHARED, b->fd, 0);
     }
+    codebuf_region(b, 0, b->size);
     if (b->rw == MAP_FAILED) {
         error_set(err, "cannot make a code buffer of %zu bytes: %s", size,
                   strerror(errno));
@@ -28,20 +28,45 @@ CodeBuf *codebuf_create(size_t size, Error *err)
     return b;
 }
 
-static void back(CodeBuf *b, size_t *backed, size_t used, size_t end)
+enum { COLD_PIECE = 64 * 1024 };
+
+static void populate(CodeBuf *b, size_t from, size_t n)
 {
-    enum { AHEAD = 64 * 1024, STEP = 256 * 1024 };
-    while (*backed < end && used + AHEAD > *backed) {
-        size_t n = MIN((size_t)STEP, end - *backed);
-        (void)madvise(b->rw + *backed, n, 23 /* MADV_POPULATE_WRITE, Linux 5.14 */);
-        *backed += n;
-    }
+    (void)madvise(b->rw + from, n, 23 /* MADV_POPULATE_WRITE, Linux 5.14 */);
+}
+
+void codebuf_region(CodeBuf *b, size_t from, size_t to)
+{
+    b->used = MAX(from, b->fixed);
+    b->backed = from;
+    b->cold_start = b->cold_used = b->cold_end = to;
+    b->cold_piece = MIN(ALIGN_UP((to - from) / 16, 4096), (size_t)COLD_PIECE);
 }
 
 void codebuf_back(CodeBuf *b)
 {
-    back(b, &b->backed, b->used, b->cold_start);
-    back(b, &b->cold_backed, b->cold_used, b->size);
+    enum { AHEAD = 64 * 1024, STEP = 256 * 1024 };
+    while (b->backed < b->cold_start && b->used + AHEAD > b->backed) {
+        size_t n = MIN((size_t)STEP, b->cold_start - b->backed);
+        populate(b, b->backed, n);
+        b->backed += n;
+    }
+}
+
+bool codebuf_cold(CodeBuf *b, size_t hot_end, size_t n)
+{
+    if (n <= b->cold_end - b->cold_used) {
+        return true;
+    }
+    n = MAX(ALIGN_UP(n, 4096), b->cold_piece);
+    if (hot_end > b->cold_start || n > b->cold_start - hot_end) {
+        return false;
+    }
+    b->cold_end = b->cold_start;
+    b->cold_start -= n;
+    b->cold_used = b->cold_start;
+    populate(b, b->cold_start, n);
+    return true;
 }
 
 void codebuf_destroy(CodeBuf *b)

@@ -33,7 +33,7 @@ typedef struct TcgGuestOps {
     /* On a parked vCPU, or the caller's own: */
     void (*flush_tlb)(void *cpu);
     void (*protect_page)(void *cpu, const uint8_t *host_page);
-    void (*forget_code)(void *cpu);
+    void (*forget_code)(void *cpu, uint32_t from, uint32_t to); /* as TbCacheOps */
     void (*debug_changed)(void *cpu); /* Cpu.debug did */
     /* Host signal on the vCPU's thread; true if it was the guest's. */
     bool (*host_signal)(void *cpu, int sig, void *info, void *ucontext);

@@ -76,7 +76,8 @@ struct Tb {
                            * in r11 is this one; 0 = none */
     uint32_t entry_xh;    /* the same, flags in EFLAGS */
     uint32_t entry_ind;   /* through the indirect hash (checks the PC; flags in env) */
-    uint32_t group_fails; /* shared checks that had to be given up */
+    uint16_t group_fails; /* shared checks that had to be given up */
+    uint16_t units;       /* length of the description, in TB_UNIT bytes */
     /* the rest */
     TbInsn *map;          /* ninsns rows: host to guest */
     TbExit *exit;         /* nexits of them */
@@ -107,6 +108,7 @@ typedef struct TbPage {
     uint64_t granules;   /* bit n: some block covers bytes of the n-th 64-byte piece */
     TbExtra *extras;     /* other spans in this page */
     uint64_t number;     /* RAM address >> 12 */
+    uint64_t swept;      /* TbCache.evicted_regions when it was last cleared of evicted blocks */
     /* stores beside code since the last drop, and how many are borne before the page's
      * blocks are dropped (doubles each time); racy counts do no harm */
     uint32_t data_stores, data_limit;
@@ -119,12 +121,34 @@ typedef struct TbCacheOps {
     void (*exclusive_end)(void *opaque, void *self);
     /* All vCPUs (parked or self): drop store translations of this host page. */
     void (*protect_page)(void *opaque, const uint8_t *host_page);
-    /* All vCPUs: forget every host code address. */
-    void (*forget_code)(void *opaque);
+    /* All vCPUs: forget the addresses of host code in [from, to), offsets in the buffer. */
+    void (*forget_code)(void *opaque, uint32_t from, uint32_t to);
     void *opaque;
 } TbCacheOps;
 
 struct CodeBuf;
+
+/* Code buffer and descriptions are filled region by region; the oldest is emptied when
+ * there is no other (tb_region.c). */
+enum { TB_REGIONS = 16, TB_CHUNK = 128 * 1024, TB_UNIT = 32 };
+
+typedef struct TbRegion {
+    uint32_t from, to;   /* its part of the code buffer */
+    uint32_t used;       /* host bytes in it, once it is full */
+    uint64_t filled;     /* TbCache.fillings when its filling began; 0: empty */
+    uint32_t first, last; /* its chunks, 1 + number; 0: none */
+    uint32_t nchunks;
+    /* by KiB of its code: the first block that ends behind that KiB's start, as TB_UNITs
+     * from the arena's start */
+    uint32_t n_index, *index;
+} TbRegion;
+
+/* A piece of the arena: block descriptions of one region, in the order of their code. */
+typedef struct TbChunk {
+    uint32_t used;       /* bytes of published descriptions */
+    uint16_t next;       /* of the region, 1 + number; 0: none */
+    uint8_t region;
+} TbChunk;
 
 typedef struct TbCache {
     pthread_mutex_t lock;      /* building and dropping blocks */
@@ -136,21 +160,28 @@ typedef struct TbCache {
     uint64_t npages;
     _Atomic uint8_t *page_flags; /* TCG_PAGE_* by RAM page */
     uint8_t *ram_base;
-    char *arena;               /* Tb, TbInsn, X86Insn; bump allocated */
-    size_t arena_size, arena_used;
-    unsigned arena_half;       /* which half is being filled */
-    Tb **by_code;              /* blocks with host code in address order */
-    unsigned n_by_code, max_by_code;
-    /* by KiB of code: the first block in by_code that ends behind its start */
-    uint32_t *code_index, n_code_index;
+    char *arena;               /* descriptions: Tb and what belongs to it */
+    size_t arena_size;
+    TbChunk *chunk;
+    unsigned nchunks, nfree;
+    uint16_t *free_chunk;      /* nfree numbers, a stack */
+    uint32_t alloc_used;       /* bump pointer in the current region's last chunk */
+    bool full, chunk_full;     /* a build failed for want of room, of room in its chunk */
+    TbRegion region[TB_REGIONS];
+    unsigned nregions, cur;    /* cur: the one being filled */
+    uint64_t fillings;
+    uint32_t region_chunks;    /* a region's most */
     struct CodeBuf *code;      /* NULL: no native back end */
-    _Atomic uint64_t generation; /* counts flushes: held pointers are void after one */
+    _Atomic uint64_t generation; /* counts evictions: held pointers are void after one */
     uint64_t built, dropped, flushes, native_insns, native_bytes, guest_bytes;
+    uint64_t evicted_regions, evicted_blocks, evict_ticks;
     uint64_t build_ticks; /* host TSC ticks spent building */
 } TbCache;
 
 enum { TB_HASH_BITS = 18 };
 
+/* The code buffer is split into regions here, arena_size bytes (address space) hold the
+ * descriptions. */
 TbCache *tb_cache_create(uint64_t ram_max, uint8_t *ram_base, size_t arena_size,
                          struct CodeBuf *code, const TbCacheOps *ops);
 void tb_cache_destroy(TbCache *c);
@@ -202,10 +233,15 @@ static inline void tb_chain_unlock(TbCache *c)
     __atomic_store_n((int *)&c->chain_lock, 0, __ATOMIC_RELEASE);
 }
 
-/* Zeroed memory from the arena, NULL when it is full (then tb_flush). Lock held. */
-void *tb_alloc(TbCache *c, size_t size);
-/* The same for a block with its map of ninsns rows. */
+/* A block with its map of ninsns rows, zeroed; NULL: no room. It and what is allocated
+ * behind it stay if tb_insert follows while the lock is held. */
 Tb *tb_new(TbCache *c, unsigned ninsns);
+/* Zeroed memory that belongs to the block begun last, NULL: no room. Lock held. */
+void *tb_alloc(TbCache *c, size_t size);
+/* A build failed for want of room: says so, lock held; and makes room, no lock held. All
+ * blocks of the oldest region may be gone then. `self` as in exclusive_begin. */
+static inline void tb_no_room(TbCache *c) { c->full = true; }
+void tb_make_room(TbCache *c, void *self);
 /* Makes the page of `ram_addr` a code page: stores to it are reported from now on. Called
  * without the lock, before the bytes are read; the builder then takes the lock and checks
  * that the page still has TCG_PAGE_CODE. Lock order: an exclusive section may wait for the
@@ -244,6 +280,8 @@ static inline bool tb_data_store(TbCache *c, uint64_t ram_addr)
     p->data_limit = p->data_limit * 2 + 8;
     return true;
 }
+/* Bytes of host code that are kept. */
+uint64_t tb_code_bytes(const TbCache *c);
 /* Drops everything. No lock held. */
 void tb_flush(TbCache *c, void *self);
 /* The block whose host code holds this offset of the code buffer, or NULL. Leaf. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The cache of translated blocks: lookup by RAM address and mode, pages that hold code,
- * invalidation by stores, flush. Blocks are bump-allocated and freed all at once.
+ * invalidation by stores, flush. Where they lie: tb_region.c.
  *
  * Dropping a block stops nobody: direct jumps to it are led to their stubs again, and its
- * entry for jump hashes is patched to miss, both by single stores. Its bytes stay until the
- * next flush, which needs everybody out.
+ * entry for jump hashes is patched to miss, both by single stores. Its bytes stay until its
+ * region is evicted, which needs everybody out.
  */
 #include "tcg/tb.h"
 #include <stdlib.h>
@@ -13,9 +13,8 @@
 #include <sys/mman.h>
 #include "tcg/codebuf.h"
 #include "tcg/env.h"
+#include "tcg/tb_int.h"
 #include "util/alloc.h"
-
-enum { CODE_INDEX_SHIFT = 10 };
 
 TbCache *tb_cache_create(uint64_t ram_max, uint8_t *ram_base, size_t arena_size,
                          struct CodeBuf *code, const TbCacheOps *ops)
@@ -31,24 +30,12 @@ TbCache *tb_cache_create(uint64_t ram_max, uint8_t *ram_base, size_t arena_size,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     c->page_flags = mmap(NULL, c->npages, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    c->arena = xmap_large(arena_size);
-    /* a guest that does little shall not cost a whole large page */
-    madvise(c->arena, MIN(arena_size, 2 * MiB), MADV_NOHUGEPAGE);
     if (c->pages == MAP_FAILED || c->page_flags == MAP_FAILED) {
         abort();
     }
     c->ram_base = ram_base;
-    c->arena_size = arena_size;
     c->code = code;
-    if (code) {
-        c->max_by_code = code->size / 48;
-        c->by_code = mmap(NULL, c->max_by_code * sizeof(Tb *), PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (c->by_code == MAP_FAILED) {
-            abort();
-        }
-        c->code_index = NEW_ARRAY(uint32_t, (code->size >> CODE_INDEX_SHIFT) + 2);
-    }
+    tb_regions_init(c, arena_size);
     return c;
 }
 
@@ -64,40 +51,10 @@ void tb_cache_destroy(TbCache *c)
     }
     munmap(c->pages, c->npages * sizeof(*c->pages));
     munmap((void *)c->page_flags, c->npages);
-    xunmap_large(c->arena, c->arena_size);
-    if (c->by_code) {
-        munmap(c->by_code, c->max_by_code * sizeof(Tb *));
-        free(c->code_index);
-    }
+    tb_regions_free(c);
     xunmap_large(c->hash, (1u << TB_HASH_BITS) * sizeof(Tb *));
     pthread_mutex_destroy(&c->lock);
     free(c);
-}
-
-void *tb_alloc(TbCache *c, size_t size)
-{
-    size = ALIGN_UP(size, 16);
-    if (size > c->arena_size / 2 - c->arena_used) {
-        return NULL;
-    }
-    void *p = c->arena + c->arena_half * (c->arena_size / 2) + c->arena_used;
-    c->arena_used += size;
-    memset(p, 0, size);
-    return p;
-}
-
-Tb *tb_new(TbCache *c, unsigned ninsns)
-{
-    c->arena_used = ALIGN_UP(c->arena_used, 32);
-    if (c->arena_used > c->arena_size / 2) {
-        return NULL;
-    }
-    Tb *tb = tb_alloc(c, sizeof(*tb) + ninsns * sizeof(TbInsn));
-    if (tb) {
-        tb->map = (TbInsn *)(tb + 1);
-        tb->ninsns = ninsns;
-    }
-    return tb;
 }
 
 void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self)
@@ -138,8 +95,7 @@ bool tb_cover(TbCache *c, Tb *tb, const TbSpan *span, unsigned n)
     return true;
 }
 
-/* The bits of TbPage.granules of bytes in one page. */
-static uint64_t granules(uint64_t ram, uint32_t size)
+uint64_t tb_granules(uint64_t ram, uint32_t size)
 {
     unsigned first = ram >> 6 & 63, last = (ram + size - 1) >> 6 & 63;
     return (2ull << last) - (1ull << first);
@@ -149,7 +105,7 @@ static void link_extra(TbCache *c, TbExtra *x)
 {
     TbPage *p = c->pages[x->span.ram >> 12];
 
-    p->granules |= granules(x->span.ram, x->span.size);
+    p->granules |= tb_granules(x->span.ram, x->span.size);
     x->next = p->extras;
     x->link = &p->extras;
     if (x->next) {
@@ -158,7 +114,7 @@ static void link_extra(TbCache *c, TbExtra *x)
     p->extras = x;
 }
 
-static void unlink_extra(TbExtra *x)
+void tb_unlink_extra(TbExtra *x)
 {
     *x->link = x->next;
     if (x->next) {
@@ -171,27 +127,20 @@ void tb_insert(TbCache *c, Tb *tb)
     TbPage *p = c->pages[tb->key >> 12];
     unsigned h = tb_hash(tb->key, tb->mode);
 
-    p->granules |= granules(tb->key, tb->size);
+    p->granules |= tb_granules(tb->key, tb->size);
     tb->page_next = p->list;
     p->list = tb;
     for (unsigned i = 0; i < tb->nextras; i++) {
         link_extra(c, &tb->extra[i]);
     }
+    tb_publish(c, tb); /* before anybody can run it */
     tb->valid = true;
     tb->hash_next = c->hash[h];
     __atomic_store_n(&c->hash[h], tb, __ATOMIC_RELEASE);
-    if (tb->code_end) {
-        c->by_code[c->n_by_code] = tb;
-        while (c->n_code_index << CODE_INDEX_SHIFT < tb->code_end) {
-            c->code_index[c->n_code_index] = c->n_by_code;
-            __atomic_store_n(&c->n_code_index, c->n_code_index + 1, __ATOMIC_RELEASE);
-        }
-        __atomic_store_n(&c->n_by_code, c->n_by_code + 1, __ATOMIC_RELEASE);
-    }
     c->built++;
 }
 
-static void unhash(TbCache *c, Tb *tb)
+void tb_unhash(TbCache *c, Tb *tb)
 {
     for (Tb **p = &c->hash[tb_hash(tb->key, tb->mode)]; *p; p = &(*p)->hash_next) {
         if (*p == tb) {
@@ -255,9 +204,9 @@ static void drop(TbCache *c, Tb *tb)
 {
     __atomic_store_n(&tb->valid, false, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < tb->nextras; i++) {
-        unlink_extra(&tb->extra[i]);
+        tb_unlink_extra(&tb->extra[i]);
     }
-    unhash(c, tb);
+    tb_unhash(c, tb);
     unchain(c, tb);
     kill_code(c, tb);
     c->dropped++;
@@ -294,7 +243,7 @@ static bool drop_in_page(TbCache *c, TbPage *p, uint64_t ram_addr, uint64_t len)
             drop(c, tb);
             any = true;
         } else {
-            left |= granules(x->span.ram, x->span.size);
+            left |= tb_granules(x->span.ram, x->span.size);
             x = x->next;
         }
     }
@@ -305,7 +254,7 @@ static bool drop_in_page(TbCache *c, TbPage *p, uint64_t ram_addr, uint64_t len)
             drop(c, tb);
             any = true;
         } else {
-            left |= granules(tb->key, tb->size);
+            left |= tb_granules(tb->key, tb->size);
             pp = &tb->page_next;
         }
     }
@@ -344,45 +293,11 @@ void tb_flush(TbCache *c, void *self)
         atomic_fetch_and(&c->page_flags[p->number], (uint8_t)~TCG_PAGE_CODE);
     }
     memset(c->hash, 0, (1u << TB_HASH_BITS) * sizeof(Tb *));
-    c->ops.forget_code(c->ops.opaque);
-    /* a vCPU that waits for the machine lock inside a reference function still reads its
-     * decoded instruction: the other half is reused first */
-    c->arena_half ^= 1;
-    c->arena_used = 0;
-    c->n_by_code = 0;
-    c->n_code_index = 0;
-    if (c->code) {
-        c->code->used = c->code->fixed;
-        c->code->cold_used = c->code->cold_start;
-    }
+    c->ops.forget_code(c->ops.opaque, 0, UINT32_MAX);
+    /* goes on with another region: whoever still reads a description (none should) may */
+    tb_regions_reset(c);
     c->flushes++;
     atomic_fetch_add(&c->generation, 1);
     pthread_mutex_unlock(&c->lock);
     c->ops.exclusive_end(c->ops.opaque, self);
-}
-
-Tb *tb_by_code(const TbCache *c, uint32_t code_off)
-{
-    unsigned lo = 0, hi = __atomic_load_n(&c->n_by_code, __ATOMIC_ACQUIRE);
-    unsigned k = code_off >> CODE_INDEX_SHIFT;
-    unsigned filled = __atomic_load_n(&c->n_code_index, __ATOMIC_ACQUIRE);
-
-    if (k < filled) {
-        lo = c->code_index[k];
-    }
-    if (k + 1 < filled) { /* that block may begin before the next KiB */
-        hi = MIN(hi, c->code_index[k + 1] + 1);
-    }
-    while (lo < hi) {
-        unsigned mid = (lo + hi) / 2;
-        const Tb *tb = c->by_code[mid];
-        if (code_off < tb->code_off) {
-            hi = mid;
-        } else if (code_off >= tb->code_end) {
-            lo = mid + 1;
-        } else {
-            return c->by_code[mid];
-        }
-    }
-    return NULL;
 }

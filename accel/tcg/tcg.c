@@ -43,7 +43,7 @@ static const char *const mems[] = { "soft", "auto", "window", NULL };
 static const Property tcg_props[] = {
     PROP_ENUM(TcgOptions, backend, 0, backends, "how blocks are executed"),
     { "tb-size", PK_SIZE, offsetof(TcgOptions, tb_size), 64 * MiB, 1 * MiB, 1 * GiB, NULL, NULL,
-      NULL, "bytes of translated code kept" },
+      NULL, "bytes of host code kept; the oldest goes first" },
     PROP_ENUM(TcgOptions, mem, 1, mems,
               "user-mode memory: soft TLB only; host mappings for programs that run for a "
               "while; host mappings at once"),
@@ -201,12 +201,12 @@ static void protect_page(void *opaque, const uint8_t *host_page)
     }
 }
 
-static void forget_code(void *opaque)
+static void forget_code(void *opaque, uint32_t from, uint32_t to)
 {
     Machine *m = opaque;
     TcgMachine *t = m->accel;
     for (unsigned i = 0; i < m->ncpus; i++) {
-        guest->forget_code(t->area[i]);
+        guest->forget_code(t->area[i], from, to);
     }
 }
 
@@ -275,6 +275,12 @@ static const CpuExecOps tcg_exec_ops = {
     .debug_changed = tcg_debug_changed,
 };
 
+/* Address space for the descriptions of blocks: host code is longer than they are. */
+static size_t arena_size(const TcgOptions *o)
+{
+    return o->backend == 0 ? MAX(2 * o->tb_size, 4 * MiB) : MAX(2 * o->tb_size, 64 * MiB);
+}
+
 static bool tcg_init_machine(Machine *m, void *opaque, Error *err)
 {
     TcgOptions *o = opaque;
@@ -301,8 +307,7 @@ static bool tcg_init_machine(Machine *m, void *opaque, Error *err)
             return false;
         }
     }
-    t->cache = tb_cache_create(m->ram_max, m->ram_base, MAX(2 * o->tb_size, 64 * MiB), t->code,
-                               &ops);
+    t->cache = tb_cache_create(m->ram_max, m->ram_base, arena_size(o), t->code, &ops);
     t->made_tsc = nondet_host_tsc();
     t->made_ns = nondet_host_ns();
     return install_signals(err) && guest->init(t->cache, o, err);
@@ -377,7 +382,8 @@ static void tcg_info(Machine *m, const char *what, FILE *f)
 
     fprintf(f, "back end: %s\n", backends[t->opts->backend]);
     if (t->code) {
-        fprintf(f, "host code: %zu of %zu bytes", t->code->used, t->code->size);
+        fprintf(f, "host code: %llu of %zu bytes", (unsigned long long)tb_code_bytes(c),
+                t->code->size);
         if (c->native_insns) {
             fprintf(f, ", %llu ns and %.1f bytes for each guest instruction",
                     (unsigned long long)(build_ns(t) / c->native_insns),

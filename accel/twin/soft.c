@@ -43,11 +43,11 @@ static void protect_page(void *opaque, const uint8_t *host_page)
     }
 }
 
-static void forget_code(void *opaque)
+static void forget_code(void *opaque, uint32_t from, uint32_t to)
 {
     TwinSide *s = opaque;
     for (unsigned i = 0; i < MACHINE_MAX_CPUS && s->cpu[i]; i++) {
-        x86_tcg_ops.forget_code(s->cpu[i]);
+        x86_tcg_ops.forget_code(s->cpu[i], from, to);
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The cache of blocks alone: spans in several pages, stores to them, drops. */
+/* The cache of blocks alone: spans in several pages, stores to them, drops, eviction. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 #include <cmocka.h>
+#include "tcg/codebuf.h"
 #include "tcg/env.h"
 #include "tcg/tb.h"
 
@@ -16,7 +17,9 @@ enum { PAGES = 16, RAM = PAGES << 12, MODE = 5 };
 
 static TbCache *c;
 static uint8_t *ram;
+static CodeBuf *code;
 static unsigned depth, protects, forgets;
+static uint32_t forgot_from, forgot_to;
 
 static void begin(void *opaque, void *self)
 {
@@ -30,29 +33,43 @@ static void protect(void *opaque, const uint8_t *host_page)
 {
     protects++;
 }
-static void forget(void *opaque)
+static void forget(void *opaque, uint32_t from, uint32_t to)
 {
     forgets++;
+    forgot_from = from;
+    forgot_to = to;
+}
+
+static int make(size_t code_size)
+{
+    TbCacheOps ops = { begin, end, protect, forget, NULL };
+    Error err = ERROR_INIT;
+
+    ram = calloc(1, RAM);
+    code = code_size ? codebuf_create(code_size, &err) : NULL;
+    c = tb_cache_create(RAM, ram, 2 * MiB, code, &ops);
+    return 0;
 }
 
 static int setup(void **state)
 {
-    TbCacheOps ops = { begin, end, protect, forget, NULL };
-
-    ram = calloc(1, RAM);
-    c = tb_cache_create(RAM, ram, 4 * MiB, NULL, &ops);
-    return 0;
+    return make(0);
+}
+static int setup_code(void **state)
+{
+    return make(1 * MiB);
 }
 
 static int teardown(void **state)
 {
     tb_cache_destroy(c);
+    codebuf_destroy(code);
     free(ram);
     return 0;
 }
 
-/* A block without code at key, with n further spans. */
-static Tb *block(uint64_t key, unsigned size, const TbSpan *more, unsigned n)
+/* A block without code at key, with n further spans; NULL: no room. */
+static Tb *try_block(uint64_t key, unsigned size, const TbSpan *more, unsigned n)
 {
     tb_watch_page(c, key, NULL);
     for (unsigned i = 0; i < n; i++) {
@@ -60,13 +77,25 @@ static Tb *block(uint64_t key, unsigned size, const TbSpan *more, unsigned n)
     }
     pthread_mutex_lock(&c->lock);
     Tb *tb = tb_new(c, 1);
-    assert_non_null(tb);
-    tb->key = key;
-    tb->mode = MODE;
-    tb->size = size;
-    assert_true(tb_cover(c, tb, more, n));
-    tb_insert(c, tb);
+    if (tb) {
+        tb->key = key;
+        tb->mode = MODE;
+        tb->size = size;
+    }
+    if (tb && tb_cover(c, tb, more, n)) {
+        tb_insert(c, tb);
+    } else {
+        tb = NULL;
+        tb_no_room(c);
+    }
     pthread_mutex_unlock(&c->lock);
+    return tb;
+}
+
+static Tb *block(uint64_t key, unsigned size, const TbSpan *more, unsigned n)
+{
+    Tb *tb = try_block(key, size, more, n);
+    assert_non_null(tb);
     return tb;
 }
 
@@ -175,7 +204,7 @@ static void a_page_that_was_stored_to_is_protected_once(void **state)
 typedef struct Model {
     Tb *tb; /* NULL: dropped */
     TbSpan span[TB_MAX_SPANS];
-    unsigned n;
+    unsigned n, born;
 } Model;
 
 static uint64_t seed;
@@ -206,15 +235,36 @@ static bool hit(const Model *m, uint64_t at, uint64_t len)
     return false;
 }
 
-static void random_stores_drop_what_a_model_says(void **state)
+static void pick_seed(void)
 {
-    enum { BLOCKS = 64, ROUNDS = 20000 };
-    static Model m[BLOCKS];
     const char *s = getenv("DYAD_SEED");
-
-    memset(m, 0, sizeof(m));
     seed = s ? strtoull(s, NULL, 0) : (uint64_t)time(NULL);
     printf("DYAD_SEED=%#llx\n", (unsigned long long)seed);
+}
+
+/* Room was made: what is gone is older than what stays. */
+static void forget_evicted(Model *m, unsigned n)
+{
+    unsigned newest_gone = 0, oldest_left = UINT32_MAX;
+
+    for (unsigned i = 0; i < n; i++) {
+        if (m[i].tb && !tb_find(c, m[i].span[0].ram, MODE)) {
+            m[i].tb = NULL;
+            newest_gone = MAX(newest_gone, m[i].born);
+        } else if (m[i].tb) {
+            oldest_left = MIN(oldest_left, m[i].born);
+        }
+    }
+    assert_true(newest_gone < oldest_left);
+}
+
+static void random_stores_drop_what_a_model_says(void **state)
+{
+    enum { BLOCKS = 64, ROUNDS = 100000 };
+    static Model m[BLOCKS];
+
+    memset(m, 0, sizeof(m));
+    pick_seed();
     for (unsigned round = 0; round < ROUNDS; round++) {
         Model *b = &m[rnd(BLOCKS)];
         if (!b->tb) {
@@ -222,14 +272,19 @@ static void random_stores_drop_what_a_model_says(void **state)
             for (unsigned i = 0; i < b->n; i++) {
                 b->span[i] = any_span();
             }
-            b->tb = tb_find(c, b->span[0].ram, MODE)
-                        ? NULL
-                        : block(b->span[0].ram, b->span[0].size, b->span + 1, b->n - 1);
+            if (!tb_find(c, b->span[0].ram, MODE)) {
+                b->tb = try_block(b->span[0].ram, b->span[0].size, b->span + 1, b->n - 1);
+                b->born = round;
+                if (!b->tb) {
+                    tb_make_room(c, NULL);
+                    forget_evicted(m, BLOCKS);
+                }
+            }
         } else if (rnd(8) == 0) {
             tb_drop(c, b->tb);
             b->tb = NULL;
         }
-        if (c->arena_used > 1 * MiB) {
+        if (rnd(50000) == 0) {
             tb_flush(c, NULL);
             memset(m, 0, sizeof(m));
         }
@@ -248,6 +303,207 @@ static void random_stores_drop_what_a_model_says(void **state)
             }
         }
     }
+    assert_true(c->evicted_regions > 5);
+}
+
+/* ---- with code ---- */
+
+enum { EXITS = 2, MOST = 8192 };
+
+typedef struct Coded {
+    Tb *tb; /* NULL: evicted */
+    bool valid;
+    uint64_t key;
+    uint32_t from, to;
+    unsigned target[EXITS]; /* 1 + number of the block an exit leads to */
+} Coded;
+
+static Coded coded[MOST];
+static unsigned ncoded;
+
+static uint32_t leads_to(const TbExit *x)
+{
+    int32_t rel;
+    memcpy(&rel, code->rw + x->jmp_off, 4);
+    return x->jmp_off + 4 + rel;
+}
+
+/* What the translator does: code, an out-of-line part, exits. */
+static bool fill(Tb *tb)
+{
+    uint32_t size = 32 + rnd(300), cold = 16 + rnd(120);
+
+    codebuf_back(code);
+    tb->exit = tb_alloc(c, EXITS * sizeof(TbExit));
+    if (!tb->exit) {
+        return false;
+    }
+    tb->nexits = EXITS;
+    tb->code_off = tb->entry_ind = ALIGN_UP(code->used, 16);
+    tb->entry_e = tb->code_off + 8;
+    tb->code_end = tb->code_off + size;
+    if (tb->code_end > code->cold_start || !codebuf_cold(code, tb->code_end, cold)) {
+        tb->code_end = 0;
+        return false;
+    }
+    memset(code->rw + tb->code_off, 0x90, size);
+    memset(code->rw + code->cold_used, 0xcc, cold);
+    for (unsigned i = 0; i < EXITS; i++) {
+        tb->exit[i] = (TbExit){ .tb = tb,
+                                .jmp_off = tb->code_off + 16 + 8 * i,
+                                .stub_off = code->cold_used + 8 * i };
+        uint32_t rel = tb->exit[i].stub_off - (tb->exit[i].jmp_off + 4);
+        memcpy(code->rw + tb->exit[i].jmp_off, &rel, 4);
+    }
+    code->used = tb->code_end;
+    code->cold_used += cold;
+    return true;
+}
+
+static Tb *try_coded(uint64_t key)
+{
+    tb_watch_page(c, key, NULL);
+    pthread_mutex_lock(&c->lock);
+    Tb *tb = tb_new(c, 1 + rnd(64));
+    if (tb) {
+        tb->key = key;
+        tb->mode = MODE;
+        tb->size = 4;
+    }
+    if (tb && fill(tb)) {
+        tb_insert(c, tb);
+    } else {
+        tb = NULL;
+        tb_no_room(c);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return tb;
+}
+
+static void check_coded(void)
+{
+    for (unsigned i = 0; i < ncoded; i++) {
+        Coded *b = &coded[i];
+        if (!b->tb) {
+            continue;
+        }
+        assert_ptr_equal(tb_by_code(c, b->from), b->tb);
+        assert_ptr_equal(tb_by_code(c, b->to - 1), b->tb);
+        assert_int_equal(tb_find(c, b->key, MODE) == b->tb, b->valid);
+        for (unsigned k = 0; k < EXITS; k++) {
+            const TbExit *x = &b->tb->exit[k];
+            const Coded *to = b->target[k] ? &coded[b->target[k] - 1] : NULL;
+            assert_int_equal(leads_to(x), to ? to->tb->entry_e : x->stub_off);
+            assert_ptr_equal(x->to, to ? to->tb : NULL);
+        }
+        unsigned in = 0, want = 0;
+        for (const TbExit *x = b->tb->incoming; x; x = x->next_in) {
+            assert_ptr_equal(x->to, b->tb);
+            in++;
+        }
+        for (unsigned k = 0; k < ncoded; k++) {
+            for (unsigned n = 0; n < EXITS && coded[k].tb; n++) {
+                want += coded[k].target[n] == i + 1;
+            }
+        }
+        assert_int_equal(in, want);
+    }
+}
+
+/* Those without a block any more; their jumps are none, and none leads to them. */
+static void forget_coded(unsigned i)
+{
+    for (unsigned k = 0; k < ncoded; k++) {
+        for (unsigned n = 0; n < EXITS; n++) {
+            if (coded[k].target[n] == i + 1) {
+                coded[k].target[n] = 0;
+            }
+        }
+    }
+}
+
+static void evict_coded(void)
+{
+    uint64_t before = c->evicted_regions;
+    bool any = false;
+
+    tb_make_room(c, NULL);
+    if (c->evicted_regions == before) {
+        return;
+    }
+    for (unsigned i = 0; i < ncoded; i++) {
+        if (coded[i].tb && coded[i].from >= forgot_from && coded[i].from < forgot_to) {
+            coded[i].tb = NULL;
+            coded[i].target[0] = coded[i].target[1] = 0;
+            forget_coded(i);
+            any = true;
+        }
+    }
+    assert_true(any);
+    assert_int_equal(forgot_to - forgot_from, 256 * KiB);
+    check_coded();
+    for (unsigned n = 0; n < PAGES; n++) {
+        bool left = false;
+        for (unsigned i = 0; i < ncoded; i++) {
+            left |= coded[i].tb && coded[i].valid && coded[i].key >> 12 == n;
+        }
+        assert_int_equal(code_page(n), left);
+    }
+}
+
+static void chain(unsigned from, unsigned k, unsigned to)
+{
+    TbExit *x = &coded[from].tb->exit[k];
+    uint32_t rel = coded[to].tb->entry_e - (x->jmp_off + 4);
+
+    memcpy(code->rw + x->jmp_off, &rel, 4);
+    x->to = coded[to].tb;
+    x->next_in = x->to->incoming;
+    x->to->incoming = x;
+    coded[from].target[k] = to + 1;
+}
+
+static void an_evicted_region_leaves_no_trace_in_the_others(void **state)
+{
+    pick_seed();
+    ncoded = 0;
+    forgets = 0;
+    for (unsigned tries = 0; ncoded < MOST && tries < 2 * MOST; tries++) {
+        Coded *b = &coded[ncoded];
+        uint64_t key = rnd(RAM / 4) * 4;
+        if (tb_find(c, key, MODE)) {
+            continue;
+        }
+        Tb *tb = try_coded(key);
+        if (!tb) {
+            evict_coded();
+            continue;
+        }
+        *b = (Coded){
+            .tb = tb, .valid = true, .key = key, .from = tb->code_off, .to = tb->code_end
+        };
+        ncoded++;
+        for (unsigned i = 0; i < 3; i++) {
+            unsigned from = ncoded - 1 - rnd(MIN(ncoded, 2000)),
+                     to = ncoded - 1 - rnd(MIN(ncoded, 2000));
+            unsigned k = rnd(EXITS);
+            if (coded[from].tb && coded[to].tb && coded[to].valid &&
+                !coded[from].target[k]) {
+                chain(from, k, to);
+            }
+        }
+        unsigned victim = rnd(ncoded);
+        if (rnd(4) == 0 && coded[victim].tb && coded[victim].valid) {
+            tb_drop(c, coded[victim].tb);
+            coded[victim].valid = false;
+            forget_coded(victim);
+        }
+    }
+    check_coded();
+    assert_true(c->evicted_regions > 3);
+    assert_int_equal(forgets, c->evicted_regions);
+    assert_true(tb_code_bytes(c) > 512 * KiB && tb_code_bytes(c) <= 1 * MiB);
+    assert_int_equal(depth, 0);
 }
 
 int main(void)
@@ -264,6 +520,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(random_stores_drop_what_a_model_says, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(an_evicted_region_leaves_no_trace_in_the_others,
+                                        setup_code, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Room for blocks. The code buffer is split into regions, filled one after the other; the
+ * blocks of a region have their descriptions in chunks of the arena that belong to it, in
+ * the order of their code. When no region is empty, the oldest one's blocks are dropped at
+ * once, with every other vCPU outside generated code: nothing leads into them any more, and
+ * code and descriptions are overwritten.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "tcg/codebuf.h"
+#include "tcg/env.h"
+#include "tcg/tb_int.h"
+#include "util/alloc.h"
+
+enum { INDEX_SHIFT = 10, MIN_REGION = 256 * KiB, TB_ROOM = 4 * KiB };
+
+/* ---- chunks ---- */
+
+static char *chunk_at(const TbCache *c, unsigned n)
+{
+    return c->arena + (size_t)n * TB_CHUNK;
+}
+
+static unsigned chunk_of(const TbCache *c, const void *p)
+{
+    return (unsigned)(((const char *)p - c->arena) / TB_CHUNK);
+}
+
+/* Appends an empty chunk to the current region. */
+static bool next_chunk(TbCache *c)
+{
+    TbRegion *r = &c->region[c->cur];
+
+    if (!c->nfree || r->nchunks >= c->region_chunks) {
+        return false;
+    }
+    unsigned n = c->free_chunk[--c->nfree];
+    c->chunk[n] = (TbChunk){ .region = c->cur };
+    if (r->last) {
+        __atomic_store_n(&c->chunk[r->last - 1].next, n + 1, __ATOMIC_RELEASE);
+    } else {
+        __atomic_store_n(&r->first, n + 1, __ATOMIC_RELEASE);
+    }
+    r->last = n + 1;
+    r->nchunks++;
+    c->alloc_used = 0;
+    return true;
+}
+
+static void free_chunks(TbCache *c, TbRegion *r)
+{
+    unsigned numbers[2] = { r->first, 0 };
+
+    for (unsigned n = r->first; n; n = numbers[1]) {
+        numbers[1] = c->chunk[n - 1].next;
+        c->free_chunk[c->nfree++] = n - 1;
+    }
+    r->first = r->last = r->nchunks = r->n_index = 0;
+    r->used = 0;
+    r->filled = 0;
+}
+
+void *tb_alloc(TbCache *c, size_t size)
+{
+    size = ALIGN_UP(size, 16);
+    if (size > TB_CHUNK - c->alloc_used) {
+        c->chunk_full = true;
+        return NULL;
+    }
+    void *p = chunk_at(c, c->region[c->cur].last - 1) + c->alloc_used;
+    c->alloc_used += size;
+    memset(p, 0, size);
+    return p;
+}
+
+Tb *tb_new(TbCache *c, unsigned ninsns)
+{
+    const TbRegion *r = &c->region[c->cur];
+
+    c->alloc_used = r->last ? c->chunk[r->last - 1].used : TB_CHUNK;
+    if (c->alloc_used > TB_CHUNK - TB_ROOM && !next_chunk(c)) {
+        return NULL;
+    }
+    Tb *tb = tb_alloc(c, sizeof(*tb) + ninsns * sizeof(TbInsn));
+    if (tb) {
+        tb->map = (TbInsn *)(tb + 1);
+        tb->ninsns = ninsns;
+    }
+    return tb;
+}
+
+void tb_publish(TbCache *c, Tb *tb)
+{
+    TbRegion *r = &c->region[c->cur];
+    TbChunk *k = &c->chunk[r->last - 1];
+    uint32_t end = ALIGN_UP(c->alloc_used, TB_UNIT);
+
+    tb->units = (end - k->used) / TB_UNIT;
+    __atomic_store_n(&k->used, end, __ATOMIC_RELEASE);
+    while (tb->code_end && r->from + (r->n_index << INDEX_SHIFT) < tb->code_end) {
+        r->index[r->n_index] = ((char *)tb - c->arena) / TB_UNIT;
+        __atomic_store_n(&r->n_index, r->n_index + 1, __ATOMIC_RELEASE);
+    }
+}
+
+/* The first block in a chunk (1 + number) or behind it; NULL: none. */
+static Tb *first_in(const TbCache *c, unsigned n)
+{
+    while (n && !__atomic_load_n(&c->chunk[n - 1].used, __ATOMIC_ACQUIRE)) {
+        n = __atomic_load_n(&c->chunk[n - 1].next, __ATOMIC_ACQUIRE);
+    }
+    return n ? (Tb *)chunk_at(c, n - 1) : NULL;
+}
+
+/* The block made next in the same region. */
+static Tb *next_block(const TbCache *c, const Tb *tb)
+{
+    unsigned n = chunk_of(c, tb);
+    const char *p = (const char *)tb + (size_t)tb->units * TB_UNIT;
+
+    if (p < chunk_at(c, n) + __atomic_load_n(&c->chunk[n].used, __ATOMIC_ACQUIRE)) {
+        return (Tb *)p;
+    }
+    return first_in(c, __atomic_load_n(&c->chunk[n].next, __ATOMIC_ACQUIRE));
+}
+
+Tb *tb_by_code(const TbCache *c, uint32_t code_off)
+{
+    if (!c->code) {
+        return NULL;
+    }
+    unsigned i = code_off / c->region[0].to; /* all but the last have one size */
+    const TbRegion *r = &c->region[MIN(i, c->nregions - 1)];
+    unsigned k = (code_off - r->from) >> INDEX_SHIFT;
+
+    if (k >= __atomic_load_n(&r->n_index, __ATOMIC_ACQUIRE)) {
+        return NULL;
+    }
+    Tb *tb = (Tb *)(c->arena + (size_t)r->index[k] * TB_UNIT);
+    while (tb && code_off >= tb->code_end) {
+        tb = next_block(c, tb);
+    }
+    return tb && code_off >= tb->code_off ? tb : NULL;
+}
+
+/* ---- regions ---- */
+
+void tb_regions_init(TbCache *c, size_t arena_size)
+{
+    size_t size = c->code ? c->code->size : 0;
+    size_t part = MAX(ALIGN_UP(size / TB_REGIONS, 64 * KiB), (size_t)MIN_REGION);
+
+    c->nchunks = MIN(MAX(arena_size / TB_CHUNK, 2u), UINT16_MAX - 1u);
+    c->nregions = c->code ? MAX(MIN(size / part, (size_t)TB_REGIONS), 1u)
+                          : MIN(c->nchunks, (unsigned)TB_REGIONS);
+    c->region_chunks = c->code ? c->nchunks : c->nchunks / c->nregions;
+    c->arena_size = (size_t)c->nchunks * TB_CHUNK;
+    c->arena = xmap_large(c->arena_size);
+    /* a guest that does little shall not cost a whole large page */
+    madvise(c->arena, MIN(c->arena_size, 2 * MiB), MADV_NOHUGEPAGE);
+    c->chunk = NEW_ARRAY(TbChunk, c->nchunks);
+    c->free_chunk = NEW_ARRAY(uint16_t, c->nchunks);
+    while (c->nfree < c->nchunks) {
+        c->free_chunk[c->nfree] = c->nchunks - 1 - c->nfree;
+        c->nfree++;
+    }
+    for (unsigned i = 0; i < c->nregions && c->code; i++) {
+        TbRegion *r = &c->region[i];
+        r->from = i * part;
+        r->to = i + 1 < c->nregions ? (i + 1) * part : size;
+        r->index = NEW_ARRAY(uint32_t, ((r->to - r->from) >> INDEX_SHIFT) + 2);
+    }
+    c->region[0].filled = ++c->fillings;
+    if (c->code) {
+        codebuf_region(c->code, c->region[0].from, c->region[0].to);
+    }
+}
+
+void tb_regions_free(TbCache *c)
+{
+    for (unsigned i = 0; i < c->nregions; i++) {
+        free(c->region[i].index);
+    }
+    xunmap_large(c->arena, c->arena_size);
+    free(c->chunk);
+    free(c->free_chunk);
+}
+
+/* Begins to fill a region, an empty one. */
+static void enter_region(TbCache *c, unsigned i)
+{
+    c->cur = i;
+    c->region[i].filled = ++c->fillings;
+    if (c->code) {
+        codebuf_region(c->code, c->region[i].from, c->region[i].to);
+    }
+}
+
+static uint32_t bytes_here(const CodeBuf *b, const TbRegion *r)
+{
+    return (b->used - r->from) + (r->to - b->cold_start) - (b->cold_end - b->cold_used);
+}
+
+uint64_t tb_code_bytes(const TbCache *c)
+{
+    uint64_t n = c->code ? bytes_here(c->code, &c->region[c->cur]) : 0;
+
+    for (unsigned i = 0; i < c->nregions; i++) {
+        n += c->region[i].used;
+    }
+    return n;
+}
+
+void tb_regions_reset(TbCache *c)
+{
+    for (unsigned i = 0; i < c->nregions; i++) {
+        free_chunks(c, &c->region[i]);
+    }
+    enter_region(c, (c->cur + 1) % c->nregions);
+    c->full = c->chunk_full = false;
+}
+
+/* ---- eviction ---- */
+
+static bool lies_in(const TbCache *c, const void *p, unsigned region)
+{
+    return c->chunk[chunk_of(c, p)].region == region;
+}
+
+/* Takes the exits of the region's blocks out of a surviving block's list. */
+static void forget_jumps_from(TbCache *c, Tb *to, unsigned region)
+{
+    for (TbExit **p = &to->incoming; *p;) {
+        TbExit *x = *p;
+        if (lies_in(c, x, region)) {
+            x->to = NULL;
+            *p = x->next_in;
+        } else {
+            p = &x->next_in;
+        }
+    }
+}
+
+/* Takes the region's blocks out of the page's list, and tells what is left. */
+static void sweep_page(TbCache *c, TbPage *p, unsigned region)
+{
+    uint64_t left = 0;
+
+    if (p->swept == c->evicted_regions) {
+        return;
+    }
+    p->swept = c->evicted_regions;
+    for (Tb **pp = &p->list; *pp;) {
+        Tb *tb = *pp;
+        if (lies_in(c, tb, region)) {
+            *pp = tb->page_next;
+        } else {
+            left |= tb_granules(tb->key, tb->size);
+            pp = &tb->page_next;
+        }
+    }
+    for (const TbExtra *x = p->extras; x; x = x->next) {
+        left |= tb_granules(x->span.ram, x->span.size);
+    }
+    p->granules = left;
+    if (!p->list && !p->extras) {
+        atomic_fetch_and(&c->page_flags[p->number], (uint8_t)~TCG_PAGE_CODE);
+    }
+}
+
+/* Nothing leads to the block or out of it any more. */
+static void detach(TbCache *c, Tb *tb, unsigned region)
+{
+    for (TbExit *x = tb->incoming; x; x = x->next_in) {
+        if (!lies_in(c, x, region)) {
+            __atomic_store_n((uint32_t *)(c->code->rw + x->jmp_off),
+                             x->stub_off - (x->jmp_off + 4), __ATOMIC_RELEASE);
+            x->to = NULL;
+        }
+    }
+    tb->incoming = NULL;
+    for (unsigned i = 0; i < tb->nexits; i++) {
+        Tb *to = tb->exit[i].to;
+        if (to && !lies_in(c, to, region)) {
+            forget_jumps_from(c, to, region);
+        }
+    }
+    if (!tb->valid) {
+        return;
+    }
+    tb->valid = false;
+    tb_unhash(c, tb);
+    for (unsigned i = 0; i < tb->nextras; i++) {
+        tb_unlink_extra(&tb->extra[i]);
+    }
+    sweep_page(c, c->pages[tb->key >> 12], region);
+    c->evicted_blocks++;
+}
+
+static void evict(TbCache *c, unsigned region)
+{
+    TbRegion *r = &c->region[region];
+
+    c->evicted_regions++;
+    for (Tb *tb = first_in(c, r->first); tb; tb = next_block(c, tb)) {
+        detach(c, tb, region);
+    }
+    c->ops.forget_code(c->ops.opaque, r->from, r->to);
+    free_chunks(c, r);
+    atomic_fetch_add(&c->generation, 1);
+}
+
+static int empty_region(const TbCache *c)
+{
+    for (unsigned i = 0; i < c->nregions && c->nfree; i++) {
+        if (!c->region[i].filled) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static unsigned oldest_region(const TbCache *c)
+{
+    unsigned best = c->cur;
+
+    for (unsigned i = 0; i < c->nregions; i++) {
+        if (c->region[i].filled && c->region[i].filled < c->region[best].filled) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+/* For statistics: not through the seam of nondet.h, which records what it hands out. */
+static uint64_t ticks(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#else
+    return 0;
+#endif
+}
+
+/* Room without dropping anything? */
+static bool easy_room(TbCache *c)
+{
+    bool done = !c->full || (c->chunk_full && next_chunk(c));
+
+    if (!done) {
+        int i = empty_region(c);
+        TbRegion *r = &c->region[c->cur];
+        r->used = c->code ? bytes_here(c->code, r) : 0;
+        if (i >= 0) {
+            enter_region(c, i);
+            done = true;
+        }
+    }
+    if (done) {
+        c->full = c->chunk_full = false;
+    }
+    return done;
+}
+
+void tb_make_room(TbCache *c, void *self)
+{
+    pthread_mutex_lock(&c->lock);
+    bool done = easy_room(c);
+    pthread_mutex_unlock(&c->lock);
+    if (done) {
+        return;
+    }
+    uint64_t begun = ticks();
+    c->ops.exclusive_begin(c->ops.opaque, self);
+    pthread_mutex_lock(&c->lock);
+    if (!easy_room(c)) { /* nobody else was faster */
+        unsigned i = oldest_region(c);
+        evict(c, i);
+        enter_region(c, i);
+        c->full = c->chunk_full = false;
+    }
+    c->evict_ticks += ticks() - begun;
+    pthread_mutex_unlock(&c->lock);
+    c->ops.exclusive_end(c->ops.opaque, self);
+}
