@@ -145,6 +145,19 @@ static bool set_enum(const Property *p, int *at, const char *value, Error *err)
     return error_set_choice(err, p->name, value, p->names);
 }
 
+/* As a user writes it: 64M. */
+static const char *size_text(uint64_t v, char buf[24])
+{
+    static const char units[] = "\0KMGT";
+    unsigned u = 0;
+    while (v && v % 1024 == 0 && u < 4) {
+        v /= 1024;
+        u++;
+    }
+    snprintf(buf, 24, "%" PRIu64 "%.1s", v, units + u);
+    return buf;
+}
+
 static bool set_number(const Property *p, void *at, const char *value, Error *err)
 {
     uint64_t v, max = number_max(p);
@@ -158,8 +171,13 @@ static bool set_number(const Property *p, void *at, const char *value, Error *er
         return error_set(err, "%s: %s is not accepted: expected a %s", p->name, value,
                          size ? "size such as 512M" : "number");
     }
-    return error_set(err, "%s: %s is not accepted: expected a %s from %" PRIu64
-                     " to %" PRIu64, p->name, value, size ? "size" : "number", p->min, max);
+    if (size) {
+        char low[24], high[24];
+        return error_set(err, "%s: %s is not accepted: expected a size from %s to %s", p->name,
+                         value, size_text(p->min, low), size_text(max, high));
+    }
+    return error_set(err, "%s: %s is not accepted: expected a number from %" PRIu64
+                     " to %" PRIu64, p->name, value, p->min, max);
 }
 
 static bool set_value(const Property *p, void *obj, const char *value, Error *err)
@@ -388,6 +406,7 @@ static void help_value(const Property *p, FILE *f)
 void property_help(const Property *table, FILE *f)
 {
     for (const Property *p = table; p && p->kind != PK_END; p++) {
+        char buf[24];
         fprintf(f, "  %s=", p->name);
         help_value(p, f);
         fprintf(f, "  %s", p->help ? p->help : "");
@@ -401,6 +420,7 @@ void property_help(const Property *table, FILE *f)
             }
             break;
         case PK_LINK: break;
+        case PK_SIZE: fprintf(f, " (default: %s)", size_text(p->def, buf)); break;
         default: fprintf(f, p->def > 4095 ? " (default: 0x%" PRIx64 ")"
                                           : " (default: %" PRIu64 ")", p->def); break;
         }
