@@ -407,9 +407,35 @@ static uint64_t native_exec(X86Cpu *cpu, const ExecSite *site)
 
 /* ---- slow memory accesses ---- */
 
+/* Notes in which range the address lies that a check of this instruction would look at
+ * (template_mem.c); nothing for null pointers. */
+static void learn_site(X86Cpu *cpu, const X86Insn *in, uint64_t ram)
+{
+    const X86Row *row = in->row;
+    bool lea = row->map == MAP_1 && in->opcode == 0x8d;
+    bool gather = row->map == MAP_0F38 && (in->opcode & 0xdc) == 0x90;
+    uint64_t a = 0;
+
+    if (!in->is_mem || in->base == 16 || in->adsize != 8 || lea || gather) {
+        return;
+    }
+    a += in->base >= 0 ? cpu->st.gpr[in->base] : 0;
+    a += in->index >= 0 ? cpu->st.gpr[in->index] << in->scale : 0;
+    a += in->seg >= R_FS ? cpu->st.seg[in->seg].base : 0;
+    unsigned known = x86_win_site(ram);
+    int k = a < 65536 ? -1 : window_range(x86_env(cpu), a);
+    if (k >= 0 && known <= WIN_SITE_A) {
+        unsigned state = k ? WIN_SITE_A : WIN_SITE_B;
+        if (known != state) {
+            x86_win_site_set(ram, known == WIN_SITE_UNKNOWN ? state : WIN_SITE_BOTH);
+        }
+    }
+}
+
 /* The instruction at RIP, and the `more` that follow if nothing interferes, by their
- * reference functions; then on. */
-static uint64_t punt(X86Cpu *cpu, unsigned more)
+ * reference functions; then on. ram: of a block with windows, where the first one's bytes
+ * are; where accesses lie is noted for when it is built again. */
+static uint64_t punt(X86Cpu *cpu, unsigned more, uint64_t ram)
 {
     X86Insn in;
     uint64_t next;
@@ -418,6 +444,10 @@ static uint64_t punt(X86Cpu *cpu, unsigned more)
         x86_env(cpu)->punts++;
         cpu->end_block = 0;
         x86_engine_decode(cpu, &in);
+        if (ram) {
+            learn_site(cpu, &in, ram);
+            ram += in.len;
+        }
         next = cpu->st.rip + in.len;
         x86_exec_insn(cpu, &in);
         cpu->st.rip = cpu->next_rip & x86_rip_mask(cpu);
@@ -465,12 +495,14 @@ static void group_failed(X86Cpu *cpu, uint64_t ret)
     }
 }
 
-/* A block in window mode looked for an address in the wrong range: its site is told better
- * and the block is built again when it runs next. */
+/* A block in window mode looked for an address in the wrong range: its site is told better,
+ * and if that happens more than once, the block is built again when it runs next. */
 static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
 {
+    enum { WRONG_GUESSES = 2 };
     TcgEnv *env = x86_env(cpu);
-    Tb *tb = tb_by_code(x86_engine.cache, site_body(cpu, ret));
+    uint32_t body = site_body(cpu, ret);
+    Tb *tb = tb_by_code(x86_engine.cache, body);
     unsigned base = kind >> 10 & 31;
     uint64_t site = tb->key + (kind >> 16);
     unsigned known = x86_win_site(site), state = WIN_SITE_ANY;
@@ -485,12 +517,16 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
     }
     env->win_stats.wrong_guesses++;
     x86_win_site_set(site, state);
-    set_state_at(cpu, site_body(cpu, ret));
+    set_state_at(cpu, body);
     env->site = 0;
     /* what is left of the block too: a block that begins here would seldom be of use */
-    unsigned left = tb->ninsns - 1 - (unsigned)(site_insn(tb, site_body(cpu, ret)) - tb->map);
-    x86_aside(cpu, drop_heavy, tb);
-    env->ret = punt(cpu, left);
+    const TbInsn *at = site_insn(tb, body);
+    unsigned left = tb->ninsns - 1 - (unsigned)(at - tb->map);
+    uint64_t ram = tb->key + at->guest;
+    if (++tb->group_fails == WRONG_GUESSES) {
+        x86_aside(cpu, drop_heavy, tb);
+    }
+    env->ret = punt(cpu, left, ram);
 }
 
 static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
@@ -554,7 +590,7 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
     if (rebuild) {
         x86_aside(cpu, drop_heavy, tb);
     }
-    env->ret = punt(cpu, 0);
+    env->ret = punt(cpu, 0, 0);
     return 0;
 }
 

@@ -61,7 +61,14 @@ static bool result(const Tmpl *t, unsigned i, int g, unsigned depth, uint64_t *v
         return false;
     }
     switch (in->opcode) {
-    case 0x58: case 0x59: case 0x5a: case 0x5b: case 0x5c: case 0x5d: case 0x5e: case 0x5f:
+    case 0x58:
+    case 0x59:
+    case 0x5a:
+    case 0x5b:
+    case 0x5c:
+    case 0x5d:
+    case 0x5e:
+    case 0x5f:
         return g != R_SP && reg_before(t, i, R_SP, depth, &a) && peek(t->cpu, a, v);
     case 0x8b: /* MOV r, r/m */
         if (in->is_mem) {
@@ -113,6 +120,9 @@ unsigned tmpl_guess(const Tmpl *t, unsigned i, const X86Insn *as, uint64_t ram)
     } else if (!address_before(t, i, &in, DEPTH, &a)) {
         return WIN_SITE_B;
     }
-    int k = a < 65536 ? 0 : window_range(x86_env(t->cpu), a); /* NULL: no news */
+    if (a < 65536 && as->base >= 0) { /* NULL: no news */
+        return WIN_SITE_B;
+    }
+    int k = window_range(x86_env(t->cpu), a);
     return k < 0 ? WIN_SITE_ANY : k ? WIN_SITE_A : WIN_SITE_B;
 }
