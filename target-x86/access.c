@@ -63,9 +63,8 @@ uint64_t x86_linear(X86Cpu *cpu, unsigned seg, uint64_t off, unsigned n, bool wr
         if (seg >= R_FS || cpu->hflags & HF_SEGCHK || (write && seg == R_CS)) {
             check_segment(cpu, seg, off, n, write);
             lin += cpu->st.seg[seg].base;
-        } else if (unlikely(write && seg == R_CS) &&
-                   (cpu->hflags & (HF_PE | HF_VM)) == HF_PE) {
-            raise_seg(cpu, seg); /* flat or not, code cannot be written */
+        } else if (unlikely(lin + n - 1 > 0xffffffff)) {
+            raise_seg(cpu, seg); /* 5.3 leaves the end of 4 GiB open; AMD's CPUs do */
         }
         lin = (uint32_t)lin;
     }

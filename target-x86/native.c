@@ -567,11 +567,11 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
                 return (uint64_t)ref.host;
             }
         } else if (!write && size <= sizeof(env->bounce) / 2 &&
-                   (uint64_t)((int64_t)((lin + size - 1) << 16) >> 16) == lin + size - 1) {
+                   (uint64_t)((int64_t)((lin + size - 1) << 16) >> 16) == lin + size - 1 &&
+                   (cpu->hflags & HF_CS64 || lin + size <= 1ull << 32)) {
             env->slow_cross++;
             softmmu_translate(cpu, lin, X86_READ, cpu->mmu_idx, &ref);
-            uint64_t lin2 = cpu->hflags & HF_CS64 ? lin + in_page : (uint32_t)(lin + in_page);
-            softmmu_translate(cpu, lin2, X86_READ, cpu->mmu_idx, &ref2);
+            softmmu_translate(cpu, lin + in_page, X86_READ, cpu->mmu_idx, &ref2);
             if (ref.host && ref2.host) {
                 uint8_t *b = env->bounce + (lin & 63); /* alignment faults stay */
                 leaf_copy(b, ref.host, in_page);

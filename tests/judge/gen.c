@@ -309,7 +309,7 @@ static void make_state(JudgeCase *c)
     if (gen_chance(100)) {
         s->gpr[R_SP] = STACK_BASE + gen_rand() % 40;
     }
-    s->rflags = FL_ONE | FL_IF | (gen_rand() & FL_STATUS);
+    s->rflags = FL_ONE | FL_IF | (gen_rand() & FL_STATUS) | (gen_chance(40) ? FL_AC : 0);
     if (c->mode == JUDGE_64) {
         s->sel[R_CS] = 0x33;
         s->sel[R_SS] = 0x2b;

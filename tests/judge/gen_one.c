@@ -216,6 +216,7 @@ static uint64_t wild_address(void)
         0,
         8,
         0xffff,
+        0xffffffff,
         RW_BASE + RW_SIZE,
         RO_BASE - 1,
         STACK_BASE - 64,
@@ -228,8 +229,11 @@ static uint64_t wild_address(void)
         ~0ull,
         0x8000000000000000,
     };
-    unsigned n = gen.c->mode == JUDGE_64 ? ARRAY_SIZE(to) : 7;
+    unsigned n = gen.c->mode == JUDGE_64 ? ARRAY_SIZE(to) : 8;
     uint64_t a = to[gen_rand() % n];
+    if (a == 0xffffffff) { /* the end of 32-bit addresses: what is over it is #GP or #SS */
+        return a - gen_rand() % 64;
+    }
     return a == 0x7ffffffffff8 ? 0x7ffff8 : a; /* the host may have that page */
 }
 

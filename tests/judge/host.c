@@ -298,9 +298,9 @@ static void get_xsave(X86Xsave *x)
 /* ---- init ---- */
 
 enum { BEYOND = 0x10000 };
-static bool beyond16, beyond32;
+static bool beyond16, end32, beyond32;
 
-/* Behind what 16- and 32-bit addresses reach: nothing shall be mapped there. */
+/* Behind what 16- and 32-bit addresses reach, and just before: nothing shall be mapped. */
 static bool keep_free(uint64_t at)
 {
     void *want = (void *)(uintptr_t)at;
@@ -326,6 +326,7 @@ static bool make_window(void)
         return false;
     }
     beyond16 = keep_free(0x10000);
+    end32 = keep_free(0x100000000 - BEYOND);
     beyond32 = keep_free(0x100000000);
     for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
         void *p = (void *)(uintptr_t)parts[i].base;
@@ -470,6 +471,7 @@ bool host_unmapped(uint64_t lin)
     /* the vsyscall page is the one of the upper half that can be touched */
     return lin - WIN_BASE < WIN_END - WIN_BASE || lin < 0x10000 ||
            (beyond16 && lin - 0x10000 < BEYOND) ||
+           (end32 && lin - (0x100000000 - BEYOND) < BEYOND) ||
            (beyond32 && lin - 0x100000000 < BEYOND) ||
            (lin >> 47 == 0x1ffff && lin >> 12 != 0xffffffffff600);
 }

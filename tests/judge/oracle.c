@@ -328,7 +328,7 @@ static bool odd_place(const X86Insn *in)
     unsigned size = operand_size(in);
     uint64_t off = oracle_address(in);
     if (wide || !in->is_mem || !in->has_modrm) {
-        return false;
+        return !size && in->is_mem && !(cpu->hflags & HF_CS64) && off > 0xfffffc00;
     }
     if (in->row->enc == ENC_EVEX && off + 128 > st->seg[in->seg].limit) {
         return true; /* AMD's masks hide page faults, not what is over the limit */
