@@ -22,7 +22,8 @@ typedef struct Again {
     TwinStep *w;
 } Again;
 
-enum { SHORTEST_SLICE = 2 }; /* microseconds */
+enum { SHORTEST_SLICE = 2 };          /* microseconds */
+#define NOWHERE 0x8000000000000000ull /* no RIP */
 enum { INSNS_IN_BLOCK = 2 * TB_MAX_INSNS };
 enum { STEP_SAME, STEP_DIFFERS, STEP_BEYOND };
 
@@ -129,6 +130,7 @@ static bool run_chained(Again *g, uint32_t req, uint64_t length)
         t->chained = false;
         g->w->a = *st;
         g->w->b = g->b->cpu[g->i]->st;
+        g->w->insns = t->insns - t->insns_before;
         if (!same && !g->a->complaint[0]) {
             t->slice = slice;
             return true;
@@ -161,8 +163,8 @@ static bool run_again(Again *g, uint32_t req, uint64_t length)
     for (;; req = 0) {
         uint32_t cursor = g->a->cursor;
         int got = step(g, req, t->single);
-        if (got == STEP_BEYOND) {
-            return false;
+        if (got == STEP_BEYOND) { /* the stretch ended within this block */
+            return !t->single && by_instruction(g, req, NOWHERE) == STEP_DIFFERS;
         }
         if (got == STEP_DIFFERS && (t->single || judge_block(g, req, cursor))) {
             return true;
@@ -252,7 +254,7 @@ static void report(Twin *t, unsigned i, const TwinStep *w)
             f,
             "(block by block they agree: what differs comes about between this place and "
             "where %s stopped\nwith blocks chained, %" PRIu64 " instructions later)\n",
-            t->side[0].name, t->insns - t->insns_before);
+            t->side[0].name, w->insns);
     } else if (!w->single) {
         fprintf(
             f,
@@ -291,7 +293,8 @@ bool twin_diagnose(Twin *t, unsigned i, uint32_t req)
         differs = run_chained(&g, req, length);
         bool undefined = differs && t->undefined_used; /* the manual leaves it open */
         t->undefined += undefined;
-        if (undefined || (!differs && g.a->cursor != t->log.n)) { /* to the end of the log */
+        if (undefined ||
+            (!differs && g.a->cursor != t->log.n)) { /* to the end of the log */
             differs = run_again(&g, req, length);
         }
     }

@@ -146,6 +146,13 @@ static const X86Row *soft_unit(TwinSide *s, X86Cpu *cpu, bool single)
     return row;
 }
 
+static void soft_step(TwinSide *s, X86Cpu *cpu)
+{
+    use(s);
+    x86_engine_step(cpu);
+    x86_fpu_sync(cpu);
+}
+
 static void soft_units(TwinSide *s, X86Cpu *cpu, X86Units *u)
 {
     set_length(s, s->t->single ? 1 : TB_MAX_INSNS);
@@ -242,6 +249,7 @@ const TwinEngine twin_soft_engine = {
     .add_cpu = soft_add_cpu,
     .destroy = soft_destroy,
     .unit = soft_unit,
+    .step = soft_step,
     .units = soft_units,
     .take = soft_take,
     .sync = soft_sync,

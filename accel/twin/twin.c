@@ -359,8 +359,8 @@ static void twin_info(Machine *m, const char *what, FILE *f)
             t->stretches, t->units, t->insns, t->events);
     fprintf(f,
             "run again        %" PRIu64 ", alike then: %" PRIu64
-            " (undefined flags: %" PRIu64 ")\n",
-            t->reruns, t->unlike, t->undefined);
+            " (undefined flags: %" PRIu64 "); ended within a page walk: %" PRIu64 "\n",
+            t->reruns, t->unlike, t->undefined, t->walked);
     for (unsigned k = 0; k < 2; k++) {
         fprintf(f, "%s (%s):\n", k ? "second" : "first", t->side[k].name);
         if (t->side[k].engine->info) {
@@ -414,9 +414,9 @@ void twin_destroy(Machine *m)
                 "dyad: twin: %" PRIu64 " instructions in %" PRIu64
                 " stretches compared%s; "
                 "%" PRIu64 " stretches looked different at first (%" PRIu64
-                " by undefined flags)\n",
+                " by undefined flags), %" PRIu64 " ended within a page walk\n",
                 t->insns, t->stretches, t->stopped ? "" : ", no difference", t->unlike,
-                t->undefined);
+                t->undefined, t->walked);
     }
     destroy_side(&t->side[1]);
     destroy_side(&t->side[0]);

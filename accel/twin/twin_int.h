@@ -84,6 +84,9 @@ typedef struct TwinEngine {
     void (*destroy)(TwinSide *s);
     /* One unit of work (x86_engine_unit); single: not more than one instruction. */
     const X86Row *(*unit)(TwinSide *s, X86Cpu *cpu, bool single);
+    /* One instruction by its reference function, and the exception it raises delivered; one
+     * iteration of a REP one if exit_request is set. NULL: the engine has none. */
+    void (*step)(TwinSide *s, X86Cpu *cpu);
     /* Or, of engines that do not go by single units: to the boundary, FOLLOW_*. */
     int (*follow)(TwinSide *s, X86Cpu *cpu, const X86Snap *snap, bool single);
     void (*units)(TwinSide *s, X86Cpu *cpu, X86Units *u);
@@ -167,7 +170,7 @@ struct Twin {
     TwinDma dma[TWIN_MAX_DMA]; /* RAM that devices may write at any time */
     unsigned ndma;
     uint64_t insns_before; /* of the stretch */
-    uint64_t stretches, units, insns, events, reruns, unlike, undefined;
+    uint64_t stretches, units, insns, events, reruns, unlike, undefined, walked;
 };
 
 /* ---- shadow.c: the machine as a side sees it ---- */
@@ -238,6 +241,7 @@ typedef struct TwinStep {
     uint32_t cursor;       /* events before it */
     bool single;           /* an instruction, else a block */
     bool chained;          /* many chained blocks */
+    uint64_t insns;        /* chained: how many the second side needed */
 } TwinStep;
 
 /* Sides differ after a stretch from t->start. False: they agree when run again (and have
