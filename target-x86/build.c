@@ -183,14 +183,12 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         tb->crossing = crossing;
         tb->next_crosses = avail - size < 15 && n < x86_engine.max_insns;
         TbSpan tail = { key2, insns[0].len - avail };
-        full = crossing && !tb_cover(c, tb, &tail, 1);
+        full = (crossing && !tb_cover(c, tb, &tail, 1)) ||
+               (x86_mode_placed(mode) &&
+                !tb_set_place(c, tb, x86_code_place(cpu), cpu->st.rip));
         if (full) {
             tb = NULL;
             break;
-        }
-        if (x86_mode_placed(mode)) {
-            tb->place = x86_code_place(cpu);
-            tb->pc = cpu->st.rip;
         }
         if (log_on(LOG_IN_ASM)) {
             log_guest(cpu, bytes, size, mode);

@@ -424,7 +424,6 @@ static NOINLINE void loop(X86Cpu *cpu)
                 step_once(cpu);
             }
         } else {
-            tb->execs++;
             x86_env(cpu)->interpreted++;
             interpret(cpu, tb);
         }

@@ -142,24 +142,6 @@ static bool x87_pending(X86Cpu *cpu)
 
 /* ---- where a slow path was ---- */
 
-static const TbInsn *site_insn(const Tb *tb, uint32_t off)
-{
-    unsigned lo = 0, hi = tb->ninsns;
-    uint32_t rel = off - tb->code_off;
-
-    /* slow stubs lie behind the body: their return address tells nothing by itself, so
-     * the stub's jump back does (see x86_native_site) */
-    while (hi - lo > 1) {
-        unsigned mid = (lo + hi) / 2;
-        if (tb->map[mid].host <= rel) {
-            lo = mid;
-        } else {
-            hi = mid;
-        }
-    }
-    return &tb->map[lo];
-}
-
 /* The call in a slow stub is followed by `jmp back`: back lies in the instruction. */
 static uint32_t site_body(const X86Cpu *cpu, uint64_t ret)
 {
@@ -171,9 +153,10 @@ static uint32_t site_body(const X86Cpu *cpu, uint64_t ret)
 static void set_state_at(X86Cpu *cpu, uint32_t body_off)
 {
     const Tb *tb = tb_by_code(x86_engine.cache, body_off);
-    const TbInsn *m = site_insn(tb, body_off);
+    TbInsn m;
 
-    cpu->st.rip = x86_rip_at(cpu, x86_env(cpu)->vbase + tb->region_off + m->guest);
+    tb_insn_at(tb, body_off, &m);
+    cpu->st.rip = x86_rip_at(cpu, x86_env(cpu)->vbase + tb->region_off + m.guest);
     x86_flags_from_env(cpu);
 }
 
@@ -200,7 +183,9 @@ bool x86_native_site_rip(const X86Cpu *cpu, uint64_t *rip)
         tb = tb_by_code(x86_engine.cache, off);
     }
     if (tb) {
-        *rip = x86_rip_at(cpu, env->vbase + tb->region_off + site_insn(tb, off)->guest);
+        TbInsn m;
+        tb_insn_at(tb, off, &m);
+        *rip = x86_rip_at(cpu, env->vbase + tb->region_off + m.guest);
     }
     return tb != NULL;
 }
@@ -208,8 +193,11 @@ bool x86_native_site_rip(const X86Cpu *cpu, uint64_t *rip)
 static void native_abort(X86Cpu *cpu, uint64_t ret)
 {
     uint32_t off = site_body(cpu, ret);
+    TbInsn m;
+
     set_state_at(cpu, off);
-    if (site_insn(tb_by_code(x86_engine.cache, off), off)->flags_in_env & TBI_SHADOW) {
+    tb_insn_at(tb_by_code(x86_engine.cache, off), off, &m);
+    if (m.flags_in_env & TBI_SHADOW) {
         cpu->st.int_shadow = X86_SHADOW_STI;
     }
 }
@@ -283,7 +271,7 @@ static uint64_t go_on(X86Cpu *cpu)
         return leave_address(cpu);
     }
     uint64_t host = enter_block(cpu, tb);
-    softmmu_jmp_insert(cpu, lin, (uint64_t)codebuf_rx(cpu) + tb->entry_ind,
+    softmmu_jmp_insert(cpu, lin, (uint64_t)codebuf_rx(cpu) + tb->code_off,
                        x86_block_mode(cpu), tb->crossing);
     return host;
 }
@@ -308,7 +296,7 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
     TcgEnv *env = x86_env(cpu);
     TbCache *c = x86_engine.cache;
     uint64_t generation = c->generation;
-    const Tb *from = x->tb;
+    const Tb *from = tb_of_exit(x);
     uint64_t key = from->key - from->region_off + x->target;
 
     cpu->st.rip = x86_rip_at(cpu, env->vbase + x->target);
@@ -327,15 +315,7 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
         uint32_t to = x->guarded ? (x->flags_in_env ? tb->entry_x : tb->entry_xh)
                       : x->flags_in_env ? tb->entry_e
                                         : tb->entry_h;
-        tb_chain_lock(c);
-        if (!x->to && tb->valid) {
-            __atomic_store_n((uint32_t *)(c->code->rw + x->jmp_off),
-                             to - (x->jmp_off + 4), __ATOMIC_RELEASE);
-            x->to = tb;
-            x->next_in = tb->incoming;
-            tb->incoming = x;
-        }
-        tb_chain_unlock(c);
+        tb_chain(c, x, tb, to);
         env->chains++;
     } else {
         env->chain_refusals++;
@@ -520,9 +500,9 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
     set_state_at(cpu, body);
     env->site = 0;
     /* what is left of the block too: a block that begins here would seldom be of use */
-    const TbInsn *at = site_insn(tb, body);
-    unsigned left = tb->ninsns - 1 - (unsigned)(at - tb->map);
-    uint64_t ram = tb->key + at->guest;
+    TbInsn at;
+    unsigned left = tb->ninsns - 1 - tb_insn_at(tb, body, &at);
+    uint64_t ram = tb->key + at.guest;
     if (++tb->group_fails == WRONG_GUESSES) {
         x86_aside(cpu, drop_heavy, tb);
     }

@@ -18,15 +18,13 @@
  * its first instruction vbase is still the old one, and r11 holds the PC or the new one. */
 static uint64_t pc_in_block(const X86Cpu *cpu, const Tb *tb, uint32_t off, uint64_t r11)
 {
-    if (off >= tb->entry_ind && off < tb->entry_e) {
+    if (off >= tb->code_off && off < tb->entry_e) {
         uint64_t region = tb->large ? 2 * MiB : 4096;
         return (r11 ^ tb->region_off) & (region - 1) ? r11 + tb->region_off : r11;
     }
-    unsigned i = 0;
-    while (i + 1u < tb->ninsns && tb->code_off + tb->map[i + 1].host <= off) {
-        i++;
-    }
-    return x86_env(cpu)->vbase + tb->region_off + tb->map[i].guest;
+    TbInsn m;
+    tb_insn_at(tb, off, &m);
+    return x86_env(cpu)->vbase + tb->region_off + m.guest;
 }
 
 bool x86_sample_tcg(X86Cpu *cpu, void *ucontext, CpuSample *s)

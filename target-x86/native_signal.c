@@ -17,9 +17,10 @@
 #include "tcg/codebuf.h"
 
 static const uint8_t greg[16] = {
-    [R_AX] = REG_RAX, [R_CX] = REG_RCX, [R_DX] = REG_RDX, [R_BX] = REG_RBX, [R_SP] = REG_R15,
-    [R_BP] = REG_RBP, [R_SI] = REG_RSI, [R_DI] = REG_RDI, [R_8] = REG_R8,   [R_9] = REG_R9,
-    [R_12] = REG_R12, [R_13] = REG_R13, [R_14] = REG_R14,
+    [R_AX] = REG_RAX, [R_CX] = REG_RCX, [R_DX] = REG_RDX, [R_BX] = REG_RBX,
+    [R_SP] = REG_R15, [R_BP] = REG_RBP, [R_SI] = REG_RSI, [R_DI] = REG_RDI,
+    [R_8] = REG_R8,   [R_9] = REG_R9,   [R_12] = REG_R12, [R_13] = REG_R13,
+    [R_14] = REG_R14,
 };
 
 /* Takes the state of guest instruction i of tb out of the host registers and makes the
@@ -28,31 +29,23 @@ static void leave_at(X86Cpu *cpu, const Tb *tb, unsigned i, ucontext_t *uc, bool
 {
     TcgEnv *env = x86_env(cpu);
     greg_t *g = uc->uc_mcontext.gregs;
-    const TbInsn *m = &tb->map[i];
+    TbInsn m;
 
+    tb_insn(tb, i, UINT32_MAX, &m);
     for (unsigned r = 0; r < 16; r++) {
         if (!reg_in_env(r)) {
             cpu->st.gpr[r] = g[greg[r]];
         }
     }
-    if (!(m->flags_in_env & (boundary ? TBI_START_ENV : TBI_OP_ENV))) {
+    if (!(m.flags_in_env & (boundary ? TBI_START_ENV : TBI_OP_ENV))) {
         env->cc = (g[REG_EFL] & 0xff) << 8 | (g[REG_EFL] >> 11 & 1);
     }
-    cpu->st.rip = x86_rip_at(cpu, env->vbase + tb->region_off + m->guest);
+    cpu->st.rip = x86_rip_at(cpu, env->vbase + tb->region_off + m.guest);
     env->punt = !boundary;
     env->stepping = 0;
     g[REG_EFL] &= ~(greg_t)FL_TF;
     g[REG_RSP] = env->host_rsp;
     g[REG_RIP] = (greg_t)(codebuf_rx(cpu) + x86_thunks.leave);
-}
-
-static unsigned insn_at(const Tb *tb, uint32_t off)
-{
-    unsigned i = 0;
-    while (i + 1 < tb->ninsns && tb->code_off + tb->map[i + 1].host <= off) {
-        i++;
-    }
-    return i;
 }
 
 bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext)
@@ -79,9 +72,9 @@ bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext)
         }
         env->kicks += sig == SIGUSR1;
         if (tb) {
-            unsigned i = insn_at(tb, off);
-            if (off == tb->code_off + tb->map[i].host &&
-                !(tb->map[i].flags_in_env & TBI_SHADOW)) {
+            TbInsn m;
+            unsigned i = tb_insn_at(tb, off, &m);
+            if (off == tb->code_off + m.host && !(m.flags_in_env & TBI_SHADOW)) {
                 leave_at(cpu, tb, i, uc, true);
                 return true;
             }
@@ -98,10 +91,14 @@ bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext)
         window_fill(cpu, (uint64_t)((siginfo_t *)info)->si_addr, g[REG_ERR] & 2)) {
         return true;
     }
-    leave_at(cpu, tb, insn_at(tb, off), uc, false);
+    TbInsn m;
+    leave_at(cpu, tb, tb_insn_at(tb, off, &m), uc, false);
     return true;
 }
 
 #else
-bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext) { return false; }
+bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext)
+{
+    return false;
+}
 #endif

@@ -489,7 +489,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
         tmpl_restore_flags(t);
     }
     if (was_env) {
-        t->tb->map[t->i].flags_in_env |= TBI_OP_ENV;
+        t->map[t->i].flags_in_env |= TBI_OP_ENV;
     }
     for (unsigned k = 0; k < nsub; k++) {
         if (*tmpl_held(t, sub[k].h) != sub[k].g) {
@@ -645,8 +645,8 @@ static bool one(Tmpl *t, const X86Insn *in)
     t->e.off = at; /* forget a half-done attempt */
     t->nslow = nslow;
     t->in_env = in_env;
-    t->tb->map[t->i].flags_in_env &= TBI_SHADOW;
-    t->tb->map[t->i].flags_in_env |= in_env ? TBI_START_ENV | TBI_OP_ENV : 0;
+    t->map[t->i].flags_in_env &= TBI_SHADOW;
+    t->map[t->i].flags_in_env |= in_env ? TBI_START_ENV | TBI_OP_ENV : 0;
     tmpl_call_exec(t, in, t->i + 1u == t->tb->ninsns);
     return true;
 }
@@ -659,18 +659,17 @@ static void entries(Tmpl *t)
     Enc *e = &t->e;
     bool dead = !t->live[0];
 
-    /* through the hash: r11 = guest PC, r10 = entry, flags in env */
-    tb->entry_ind = e->off;
+    /* at code_off, through the hash: r11 = guest PC, r10 = entry, flags in env */
     enc_alu_rm(e, ALU_CMP, S1, rm_mem(S2, offsetof(JmpEntry, pc)));
     uint32_t miss = enc_jcc(e, CC_NE);
     enc_patch(e, miss, x86_thunks.miss);
     if (t->placed) { /* is it this code segment? */
         Rm cs = rm_env(offsetof(X86State, seg) + R_CS * sizeof(X86Seg));
         cs.disp += offsetof(X86Seg, base);
-        enc_alu_mi32(e, ALU_CMP, cs, (int32_t)tb->place);
+        enc_alu_mi32(e, ALU_CMP, cs, (int32_t)tb_place(tb).place);
         enc_patch(e, enc_jcc(e, CC_NE), x86_thunks.miss);
         cs.disp += offsetof(X86Seg, limit) - offsetof(X86Seg, base);
-        enc_alu_mi32(e, ALU_CMP, cs, (int32_t)(tb->place >> 32));
+        enc_alu_mi32(e, ALU_CMP, cs, (int32_t)(tb_place(tb).place >> 32));
         enc_patch(e, enc_jcc(e, CC_NE), x86_thunks.miss);
     }
     enc_lea(e, S1, rm_mem(S1, -(int32_t)tb->region_off), true);
@@ -757,9 +756,13 @@ static void stubs(Tmpl *t)
         enc_jmp_to(e, s->back);
     }
     for (unsigned i = 0; i < t->nexits; i++) {
-        TbExit *x = &tb->exit[t->exits[i].n];
+        TbExit *x = tb_exit(tb, i);
+        x->target = t->exits[i].target;
+        x->jmp = t->exits[i].jmp - tb->code_off;
+        x->flags_in_env = t->exits[i].flags_in_env;
+        x->guarded = t->exits[i].guarded;
         x->stub_off = e->off;
-        enc_patch(e, x->jmp_off, e->off);
+        enc_patch(e, t->exits[i].jmp, e->off);
         enc_mov_ri(e, S2, (uint64_t)x);
         enc_jmp_to(e, x->flags_in_env ? x86_thunks.chain_e : x86_thunks.chain_h);
     }
@@ -793,12 +796,12 @@ static void log_host(const Tmpl *t, uint32_t cold_from, uint32_t cold_end)
     fprintf(f, "OUT: %u bytes for %u guest bytes at RAM %#llx\n",
             tb->code_end - tb->code_off, tb->size, (unsigned long long)tb->key);
     fprintf(f, "  -- entries\n");
-    disas(f, t->e.rw + tb->code_off, tb->map[0].host, tb->code_off, 64);
+    disas(f, t->e.rw + tb->code_off, t->map[0].host, tb->code_off, 64);
     for (unsigned i = 0; i < tb->ninsns; i++) {
-        uint32_t from = tb->code_off + tb->map[i].host;
-        uint32_t to = i + 1 < tb->ninsns ? tb->code_off + tb->map[i + 1].host
+        uint32_t from = tb->code_off + t->map[i].host;
+        uint32_t to = i + 1 < tb->ninsns ? tb->code_off + t->map[i + 1].host
                                          : tb->code_end;
-        fprintf(f, "  -- %s (+%#x)\n", t->insns[i].row->name, tb->map[i].guest);
+        fprintf(f, "  -- %s (+%#x)\n", t->insns[i].row->name, t->map[i].guest);
         disas(f, t->e.rw + from, to - from, from, 64);
     }
     fprintf(f, "  -- out of line\n");
@@ -840,17 +843,9 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     if (!enc_room(&t->e, 16 * KiB)) {
         return false;
     }
-    tb->nexits = 2;
-    for (unsigned i = 0; i + 1 < tb->ninsns; i++) {
-        tb->nexits += tmpl_goes_on(&insns[i]);
-    }
-    tb->exit = tb_alloc(c, tb->nexits * sizeof(TbExit));
-    if (!tb->exit) {
-        return false;
-    }
     liveness(t);
     for (unsigned i = 0, at = 0; i < tb->ninsns; at += insns[i++].len) {
-        tb->map[i].guest = at;
+        t->map[i].guest = at;
         t->writes[i] = t->win ? tmpl_writes(&insns[i]) : 0;
     }
     tb->code_off = t->e.off;
@@ -858,10 +853,10 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->off = tb->region_off;
     for (t->i = 0; t->i < tb->ninsns; t->i++) {
         const X86Insn *in = &insns[t->i];
-        tb->map[t->i] = (TbInsn){ t->e.off - tb->code_off, t->off - tb->region_off,
+        t->map[t->i] = (TbInsn){ t->e.off - tb->code_off, t->off - tb->region_off,
                                   t->in_env ? TBI_START_ENV | TBI_OP_ENV : 0 };
         if (t->shadow_next) {
-            tb->map[t->i].flags_in_env |= TBI_SHADOW;
+            t->map[t->i].flags_in_env |= TBI_SHADOW;
             t->shadow_next = false;
         }
         tmpl_group_begin(t);
@@ -869,7 +864,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         one(t, in);
         tmpl_group_after(t);
         if (t->in_env) {
-            tb->map[t->i].flags_in_env |= TBI_OP_ENV;
+            t->map[t->i].flags_in_env |= TBI_OP_ENV;
         }
         t->off += in->len;
         if (t->e.off - tb->code_off > 12 * KiB) { /* cannot happen with 64 instructions */
@@ -885,7 +880,12 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         }
     }
     tb->code_end = t->e.off;
-    Enc hot = t->e, cold = all_stubs(t, code);
+    Enc hot = t->e;
+    if (!tb_add_code(c, tb, t->map, t->nexits)) {
+        tb->code_end = 0;
+        return false;
+    }
+    Enc cold = all_stubs(t, code);
     uint32_t cold_from = code->cold_used;
     t->e = hot;
     t->e.full |= cold.full;

@@ -128,9 +128,11 @@ typedef struct Tmpl {
     FlagUse flags[TB_MAX_INSNS];
     Effect effect[TB_MAX_INSNS]; /* of instructions below neffects */
     uint32_t writes[TB_MAX_INSNS]; /* windows: general registers each writes, bit mask */
+    TbInsn map[TB_MAX_INSNS];
     struct {
-        uint32_t jmp;         /* rel32 */
-        uint8_t n;            /* exit number */
+        uint32_t jmp;         /* code offset of the rel32 to patch */
+        int32_t target;       /* as TbExit's */
+        bool flags_in_env, guarded;
     } exits[TB_MAX_EXITS];
     unsigned nexits;
     uint32_t guard_jcc;       /* rel32 of entry_x's way out */

@@ -36,13 +36,12 @@ static bool in_region(const Tmpl *t, int64_t off)
 
 static void new_exit(Tmpl *t, uint32_t jmp_off, int64_t target)
 {
-    unsigned n = t->nexits;
-    TbExit *x = &t->tb->exit[n];
+    unsigned n = t->nexits++;
 
-    *x = (TbExit){ .tb = t->tb, .jmp_off = jmp_off, .target = target,
-                   .flags_in_env = t->in_env, .guarded = !in_region(t, target) };
-    t->exits[n].n = n;
-    t->nexits++;
+    t->exits[n].jmp = jmp_off;
+    t->exits[n].target = target;
+    t->exits[n].flags_in_env = t->in_env;
+    t->exits[n].guarded = !in_region(t, target);
 }
 
 void tmpl_jump_off(Tmpl *t, int64_t off)

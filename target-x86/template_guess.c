@@ -40,7 +40,7 @@ static bool address_before(const Tmpl *t, unsigned i, const X86Insn *in, unsigne
         return false;
     }
     if (in->base == 16) {
-        base = t->cpu->st.rip + t->tb->map[i].guest + in->len;
+        base = t->cpu->st.rip + t->map[i].guest + in->len;
     } else if (in->base >= 0 && !reg_before(t, i, in->base, depth, &base)) {
         return false;
     }

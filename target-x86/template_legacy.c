@@ -130,20 +130,20 @@ void tmpl_legacy_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
 /* Region offset of IP in a placed block. */
 static int64_t place_off(const Tmpl *t, uint32_t ip)
 {
-    uint32_t base = (uint32_t)t->tb->place, here = base + t->tb->pc;
+    uint32_t base = (uint32_t)tb_place(t->tb).place, here = base + tb_place(t->tb).pc;
     return (int64_t)(uint32_t)(base + ip) - here + t->tb->region_off;
 }
 
 /* IP at region offset off, as far as it goes without wrapping. */
 static uint64_t ip_at(const Tmpl *t, int64_t off)
 {
-    return (uint64_t)t->tb->pc + (uint64_t)(off - t->tb->region_off);
+    return (uint64_t)tb_place(t->tb).pc + (uint64_t)(off - t->tb->region_off);
 }
 
 /* The highest IP there is. */
 static uint32_t ip_limit(const Tmpl *t)
 {
-    uint32_t limit = t->tb->place >> 32;
+    uint32_t limit = tb_place(t->tb).place >> 32;
     return t->tb->mode & HF_CS32 ? limit : MIN(limit, 0xffffu);
 }
 
@@ -186,7 +186,7 @@ static void check_ip(Tmpl *t, unsigned size)
 
 static void jump_ip(Tmpl *t)
 {
-    uint32_t base = (uint32_t)t->tb->place;
+    uint32_t base = (uint32_t)tb_place(t->tb).place;
 
     if (t->placed && base) {
         enc_lea(&t->e, S1, rm_mem(S1, (int32_t)base), false);

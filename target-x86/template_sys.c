@@ -283,7 +283,7 @@ bool tmpl_bit_string(Tmpl *t, const X86Insn *in)
     enc_op(e, &neg, 3, rm_reg(S2));
     enc_lea(e, S1, word, true);
     if (t->in_env) {
-        t->tb->map[t->i].flags_in_env |= TBI_OP_ENV;
+        t->map[t->i].flags_in_env |= TBI_OP_ENV;
         tmpl_restore_flags(t);
     }
     if (reg_in_env(g)) {

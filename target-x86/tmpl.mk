@@ -1,7 +1,7 @@
 # engine: soft TLB, loop, template translator
 libx86leaf_a_SOURCES += \
 	target-x86/access.c target-x86/access.h target-x86/engine.c target-x86/engine.h \
-	target-x86/ir_xop.c tcg/interp/exec.c \
+	target-x86/ir_xop.c tcg/interp/exec.c tcg/tb_lookup.c \
 	target-x86/native.c target-x86/native.h target-x86/native_sys.c target-x86/native_sys.h target-x86/softmmu.c target-x86/softmmu.h \
 	target-x86/softmmu_int.h target-x86/window.c target-x86/window.h target-x86/window_int.h
 libtargetx86_a_SOURCES += \

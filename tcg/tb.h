@@ -1,105 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A translated block. Keyed by the RAM address of its first byte and the mode it was
- * built for, never by its virtual address: one translation of libc serves every process.
- *
- * Written under tb_lock; read without it by vCPUs (fields that change after publishing
- * are marked).
+ * The cache of translated blocks (tb_desc.h). Keyed by the RAM address of a block's first
+ * byte and the mode it was built for, never by its virtual address: one translation of libc
+ * serves every process.
  */
 #ifndef TCG_TB_H
 #define TCG_TB_H
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include "tcg/tb_desc.h"
 #include "util/compiler.h"
-
-struct X86Insn;
-typedef struct Tb Tb;
-
-/* A native block may go on behind a conditional jump: then it has an exit there. */
-enum { TB_MAX_INSNS = 64, TB_MAX_SIDE = 3, TB_MAX_EXITS = TB_MAX_SIDE + 2 };
-
-/* Guest bytes that a block was made from: a range of RAM within one page. */
-typedef struct TbSpan {
-    uint64_t ram;
-    uint32_t size;
-} TbSpan;
-
-enum { TB_MAX_SPANS = 8 }; /* of a block, the one at its key included */
-
-/* A span beyond the first, linked to its page (lock). */
-typedef struct TbExtra {
-    TbSpan span;
-    Tb *tb;
-    struct TbExtra *next, **link; /* the page's list; what points here */
-} TbExtra;
-
-/* A direct jump out of a block, patched to its target when that is known. */
-typedef struct TbExit {
-    Tb *tb;
-    uint32_t jmp_off;     /* code offset of the rel32 to patch; 0 = no such exit */
-    uint32_t stub_off;    /* code offset of the unchained stub */
-    int32_t target;       /* target as offset from vbase */
-    uint8_t flags_in_env; /* jump lands on entry_e (1) or entry_h (0) */
-    uint8_t guarded;      /* into another page: lands on entry_x or entry_xh, r11 = the
-                           * target's vbase */
-    Tb *to;               /* patched to this block, or NULL */
-    struct TbExit *next_in; /* to->incoming (chain_lock) */
-} TbExit;
-
-/* One guest instruction of a block: where it is in guest and host code. */
-typedef struct TbInsn {
-    uint16_t host;        /* offset of its first host instruction from tb->code_off, in
-                           * bytes */
-    uint16_t guest;       /* offset of the instruction from the block's first byte */
-    uint8_t flags_in_env; /* where the guest's flags are at this boundary */
-} TbInsn;
-
-struct Tb {
-    /* the first 32 bytes, which lie in one cache line: what lookup reads */
-    uint64_t key;         /* RAM address of the first byte */
-    Tb *hash_next;
-    uint32_t mode;        /* mode bits of the key */
-    uint16_t size;        /* guest bytes covered from the key on */
-    uint16_t ninsns;
-    bool valid;           /* cleared on invalidation; checked on lookup */
-    bool crossing;        /* one instruction that ends in the next page (tb_tail) */
-    bool guards_tail;     /* whose entries check that page: may be jumped to directly */
-    bool next_crosses;    /* what follows may be a crossing one: no direct jump to it */
-    bool large;           /* vbase is the 2 MiB region, not the 4 KiB page */
-    uint32_t region_off;  /* offset of the first byte in its code region (vbase) */
-    /* native code, offsets in the code buffer; code_end 0 = interpreted */
-    uint32_t code_off, code_end;
-    uint32_t entry_h;     /* direct entry, flags in EFLAGS */
-    uint32_t entry_e;     /* direct entry, flags in env */
-    uint32_t entry_x;     /* from another page, flags in env or dead: checks that the page
-                           * in r11 is this one; 0 = none */
-    uint32_t entry_xh;    /* the same, flags in EFLAGS */
-    uint32_t entry_ind;   /* through the indirect hash (checks the PC; flags in env) */
-    uint16_t group_fails; /* shared checks that had to be given up */
-    uint16_t units;       /* length of the description, in TB_UNIT bytes */
-    /* the rest */
-    TbInsn *map;          /* ninsns rows: host to guest */
-    TbExit *exit;         /* nexits of them */
-    uint8_t nexits, nextras;
-    TbExtra *extra;       /* nextras other spans (tb_cover) */
-    TbExit *incoming;     /* exits patched to this block (chain_lock) */
-    struct X86Insn *insns;   /* decoded, for the interpreter and helper calls; may be
-                              * NULL for native blocks without any */
-    const void *bytecode;    /* of the interpreter back end, or NULL */
-    Tb *page_next;        /* list of the page's blocks */
-    uint64_t execs;       /* statistics, interpreter only */
-    /* further parts of the key, for code whose meaning depends on where it is (tb_find_at);
-     * else 0 */
-    uint64_t place;
-    uint32_t pc;
-};
-
-/* RAM address of the page in which a crossing block's instruction ends. */
-static inline uint64_t tb_tail(const Tb *tb)
-{
-    return tb->extra->span.ram;
-}
 
 /* ---- the cache of blocks ---- */
 
@@ -154,7 +65,7 @@ typedef struct TbCache {
     pthread_mutex_t lock;      /* building and dropping blocks */
     _Atomic int chain_lock;    /* spin lock of exits and incoming lists; leaf code takes it */
     TbCacheOps ops;
-    Tb **hash;                 /* 1 << TB_HASH_BITS buckets; read without lock */
+    TbRef *hash;               /* 1 << TB_HASH_BITS buckets; read without lock */
     TbPage **pages;            /* by RAM page */
     TbPage *all_pages;
     uint64_t npages;
@@ -194,32 +105,42 @@ static inline unsigned tb_hash(uint64_t key, uint32_t mode)
     return (page + (key >> 2 & 1023)) & ((1u << TB_HASH_BITS) - 1);
 }
 
+static inline void *tb_at(const TbCache *c, TbRef r)
+{
+    return r ? c->arena + ((size_t)(r - 1) << 2) : NULL;
+}
+
+static inline TbRef tb_ref(const TbCache *c, const void *p)
+{
+    return p ? (TbRef)(((const char *)p - c->arena) >> 2) + 1 : 0;
+}
+
 /* Finds a valid block. No lock. Leaf. */
 static inline Tb *tb_find(const TbCache *c, uint64_t key, uint32_t mode)
 {
-    uint64_t h = tb_hash(key, mode);
-    for (Tb *tb = __atomic_load_n(&c->hash[h], __ATOMIC_ACQUIRE); tb;
-         tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE)) {
-        if (tb->key == key && tb->mode == mode && tb->valid) {
-            return tb;
-        }
+    const TbRef *r = &c->hash[tb_hash(key, mode)];
+    Tb *tb;
+
+    while ((tb = tb_at(c, __atomic_load_n(r, __ATOMIC_ACQUIRE))) != NULL &&
+           !(tb->key == key && tb->mode == mode && tb->valid)) {
+        r = &tb->hash_next;
     }
-    return NULL;
+    return tb;
 }
 
 /* The same for a block that was built for one code segment (place) and offset in it. */
 static inline Tb *tb_find_at(const TbCache *c, uint64_t key, uint32_t mode, uint64_t place,
                              uint32_t pc)
 {
-    uint64_t h = tb_hash(key, mode);
-    for (Tb *tb = __atomic_load_n(&c->hash[h], __ATOMIC_ACQUIRE); tb;
-         tb = __atomic_load_n(&tb->hash_next, __ATOMIC_ACQUIRE)) {
-        if (tb->key == key && tb->mode == mode && tb->place == place && tb->pc == pc &&
-            tb->valid) {
-            return tb;
-        }
+    const TbRef *r = &c->hash[tb_hash(key, mode)];
+    Tb *tb;
+
+    while ((tb = tb_at(c, __atomic_load_n(r, __ATOMIC_ACQUIRE))) != NULL &&
+           !(tb->key == key && tb->mode == mode && tb_place(tb).place == place &&
+             tb_place(tb).pc == pc && tb->valid)) {
+        r = &tb->hash_next;
     }
-    return NULL;
+    return tb;
 }
 
 static inline void tb_chain_lock(TbCache *c)
@@ -233,9 +154,14 @@ static inline void tb_chain_unlock(TbCache *c)
     __atomic_store_n((int *)&c->chain_lock, 0, __ATOMIC_RELEASE);
 }
 
-/* A block with its map of ninsns rows, zeroed; NULL: no room. It and what is allocated
- * behind it stay if tb_insert follows while the lock is held. */
+/* A block of ninsns instructions, zeroed but for that; NULL: no room. It and what is
+ * allocated behind it stay if tb_insert follows while the lock is held. */
 Tb *tb_new(TbCache *c, unsigned ninsns);
+/* Host code has been made: its map (ninsns rows; the rows' flags have 3 bits, a row's
+ * instruction at most 15 bytes) and room for nexits exits, to be filled in: target, stub_off,
+ * jmp, flags. False: no room. */
+MUST_USE bool tb_add_code(TbCache *c, Tb *tb, const TbInsn *map, unsigned nexits);
+MUST_USE bool tb_set_place(TbCache *c, Tb *tb, uint64_t place, uint32_t pc);
 /* Zeroed memory that belongs to the block begun last, NULL: no room. Lock held. */
 void *tb_alloc(TbCache *c, size_t size);
 /* A build failed for want of room: says so, lock held; and makes room, no lock held. All
@@ -251,6 +177,9 @@ void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self);
  * a store to them drops it. Between tb_new and tb_insert; lock held, all pages watched.
  * False: the arena is full. */
 MUST_USE bool tb_cover(TbCache *c, Tb *tb, const TbSpan *span, unsigned n);
+/* Patches an exit to an entry (code offset) of a block, unless it has a target or the block
+ * is gone. Takes the chain lock. Leaf. */
+void tb_chain(TbCache *c, TbExit *x, Tb *to, uint32_t entry);
 /* Publishes. Lock held. */
 void tb_insert(TbCache *c, Tb *tb);
 /* Drops one block, if it has not been dropped yet. Takes the lock. */

@@ -23,7 +23,7 @@ TbCache *tb_cache_create(uint64_t ram_max, uint8_t *ram_base, size_t arena_size,
 
     pthread_mutex_init(&c->lock, NULL);
     c->ops = *ops;
-    c->hash = xmap_large((1u << TB_HASH_BITS) * sizeof(Tb *));
+    c->hash = xmap_large((1u << TB_HASH_BITS) * sizeof(TbRef));
     c->npages = ram_max >> 12;
     /* large and sparsely used: let the host give pages on touch */
     c->pages = mmap(NULL, c->npages * sizeof(*c->pages), PROT_READ | PROT_WRITE,
@@ -52,7 +52,7 @@ void tb_cache_destroy(TbCache *c)
     munmap(c->pages, c->npages * sizeof(*c->pages));
     munmap((void *)c->page_flags, c->npages);
     tb_regions_free(c);
-    xunmap_large(c->hash, (1u << TB_HASH_BITS) * sizeof(Tb *));
+    xunmap_large(c->hash, (1u << TB_HASH_BITS) * sizeof(TbRef));
     pthread_mutex_destroy(&c->lock);
     free(c);
 }
@@ -84,13 +84,14 @@ void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self)
 
 bool tb_cover(TbCache *c, Tb *tb, const TbSpan *span, unsigned n)
 {
-    tb->extra = n ? tb_alloc(c, n * sizeof(TbExtra)) : NULL;
-    if (n && !tb->extra) {
+    TbExtra *x = n ? tb_alloc(c, n * sizeof(TbExtra)) : NULL;
+    if (n && !x) {
         return false;
     }
     for (unsigned i = 0; i < n; i++) {
-        tb->extra[i] = (TbExtra){ .span = span[i], .tb = tb };
+        x[i] = (TbExtra){ .span = span[i], .tb = tb };
     }
+    tb->extra_at = n ? ((char *)x - (char *)tb) / 4 : 0;
     tb->nextras = n;
     return true;
 }
@@ -128,25 +129,27 @@ void tb_insert(TbCache *c, Tb *tb)
     unsigned h = tb_hash(tb->key, tb->mode);
 
     p->granules |= tb_granules(tb->key, tb->size);
-    tb->page_next = p->list;
+    tb->page_next = tb_ref(c, p->list);
     p->list = tb;
     for (unsigned i = 0; i < tb->nextras; i++) {
-        link_extra(c, &tb->extra[i]);
+        link_extra(c, tb_extra(tb, i));
     }
     tb_publish(c, tb); /* before anybody can run it */
     tb->valid = true;
     tb->hash_next = c->hash[h];
-    __atomic_store_n(&c->hash[h], tb, __ATOMIC_RELEASE);
+    __atomic_store_n(&c->hash[h], tb_ref(c, tb), __ATOMIC_RELEASE);
     c->built++;
 }
 
 void tb_unhash(TbCache *c, Tb *tb)
 {
-    for (Tb **p = &c->hash[tb_hash(tb->key, tb->mode)]; *p; p = &(*p)->hash_next) {
-        if (*p == tb) {
-            __atomic_store_n(p, tb->hash_next, __ATOMIC_RELEASE);
-            return;
-        }
+    TbRef *p = &c->hash[tb_hash(tb->key, tb->mode)], self = tb_ref(c, tb);
+
+    while (*p && *p != self) {
+        p = &((Tb *)tb_at(c, *p))->hash_next;
+    }
+    if (*p) {
+        __atomic_store_n(p, tb->hash_next, __ATOMIC_RELEASE);
     }
 }
 
@@ -157,7 +160,7 @@ void tb_unhash(TbCache *c, Tb *tb)
 static void kill_code(TbCache *c, Tb *tb)
 {
     enum { JNE = 3 };
-    uint32_t at = tb->entry_ind + JNE, word = at & ~7u;
+    uint32_t at = tb->code_off + JNE, word = at & ~7u;
     uint8_t bytes[8];
     uint64_t v;
 
@@ -180,23 +183,33 @@ static void kill_code(TbCache *c, Tb *tb)
 static void unchain(TbCache *c, Tb *tb)
 {
     tb_chain_lock(c);
-    for (TbExit *x = tb->incoming; x; x = x->next_in) {
-        __atomic_store_n((uint32_t *)(c->code->rw + x->jmp_off),
-                         x->stub_off - (x->jmp_off + 4), __ATOMIC_RELEASE);
-        x->to = NULL;
+    for (TbExit *x = tb_at(c, tb->incoming); x; x = tb_at(c, x->next_in)) {
+        tb_lead_to(c, x, x->stub_off);
+        x->to = 0;
     }
-    tb->incoming = NULL;
+    tb->incoming = 0;
     tb_chain_unlock(c);
+}
+
+/* Takes the block out of its page's list; what comes before it there, or NULL. */
+static void unlink_after(TbCache *c, TbPage *p, Tb *before, Tb *tb)
+{
+    if (before) {
+        before->page_next = tb->page_next;
+    } else {
+        p->list = tb_at(c, tb->page_next);
+    }
 }
 
 static void unlink_first(TbCache *c, Tb *tb)
 {
-    for (Tb **p = &c->pages[tb->key >> 12]->list; *p; p = &(*p)->page_next) {
-        if (*p == tb) {
-            *p = tb->page_next;
-            return;
-        }
+    TbPage *p = c->pages[tb->key >> 12];
+    Tb *before = NULL;
+
+    for (Tb *at = p->list; at != tb; at = tb_at(c, at->page_next)) {
+        before = at;
     }
+    unlink_after(c, p, before, tb);
 }
 
 /* A block that is in its first page's list no more. */
@@ -204,7 +217,7 @@ static void drop(TbCache *c, Tb *tb)
 {
     __atomic_store_n(&tb->valid, false, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < tb->nextras; i++) {
-        tb_unlink_extra(&tb->extra[i]);
+        tb_unlink_extra(tb_extra(tb, i));
     }
     tb_unhash(c, tb);
     unchain(c, tb);
@@ -247,15 +260,15 @@ static bool drop_in_page(TbCache *c, TbPage *p, uint64_t ram_addr, uint64_t len)
             x = x->next;
         }
     }
-    for (Tb **pp = &p->list; *pp;) {
-        Tb *tb = *pp;
+    Tb *before = NULL;
+    for (Tb *tb = p->list; tb; tb = tb_at(c, tb->page_next)) {
         if (overlaps(tb->key, tb->size, ram_addr, len)) {
-            *pp = tb->page_next;
+            unlink_after(c, p, before, tb);
             drop(c, tb);
             any = true;
         } else {
             left |= tb_granules(tb->key, tb->size);
-            pp = &tb->page_next;
+            before = tb;
         }
     }
     p->granules = left;
@@ -292,7 +305,7 @@ void tb_flush(TbCache *c, void *self)
         p->granules = 0;
         atomic_fetch_and(&c->page_flags[p->number], (uint8_t)~TCG_PAGE_CODE);
     }
-    memset(c->hash, 0, (1u << TB_HASH_BITS) * sizeof(Tb *));
+    memset(c->hash, 0, (1u << TB_HASH_BITS) * sizeof(TbRef));
     c->ops.forget_code(c->ops.opaque, 0, UINT32_MAX);
     /* goes on with another region: whoever still reads a description (none should) may */
     tb_regions_reset(c);

@@ -13,8 +13,16 @@ void tb_regions_reset(TbCache *c);
 /* The block begun last stays. */
 void tb_publish(TbCache *c, Tb *tb);
 
+enum { TB_INDEX_SHIFT = 10 }; /* TbRegion.index is by KiB */
+/* The first block in a chunk (1 + number) or behind it; NULL: none. */
+Tb *tb_first_in(const TbCache *c, unsigned n);
+/* The block made next in the same region. */
+Tb *tb_next_block(const TbCache *c, const Tb *tb);
+
 void tb_unhash(TbCache *c, Tb *tb);
 void tb_unlink_extra(TbExtra *x);
+/* Patches an exit's jump. */
+void tb_lead_to(const TbCache *c, const TbExit *x, uint32_t to);
 /* The bits of TbPage.granules of bytes in one page. */
 uint64_t tb_granules(uint64_t ram, uint32_t size);
 

@@ -14,7 +14,7 @@
 #include "tcg/tb_int.h"
 #include "util/alloc.h"
 
-enum { INDEX_SHIFT = 10, MIN_REGION = 256 * KiB, TB_ROOM = 4 * KiB };
+enum { MIN_REGION = 256 * KiB, TB_ROOM = 4 * KiB };
 
 /* ---- chunks ---- */
 
@@ -64,7 +64,7 @@ static void free_chunks(TbCache *c, TbRegion *r)
 
 void *tb_alloc(TbCache *c, size_t size)
 {
-    size = ALIGN_UP(size, 16);
+    size = ALIGN_UP(size, 8);
     if (size > TB_CHUNK - c->alloc_used) {
         c->chunk_full = true;
         return NULL;
@@ -83,12 +83,57 @@ Tb *tb_new(TbCache *c, unsigned ninsns)
     if (c->alloc_used > TB_CHUNK - TB_ROOM && !next_chunk(c)) {
         return NULL;
     }
-    Tb *tb = tb_alloc(c, sizeof(*tb) + ninsns * sizeof(TbInsn));
+    Tb *tb = tb_alloc(c, sizeof(*tb));
     if (tb) {
-        tb->map = (TbInsn *)(tb + 1);
         tb->ninsns = ninsns;
     }
     return tb;
+}
+
+bool tb_set_place(TbCache *c, Tb *tb, uint64_t place, uint32_t pc)
+{
+    TbPlace *p = tb_alloc(c, sizeof(*p));
+    if (p) {
+        *p = (TbPlace){ place, pc };
+        tb->place_at = ((char *)p - (char *)tb) / 4;
+    }
+    return p != NULL;
+}
+
+static uint8_t *pack(const Tb *tb, const TbInsn *map, uint8_t *p)
+{
+    *p++ = map[0].host;
+    *p++ = map[0].host >> 8;
+    for (unsigned i = 0; i < tb->ninsns; i++) {
+        bool last = i + 1u == tb->ninsns;
+        unsigned guest = last ? 0 : map[i + 1].guest - map[i].guest;
+        unsigned host = last ? 0 : map[i + 1].host - map[i].host;
+        *p++ = guest << 4 | (map[i].flags_in_env & 7);
+        *p++ = MIN(host, 255);
+        if (host >= 255) {
+            *p++ = host;
+            *p++ = host >> 8;
+        }
+    }
+    return p;
+}
+
+bool tb_add_code(TbCache *c, Tb *tb, const TbInsn *map, unsigned nexits)
+{
+    enum { ROW = 4, FAR = 1 << 16 };
+    TbExit *x = tb_alloc(c, nexits * sizeof(TbExit) + 2 + tb->ninsns * ROW);
+
+    if (!x || (char *)(x + nexits) - (char *)tb >= FAR) {
+        return false;
+    }
+    tb->nexits = nexits;
+    tb->exit_at = ((char *)x - (char *)tb) / 4;
+    for (unsigned i = 0; i < nexits; i++) {
+        x[i].back = tb->exit_at + i * sizeof(TbExit) / 4;
+    }
+    uint8_t *end = pack(tb, map, (uint8_t *)(x + nexits));
+    c->alloc_used = ALIGN_UP((char *)end - chunk_at(c, c->region[c->cur].last - 1), 8);
+    return true;
 }
 
 void tb_publish(TbCache *c, Tb *tb)
@@ -99,65 +144,44 @@ void tb_publish(TbCache *c, Tb *tb)
 
     tb->units = (end - k->used) / TB_UNIT;
     __atomic_store_n(&k->used, end, __ATOMIC_RELEASE);
-    while (tb->code_end && r->from + (r->n_index << INDEX_SHIFT) < tb->code_end) {
+    while (tb->code_end && r->from + (r->n_index << TB_INDEX_SHIFT) < tb->code_end) {
         r->index[r->n_index] = ((char *)tb - c->arena) / TB_UNIT;
         __atomic_store_n(&r->n_index, r->n_index + 1, __ATOMIC_RELEASE);
     }
 }
 
-/* The first block in a chunk (1 + number) or behind it; NULL: none. */
-static Tb *first_in(const TbCache *c, unsigned n)
-{
-    while (n && !__atomic_load_n(&c->chunk[n - 1].used, __ATOMIC_ACQUIRE)) {
-        n = __atomic_load_n(&c->chunk[n - 1].next, __ATOMIC_ACQUIRE);
-    }
-    return n ? (Tb *)chunk_at(c, n - 1) : NULL;
-}
-
-/* The block made next in the same region. */
-static Tb *next_block(const TbCache *c, const Tb *tb)
-{
-    unsigned n = chunk_of(c, tb);
-    const char *p = (const char *)tb + (size_t)tb->units * TB_UNIT;
-
-    if (p < chunk_at(c, n) + __atomic_load_n(&c->chunk[n].used, __ATOMIC_ACQUIRE)) {
-        return (Tb *)p;
-    }
-    return first_in(c, __atomic_load_n(&c->chunk[n].next, __ATOMIC_ACQUIRE));
-}
-
-Tb *tb_by_code(const TbCache *c, uint32_t code_off)
-{
-    if (!c->code) {
-        return NULL;
-    }
-    unsigned i = code_off / c->region[0].to; /* all but the last have one size */
-    const TbRegion *r = &c->region[MIN(i, c->nregions - 1)];
-    unsigned k = (code_off - r->from) >> INDEX_SHIFT;
-
-    if (k >= __atomic_load_n(&r->n_index, __ATOMIC_ACQUIRE)) {
-        return NULL;
-    }
-    Tb *tb = (Tb *)(c->arena + (size_t)r->index[k] * TB_UNIT);
-    while (tb && code_off >= tb->code_end) {
-        tb = next_block(c, tb);
-    }
-    return tb && code_off >= tb->code_off ? tb : NULL;
-}
-
 /* ---- regions ---- */
+
+/* Below 4 GiB if that can be: host code names descriptions by shorter instructions then. */
+static char *map_arena(size_t size)
+{
+    enum { LARGE = 2 * MiB };
+    const uintptr_t low = 0x90000000, end = 1ull << 32;
+    char *p = size > end - low ? MAP_FAILED
+                               : mmap((void *)low, size, PROT_READ | PROT_WRITE,
+                                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (p != MAP_FAILED && (uintptr_t)p % LARGE == 0 && (uintptr_t)p + size <= end) {
+        madvise(p, size, MADV_HUGEPAGE);
+        return p;
+    }
+    if (p != MAP_FAILED) {
+        munmap(p, size);
+    }
+    return xmap_large(size);
+}
 
 void tb_regions_init(TbCache *c, size_t arena_size)
 {
     size_t size = c->code ? c->code->size : 0;
     size_t part = MAX(ALIGN_UP(size / TB_REGIONS, 64 * KiB), (size_t)MIN_REGION);
 
-    c->nchunks = MIN(MAX(arena_size / TB_CHUNK, 2u), UINT16_MAX - 1u);
+    c->nchunks = MIN(MAX(ALIGN_UP(arena_size, 2 * MiB) / TB_CHUNK, 2u), UINT16_MAX - 15u);
     c->nregions = c->code ? MAX(MIN(size / part, (size_t)TB_REGIONS), 1u)
                           : MIN(c->nchunks, (unsigned)TB_REGIONS);
     c->region_chunks = c->code ? c->nchunks : c->nchunks / c->nregions;
     c->arena_size = (size_t)c->nchunks * TB_CHUNK;
-    c->arena = xmap_large(c->arena_size);
+    c->arena = map_arena(c->arena_size);
     /* a guest that does little shall not cost a whole large page */
     madvise(c->arena, MIN(c->arena_size, 2 * MiB), MADV_NOHUGEPAGE);
     c->chunk = NEW_ARRAY(TbChunk, c->nchunks);
@@ -170,7 +194,7 @@ void tb_regions_init(TbCache *c, size_t arena_size)
         TbRegion *r = &c->region[i];
         r->from = i * part;
         r->to = i + 1 < c->nregions ? (i + 1) * part : size;
-        r->index = NEW_ARRAY(uint32_t, ((r->to - r->from) >> INDEX_SHIFT) + 2);
+        r->index = NEW_ARRAY(uint32_t, ((r->to - r->from) >> TB_INDEX_SHIFT) + 2);
     }
     c->region[0].filled = ++c->fillings;
     if (c->code) {
@@ -183,7 +207,7 @@ void tb_regions_free(TbCache *c)
     for (unsigned i = 0; i < c->nregions; i++) {
         free(c->region[i].index);
     }
-    xunmap_large(c->arena, c->arena_size);
+    munmap(c->arena, c->arena_size);
     free(c->chunk);
     free(c->free_chunk);
 }
@@ -232,10 +256,10 @@ static bool lies_in(const TbCache *c, const void *p, unsigned region)
 /* Takes the exits of the region's blocks out of a surviving block's list. */
 static void forget_jumps_from(TbCache *c, Tb *to, unsigned region)
 {
-    for (TbExit **p = &to->incoming; *p;) {
-        TbExit *x = *p;
+    for (TbRef *p = &to->incoming; *p;) {
+        TbExit *x = tb_at(c, *p);
         if (lies_in(c, x, region)) {
-            x->to = NULL;
+            x->to = 0;
             *p = x->next_in;
         } else {
             p = &x->next_in;
@@ -252,14 +276,23 @@ static void sweep_page(TbCache *c, TbPage *p, unsigned region)
         return;
     }
     p->swept = c->evicted_regions;
-    for (Tb **pp = &p->list; *pp;) {
-        Tb *tb = *pp;
+    Tb *last = NULL;
+    for (Tb *tb = p->list; tb; tb = tb_at(c, tb->page_next)) {
         if (lies_in(c, tb, region)) {
-            *pp = tb->page_next;
-        } else {
-            left |= tb_granules(tb->key, tb->size);
-            pp = &tb->page_next;
+            continue;
         }
+        left |= tb_granules(tb->key, tb->size);
+        if (last) {
+            last->page_next = tb_ref(c, tb);
+        } else {
+            p->list = tb;
+        }
+        last = tb;
+    }
+    if (last) {
+        last->page_next = 0;
+    } else {
+        p->list = NULL;
     }
     for (const TbExtra *x = p->extras; x; x = x->next) {
         left |= tb_granules(x->span.ram, x->span.size);
@@ -273,16 +306,15 @@ static void sweep_page(TbCache *c, TbPage *p, unsigned region)
 /* Nothing leads to the block or out of it any more. */
 static void detach(TbCache *c, Tb *tb, unsigned region)
 {
-    for (TbExit *x = tb->incoming; x; x = x->next_in) {
+    for (TbExit *x = tb_at(c, tb->incoming); x; x = tb_at(c, x->next_in)) {
         if (!lies_in(c, x, region)) {
-            __atomic_store_n((uint32_t *)(c->code->rw + x->jmp_off),
-                             x->stub_off - (x->jmp_off + 4), __ATOMIC_RELEASE);
-            x->to = NULL;
+            tb_lead_to(c, x, x->stub_off);
+            x->to = 0;
         }
     }
-    tb->incoming = NULL;
+    tb->incoming = 0;
     for (unsigned i = 0; i < tb->nexits; i++) {
-        Tb *to = tb->exit[i].to;
+        Tb *to = tb_at(c, tb_exit(tb, i)->to);
         if (to && !lies_in(c, to, region)) {
             forget_jumps_from(c, to, region);
         }
@@ -293,7 +325,7 @@ static void detach(TbCache *c, Tb *tb, unsigned region)
     tb->valid = false;
     tb_unhash(c, tb);
     for (unsigned i = 0; i < tb->nextras; i++) {
-        tb_unlink_extra(&tb->extra[i]);
+        tb_unlink_extra(tb_extra(tb, i));
     }
     sweep_page(c, c->pages[tb->key >> 12], region);
     c->evicted_blocks++;
@@ -304,7 +336,7 @@ static void evict(TbCache *c, unsigned region)
     TbRegion *r = &c->region[region];
 
     c->evicted_regions++;
-    for (Tb *tb = first_in(c, r->first); tb; tb = next_block(c, tb)) {
+    for (Tb *tb = tb_first_in(c, r->first); tb; tb = tb_next_block(c, tb)) {
         detach(c, tb, region);
     }
     c->ops.forget_code(c->ops.opaque, r->from, r->to);

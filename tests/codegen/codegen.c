@@ -282,7 +282,7 @@ static void print_jump(const Listing *l, const char *text, uint64_t to)
 
     printf("    %.*s ", n, text);
     for (unsigned i = 0; i < tb->nexits; i++) {
-        if (tb->exit[i].tb && tb->exit[i].stub_off == to) {
+        if (tb_exit(tb, i)->stub_off == to) {
             printf("<exit %u>\n", i);
             return;
         }
@@ -313,12 +313,14 @@ static void print_line(const Listing *l, const char *text, uint32_t next)
         printf("    %.*s[%s]%s\n", (int)(rip - text), text, field, strchr(rip, ']') + 1);
         return;
     }
-    const char *imm = !strncmp(text, "movabs", 6) ? strstr(text, ", 0x") : NULL;
+    /* shorter where the arena lies low: said as if it did not */
+    bool low = !strncmp(text, "mov r10d, 0x", 12);
+    const char *imm = low || !strncmp(text, "movabs", 6) ? strstr(text, ", 0x") : NULL;
     if (imm) {
         const char *p = (const char *)strtoull(imm + 2, NULL, 16);
         const TbCache *c = x86_engine.cache;
         if (p >= c->arena && p < c->arena + c->arena_size) {
-            printf("    %.*s <pointer>\n", (int)(imm + 1 - text), text);
+            printf("    movabs r10, <pointer>\n");
             return;
         }
     }
@@ -390,15 +392,17 @@ static void one(const Case *k, unsigned n, uint32_t mode)
     const Tb *tb = l.tb;
     printf("== %s\n", k->name);
     find_labels(&l, buf->rw);
-    print_code(&l, buf->rw, tb->entry_e, tb->code_off + tb->map[0].host);
+    TbInsn m, next;
+    tb_insn(tb, 0, UINT32_MAX, &m);
+    print_code(&l, buf->rw, tb->entry_e, tb->code_off + m.host);
     for (unsigned i = 0; i < tb->ninsns; i++) {
         char text[TEXT];
-        uint32_t from = tb->code_off + tb->map[i].host;
-        uint32_t to = i + 1u < tb->ninsns ? tb->code_off + tb->map[i + 1].host
-                                          : tb->code_end;
-        unsigned left = tb->size - tb->map[i].guest;
-        disas_one(k->code + tb->map[i].guest, left, OFFSET + tb->map[i].guest, 64, text,
-                  sizeof(text));
+        tb_insn(tb, i, UINT32_MAX, &m);
+        tb_insn(tb, i + 1, UINT32_MAX, &next);
+        uint32_t from = tb->code_off + m.host;
+        uint32_t to = i + 1u < tb->ninsns ? tb->code_off + next.host : tb->code_end;
+        unsigned left = tb->size - m.guest;
+        disas_one(k->code + m.guest, left, OFFSET + m.guest, 64, text, sizeof(text));
         printf("%s\n", text);
         print_code(&l, buf->rw, from, to);
     }

@@ -26,5 +26,5 @@ TESTS += tests/unit/test_twin
 check_PROGRAMS += tests/unit/test_tb_cache
 tests_unit_test_tb_cache_SOURCES = tests/unit/test_tb_cache.c
 tests_unit_test_tb_cache_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_tb_cache_LDADD = libtcg.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
+tests_unit_test_tb_cache_LDADD = libtcg.a libx86leaf.a libtcg.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
 TESTS += tests/unit/test_tb_cache

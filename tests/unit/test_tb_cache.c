@@ -324,8 +324,8 @@ static unsigned ncoded;
 static uint32_t leads_to(const TbExit *x)
 {
     int32_t rel;
-    memcpy(&rel, code->rw + x->jmp_off, 4);
-    return x->jmp_off + 4 + rel;
+    memcpy(&rel, code->rw + tb_exit_jmp(x), 4);
+    return tb_exit_jmp(x) + 4 + rel;
 }
 
 /* What the translator does: code, an out-of-line part, exits. */
@@ -333,31 +333,72 @@ static bool fill(Tb *tb)
 {
     uint32_t size = 32 + rnd(300), cold = 16 + rnd(120);
 
+    TbInsn map[64];
+
     codebuf_back(code);
-    tb->exit = tb_alloc(c, EXITS * sizeof(TbExit));
-    if (!tb->exit) {
-        return false;
-    }
-    tb->nexits = EXITS;
-    tb->code_off = tb->entry_ind = ALIGN_UP(code->used, 16);
+    tb->code_off = ALIGN_UP(code->used, 16);
     tb->entry_e = tb->code_off + 8;
     tb->code_end = tb->code_off + size;
     if (tb->code_end > code->cold_start || !codebuf_cold(code, tb->code_end, cold)) {
         tb->code_end = 0;
         return false;
     }
+    for (unsigned i = 0; i < tb->ninsns; i++) {
+        map[i] = (TbInsn){ 12 + (size - 12) * i / tb->ninsns, i * 15, i & 7 };
+    }
+    if (!tb_add_code(c, tb, map, EXITS)) {
+        tb->code_end = 0;
+        return false;
+    }
     memset(code->rw + tb->code_off, 0x90, size);
     memset(code->rw + code->cold_used, 0xcc, cold);
     for (unsigned i = 0; i < EXITS; i++) {
-        tb->exit[i] = (TbExit){ .tb = tb,
-                                .jmp_off = tb->code_off + 16 + 8 * i,
-                                .stub_off = code->cold_used + 8 * i };
-        uint32_t rel = tb->exit[i].stub_off - (tb->exit[i].jmp_off + 4);
-        memcpy(code->rw + tb->exit[i].jmp_off, &rel, 4);
+        TbExit *x = tb_exit(tb, i);
+        x->jmp = 16 + 8 * i;
+        x->stub_off = code->cold_used + 8 * i;
+        uint32_t rel = x->stub_off - (tb_exit_jmp(x) + 4);
+        memcpy(code->rw + tb_exit_jmp(x), &rel, 4);
     }
     code->used = tb->code_end;
     code->cold_used += cold;
     return true;
+}
+
+static void a_packed_map_gives_back_its_rows(void **state)
+{
+    enum { N = 200 };
+    static TbInsn map[N];
+
+    pick_seed();
+    for (unsigned round = 0; round < 200; round++) {
+        unsigned n = 1 + rnd(N), host = rnd(300), guest = 0;
+        for (unsigned i = 0; i < n; i++) {
+            map[i] = (TbInsn){ host, guest, rnd(8) };
+            host += rnd(16) ? rnd(40) : rnd(700); /* some have no code, some much */
+            guest += 1 + rnd(15);
+        }
+        pthread_mutex_lock(&c->lock);
+        Tb *tb = tb_new(c, n);
+        assert_non_null(tb);
+        tb->code_off = 1000;
+        assert_true(tb_add_code(c, tb, map, rnd(5)));
+        for (unsigned i = 0; i < n; i++) {
+            TbInsn m;
+            assert_int_equal(tb_insn(tb, i, UINT32_MAX, &m), i);
+            assert_int_equal(m.host, map[i].host);
+            assert_int_equal(m.guest, map[i].guest);
+            assert_int_equal(m.flags_in_env, map[i].flags_in_env);
+        }
+        for (unsigned off = 0, i = 0; off < host + 10; off++) {
+            TbInsn m;
+            while (i + 1 < n && map[i + 1].host <= off) {
+                i++;
+            }
+            assert_int_equal(tb_insn_at(tb, 1000 + off, &m), i);
+            assert_int_equal(m.host, map[i].host);
+        }
+        pthread_mutex_unlock(&c->lock);
+    }
 }
 
 static Tb *try_coded(uint64_t key)
@@ -391,14 +432,14 @@ static void check_coded(void)
         assert_ptr_equal(tb_by_code(c, b->to - 1), b->tb);
         assert_int_equal(tb_find(c, b->key, MODE) == b->tb, b->valid);
         for (unsigned k = 0; k < EXITS; k++) {
-            const TbExit *x = &b->tb->exit[k];
+            const TbExit *x = tb_exit(b->tb, k);
             const Coded *to = b->target[k] ? &coded[b->target[k] - 1] : NULL;
             assert_int_equal(leads_to(x), to ? to->tb->entry_e : x->stub_off);
-            assert_ptr_equal(x->to, to ? to->tb : NULL);
+            assert_ptr_equal(tb_at(c, x->to), to ? to->tb : NULL);
         }
         unsigned in = 0, want = 0;
-        for (const TbExit *x = b->tb->incoming; x; x = x->next_in) {
-            assert_ptr_equal(x->to, b->tb);
+        for (const TbExit *x = tb_at(c, b->tb->incoming); x; x = tb_at(c, x->next_in)) {
+            assert_ptr_equal(tb_at(c, x->to), b->tb);
             in++;
         }
         for (unsigned k = 0; k < ncoded; k++) {
@@ -453,13 +494,7 @@ static void evict_coded(void)
 
 static void chain(unsigned from, unsigned k, unsigned to)
 {
-    TbExit *x = &coded[from].tb->exit[k];
-    uint32_t rel = coded[to].tb->entry_e - (x->jmp_off + 4);
-
-    memcpy(code->rw + x->jmp_off, &rel, 4);
-    x->to = coded[to].tb;
-    x->next_in = x->to->incoming;
-    x->to->incoming = x;
+    tb_chain(c, tb_exit(coded[from].tb, k), coded[to].tb, coded[to].tb->entry_e);
     coded[from].target[k] = to + 1;
 }
 
@@ -519,6 +554,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_page_that_was_stored_to_is_protected_once,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(random_stores_drop_what_a_model_says, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_packed_map_gives_back_its_rows, setup_code,
                                         teardown),
         cmocka_unit_test_setup_teardown(an_evicted_region_leaves_no_trace_in_the_others,
                                         setup_code, teardown),
