@@ -37,11 +37,24 @@ static bool ends_at_sti(const X86Insn *in, const uint8_t *bytes, unsigned size,
            size < avail && bytes[size] == 0xf4;
 }
 
-static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes,
+/* Copies up to a cache line of the guest's bytes: most blocks are no longer. */
+static unsigned copy_line(uint8_t *snap, const uint8_t *bytes, unsigned from, unsigned avail)
+{
+    if (likely(avail - from >= 64)) {
+        memcpy(snap + from, bytes + from, 64);
+        return from + 64;
+    }
+    memcpy(snap + from, bytes + from, avail - from);
+    return avail;
+}
+
+/* Instructions up to the block's end; their bytes (avail of them) are read once, into snap:
+ * another vCPU may be writing there. */
+static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes, uint8_t *snap,
                              unsigned avail, uint64_t ram_addr, uint32_t mode, unsigned *size)
 {
     bool native = x86_engine.native && x86_template_accepts(mode);
-    unsigned n = 0, side = 0, max = x86_engine.max_insns;
+    unsigned n = 0, side = 0, max = x86_engine.max_insns, have = 0;
 
     if (x86_mode_placed(mode)) {
         max = MIN(max, TB_MAX_INSNS / 2); /* their accesses take more host code */
@@ -51,8 +64,10 @@ static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes,
         if (unlikely(debug_low_bits(&cpu->cpu.machine->debug, ram_addr + *size))) {
             break; /* perhaps a debugger's breakpoint: the loop looks */
         }
-        int len = x86_decode(&insns[n], bytes + *size, MIN(15, avail - *size), mode,
-                             cpu->feat);
+        if (have < *size + 15 && have < avail) {
+            have = copy_line(snap, bytes, have, avail);
+        }
+        int len = x86_decode(&insns[n], snap + *size, MIN(15, avail - *size), mode, cpu->feat);
         if (len <= 0) {
             break; /* #UD, or crosses the page: the loop steps over it */
         }
@@ -60,12 +75,12 @@ static unsigned decode_block(X86Cpu *cpu, X86Insn *insns, const uint8_t *bytes,
         const X86Row *row = insns[n++].row;
         bool end = row->flags & (RF_BRANCH | RF_END) &&
                    !(native && tmpl_sys_continues(&insns[n - 1], mode));
-        if (native && tmpl_goes_on(&insns[n - 1]) && side < TB_MAX_SIDE &&
+        if (end && native && side < TB_MAX_SIDE && tmpl_goes_on(&insns[n - 1]) &&
             n < max) {
             side++;
             end = false;
         }
-        if (!(mode & HF_CS64) && ends_at_sti(&insns[n - 1], bytes, *size, avail)) {
+        if (!(mode & HF_CS64) && ends_at_sti(&insns[n - 1], snap, *size, have)) {
             end = true;
         }
         if (end || *size >= avail) {
@@ -148,6 +163,7 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         if (crossing) {
             tb_watch_page(c, key2, &cpu->cpu);
             memcpy(buf, bytes, avail);
+            memcpy(snap, buf, avail);
             memcpy(buf + avail, c->ram_base + key2, 15 - avail);
         }
         pthread_mutex_lock(&c->lock);
@@ -160,9 +176,9 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         if (tb) {
             break;
         }
-        memcpy(snap, bytes, nsnap);
         unsigned n = crossing ? 0
-                              : decode_block(cpu, insns, snap, nsnap, ram_addr, mode, &size);
+                              : decode_block(cpu, insns, bytes, snap, nsnap, ram_addr, mode,
+                                             &size);
         if (crossing && !debug_low_bits(&cpu->cpu.machine->debug, ram_addr) &&
             x86_decode(insns, buf, MIN(15, left), mode, cpu->feat) > (int)avail) {
             n = 1;

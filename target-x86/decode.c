@@ -690,7 +690,9 @@ int x86_decode(X86Insn *in, const uint8_t *bytes, unsigned n, uint32_t hflags,
     Dec d = { .in = in, .p = bytes, .n = n > 15 ? 15 : n, .m64 = m64 };
     int r;
 
-    *in = (X86Insn){ .seg_prefix = SEG_NONE, .base = -1, .index = -1, .vl = 16 };
+    x86_insn_blank(in);
+    in->seg_prefix = SEG_NONE;
+    in->vl = 16;
     r = get_prefixes(&d);
     if (r <= 0) {
         return r;

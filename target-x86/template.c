@@ -124,69 +124,17 @@ void tmpl_before_check(Tmpl *t, const X86Insn *in)
 
 /* ---- liveness ---- */
 
-/* Rows outside RF_PLAIN that are always emitted natively (template_flow.c) and touch no
- * flags but those their row lists. */
-static bool flow_row(const X86Insn *in)
-{
-    uint8_t op = in->opcode;
-
-    if (in->row->enc != ENC_LEGACY) {
-        return false;
-    }
-    if (in->row->map == MAP_0F) {
-        return (op & 0xf0) == 0x80 || (op >= 0x18 && op <= 0x1f);
-    }
-    return in->row->map == MAP_1 &&
-           ((op >= 0x50 && op <= 0x5f) || (op & 0xf0) == 0x70 || op == 0x68 ||
-            op == 0x6a || op == 0x8d || op == 0x90 || op == 0xc2 || op == 0xc3 ||
-            op == 0xc9 || op == 0xe8 || op == 0xe9 || op == 0xeb);
-}
-
-/* Shifts and rotates by a count leave the flags alone if the count is 0 (their rows say
- * that they use them); a count that is known, or flags that nobody reads, need no old
- * flags. RCL and RCR do need CF. */
-static FlagUse flag_use(const X86Insn *in)
-{
-    const X86Row *row = in->row;
-    FlagUse f = { flp(row->fl_use), flp(row->fl_def | row->fl_undef),
-                  flp(row->fl_def | row->fl_undef) };
-    uint8_t op = in->opcode;
-    unsigned ext = in->modrm >> 3 & 7;
-
-    if (row->enc != ENC_LEGACY) {
-        return f;
-    }
-    bool by_imm = row->map == MAP_1 ? op == 0xc0 || op == 0xc1
-                                    : row->map == MAP_0F && (op == 0xa4 || op == 0xac);
-    bool by_cl = row->map == MAP_1 ? op == 0xd2 || op == 0xd3
-                                   : row->map == MAP_0F && (op == 0xa5 || op == 0xad);
-    if ((!by_imm && !by_cl) || (row->map == MAP_1 && (ext == 2 || ext == 3))) {
-        return f;
-    }
-    f.use = 0;
-    if (by_cl || (in->imm & (in->op[0].size == 8 ? 63 : 31)) == 0) {
-        f.kill = 0;
-    }
-    return f;
-}
-
 static void liveness(Tmpl *t)
 {
     uint8_t live = FLP_ALL;
 
     t->live[t->tb->ninsns] = FLP_ALL;
     for (int i = t->tb->ninsns - 1; i >= 0; i--) {
-        const X86Row *row = t->insns[i].row;
-        FlagUse f = t->flags[i] = flag_use(&t->insns[i]);
-        if (tmpl_goes_on(&t->insns[i])) {
-            live = FLP_ALL; /* where it jumps to they may be read */
-        } else if (row->flags & RF_PLAIN || flow_row(&t->insns[i])) {
-            live = (live & ~f.kill) | f.use;
-        } else {
-            live = FLP_ALL; /* a reference function sees exact flags */
-        }
-        if (x86_engine.exact_flags) {
-            live = FLP_ALL;
+        const FlagUse *f = &t->flags[i];
+        live = (live & ~f->kill) | f->use;
+        if ((f->cls & (TC_FLAGS | TC_GOES_ON)) != TC_FLAGS || x86_engine.exact_flags) {
+            live = FLP_ALL; /* where it jumps to they may be read, a reference function sees
+                             * exact flags */
         }
         t->live[i] = live;
     }
@@ -369,10 +317,32 @@ static Rm high_operand(Tmpl *t, int *reg, Rm rm, bool written)
     return rm;
 }
 
+/* Emits an instruction with the bytes that it has. */
+static void as_is(Tmpl *t, const X86Insn *in)
+{
+    const FlagUse *f = &t->flags[t->i];
+
+    if (t->in_env) {
+        if (f->use || (f->def && t->live[t->i + 1] & ~f->kill)) {
+            tmpl_restore_flags(t);
+        }
+        t->map[t->i].flags_in_env |= TBI_OP_ENV;
+    }
+    enc_copy(&t->e, in->bytes, in->len);
+    if (f->def) {
+        t->in_env = false;
+    }
+}
+
 /* Emits a RF_PLAIN instruction. False: not possible here (nothing was emitted). */
 static bool plain(Tmpl *t, const X86Insn *in)
 {
     const X86Row *row = in->row;
+
+    if (t->flags[t->i].cls & TC_AS_IS) {
+        as_is(t, in);
+        return true;
+    }
     Sub sub[2] = { 0 };
     unsigned nsub = 0;
     int reg = in->has_modrm ? in->reg & 7 : 0, vvvv = in->vvvv, opc_reg = -1;
@@ -381,7 +351,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
     unsigned mem_size = 0;
     bool mem_write = false;
 
-    if (!map_env(t, in, sub, &nsub)) {
+    if (t->flags[t->i].cls & TC_ENV && !map_env(t, in, sub, &nsub)) {
         return false;
     }
     for (unsigned n = 0; n < in->nops; n++) {
@@ -569,76 +539,26 @@ static bool plain(Tmpl *t, const X86Insn *in)
     return true;
 }
 
-/* Does the host execute this row as the guest's CPU model says? */
-static bool host_can(const X86Insn *in)
-{
-    return x86_host_has(in->row->feat) &&
-           (!(in->row->flags & RF_AVX512) || x86_host_has(X86F_AVX512F));
-}
-
-/* In this mode, does the row execute without a generic fault? */
-static bool mode_allows(uint32_t mode, const X86Row *row)
-{
-    if (row->flags & RF_SSE && (mode & (HF_EM | HF_TS) || !(mode & HF_OSFXSR))) {
-        return false;
-    }
-    if (row->flags & RF_AVX && (mode & HF_TS || !(mode & HF_AVX))) {
-        return false;
-    }
-    if (row->flags & RF_AVX512 && !(mode & HF_AVX512)) {
-        return false;
-    }
-    if (row->flags & (RF_FPU | RF_MMX) && mode & (HF_EM | HF_TS)) {
-        return false;
-    }
-    if (row->flags & RF_WAIT && mode & HF_MP && mode & HF_TS) {
-        return false;
-    }
-    return true;
-}
-
-bool tmpl_is_plain(const Tmpl *t, const X86Insn *in)
-{
-    const X86Row *row = in->row;
-    /* CMPXCHG8B/16B name too many registers for RF_PLAIN, but those are resident */
-    bool wide_cas = row->enc == ENC_LEGACY && row->map == MAP_0F && in->opcode == 0xc7 &&
-                    in->is_mem && (in->modrm >> 3 & 7) == 1;
-    return (row->flags & RF_PLAIN || wide_cas) &&
-           !(row->flags & (RF_CPL0 | RF_IO | RF_END)) && mode_allows(t->tb->mode, row) &&
-           host_can(in);
-}
-
-/* Control flow rows whose code says what it does to the scratch registers. */
-static bool keeps_held(const X86Insn *in)
-{
-    uint8_t op = in->opcode;
-
-    if (in->row->enc != ENC_LEGACY) {
-        return false;
-    }
-    return in->row->map == MAP_1 ? (op >= 0x50 && op <= 0x5f) || (op & 0xf0) == 0x70 ||
-                                       op == 0x68 || op == 0x6a || op == 0x8d ||
-                                       (op == 0x90 && !in->rep)
-                                 : in->row->map == MAP_0F && ((op & 0xf0) == 0x80 ||
-                                                              (op >= 0x18 && op <= 0x1f));
-}
-
 static bool one(Tmpl *t, const X86Insn *in)
 {
     uint32_t at = t->e.off;
     unsigned nslow = t->nslow;
     bool in_env = t->in_env;
 
-    bool is_plain = tmpl_is_plain(t, in), keeps = is_plain || keeps_held(in);
-    if (!keeps) {
+    unsigned cls = t->flags[t->i].cls;
+    if (!(cls & TC_KEEPS)) {
         tmpl_forget(t);
     }
-    bool own = t->legacy ? tmpl_legacy(t, in) : tmpl_flow(t, in) || tmpl_sys(t, in);
-    if (own || (is_plain && plain(t, in))) {
-        if (!keeps) {
+    bool own = t->legacy           ? tmpl_legacy(t, in)
+               : cls & TC_STRAIGHT ? false
+                                   : tmpl_flow(t, in) || tmpl_sys(t, in);
+    if (own || (cls & TC_PLAIN && plain(t, in))) {
+        if (!(cls & TC_KEEPS)) {
             tmpl_forget(t);
         }
-        tmpl_win_after(t, in);
+        if (t->win) {
+            tmpl_win_after(t, in);
+        }
         return true;
     }
     t->group.on = false;
@@ -702,7 +622,7 @@ static void entries(Tmpl *t)
     }
     if (dead) {
         t->in_env = false;
-    } else if (flag_use(&t->insns[0]).use && t->insns[0].row->flags & (RF_PLAIN | RF_BRANCH)) {
+    } else if (t->flags[0].use && t->insns[0].row->flags & (RF_PLAIN | RF_BRANCH)) {
         emit_restore(e);
         t->in_env = false;
     } else {
@@ -843,10 +763,10 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     if (!enc_room(&t->e, 16 * KiB)) {
         return false;
     }
+    tmpl_survey(t);
     liveness(t);
     for (unsigned i = 0, at = 0; i < tb->ninsns; at += insns[i++].len) {
         t->map[i].guest = at;
-        t->writes[i] = t->win ? tmpl_writes(&insns[i]) : 0;
     }
     tb->code_off = t->e.off;
     entries(t);
@@ -859,10 +779,17 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
             t->map[t->i].flags_in_env |= TBI_SHADOW;
             t->shadow_next = false;
         }
-        tmpl_group_begin(t);
-        tmpl_win_hoist(t);
+        if (t->win) {
+            if (!t->live[t->i] && t->live[t->i + 1]) {
+                tmpl_win_hoist(t);
+            }
+        } else if (!t->group.on && !t->no_groups) {
+            tmpl_group_begin(t);
+        }
         one(t, in);
-        tmpl_group_after(t);
+        if (t->group.on) {
+            tmpl_group_after(t);
+        }
         if (t->in_env) {
             t->map[t->i].flags_in_env |= TBI_OP_ENV;
         }

@@ -93,10 +93,26 @@ typedef struct Effect {
     int64_t sp_delta;
 } Effect;
 
-/* Status flags that an instruction needs, gives new values for certain, and may change. */
+/* What the passes over a block ask of an instruction (template_rows.c): status flags that
+ * it needs, gives new values for certain, and may change; its class. */
 typedef struct FlagUse {
     uint8_t use, kill, def;
+    uint16_t cls; /* TC_* */
 } FlagUse;
+
+enum {
+    TC_PLAIN = 1,        /* may be emitted by plain() */
+    TC_STRAIGHT = 2,     /* and in 64-bit code nobody else knows it */
+    TC_AS_IS = 4,        /* and with the bytes that it has */
+    TC_ENV = 8,          /* names registers that live in env */
+    TC_KEEPS = 0x10,     /* its code says what it does to the scratch registers */
+    TC_FLAGS = 0x20,     /* touches no flags but those its row lists */
+    TC_JCC = 0x40,
+    TC_GOES_ON = 0x80,   /* tmpl_goes_on() */
+    TC_STACK = 0x100,    /* accesses the stack through rsp */
+    TC_NO_ACCESS = 0x200, /* its memory operand is not accessed */
+    TC_REP = 0x400,      /* a prefix F2, F3 belongs to it */
+};
 
 typedef struct Tmpl {
     Enc e;                    /* while out-of-line code is emitted: at that code */
@@ -127,7 +143,7 @@ typedef struct Tmpl {
     uint8_t live[TB_MAX_INSNS + 1]; /* status flags live before each (packed, FLP_*) */
     FlagUse flags[TB_MAX_INSNS];
     Effect effect[TB_MAX_INSNS]; /* of instructions below neffects */
-    uint32_t writes[TB_MAX_INSNS]; /* windows: general registers each writes, bit mask */
+    uint32_t writes[TB_MAX_INSNS]; /* general registers each writes, bit mask */
     TbInsn map[TB_MAX_INSNS];
     struct {
         uint32_t jmp;         /* code offset of the rel32 to patch */
@@ -159,7 +175,7 @@ int32_t tmpl_env_off(size_t field);  /* of a TcgEnv field in the env area */
  * Guest registers that live in env are read through scratch registers, which go on
  * standing for them until something else needs the scratch (env always has the value too).
  * Code that uses S1 or S2 says so by tmpl_clobber; what is not listed in keeps_held()
- * (template.c) forgets both before and behind it.
+ * (template_rows.c) forgets both before and behind it.
  */
 static inline uint8_t *tmpl_held(Tmpl *t, int h) { return &t->held[h == S2]; }
 /* The scratch register that holds g, or -1. */
@@ -205,8 +221,12 @@ void tmpl_turn_back(Tmpl *t, const SlowSite *s); /* out of line of SLOW_TURNED *
 void tmpl_both_slow(Tmpl *t, const SlowSite *s); /* of SLOW_BOTH */
 /* The second half of an access that may lie in any range (out of line). */
 void tmpl_any_range_slow(Tmpl *t, const SlowSite *s);
-/* General registers that an instruction writes, bit mask. */
-uint32_t tmpl_writes(const X86Insn *in);
+/* Fills flags[] and writes[] for the block's instructions. */
+void tmpl_survey(Tmpl *t);
+static inline bool tmpl_is_plain(const Tmpl *t, unsigned i)
+{
+    return t->flags[i].cls & TC_PLAIN;
+}
 /* WIN_SITE_*: where the memory operand `as` in front of instruction i lies, if it is known;
  * ram: the RAM address by which its site is known (template_guess.c). */
 unsigned tmpl_guess(const Tmpl *t, unsigned i, const X86Insn *as, uint64_t ram);
@@ -258,7 +278,6 @@ void tmpl_group_after(Tmpl *t);
  * [r11 + tmpl_group_disp(disp)]. */
 bool tmpl_group_covers(const Tmpl *t, int base);
 int32_t tmpl_group_disp(const Tmpl *t, int64_t disp);
-bool tmpl_is_plain(const Tmpl *t, const X86Insn *in);
 bool tmpl_lea_is_direct(const Tmpl *t, const X86Insn *in);
 void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last);
 

@@ -134,18 +134,6 @@ static void jcxz(Tmpl *t, const X86Insn *in, bool loop)
     tmpl_exit_to(t, loop ? next : taken);
 }
 
-static bool is_jcc(const X86Insn *in)
-{
-    const X86Row *row = in->row;
-    return row->enc == ENC_LEGACY && ((row->map == MAP_1 && (in->opcode & 0xf0) == 0x70) ||
-                                      (row->map == MAP_0F && (in->opcode & 0xf0) == 0x80));
-}
-
-bool tmpl_goes_on(const X86Insn *in)
-{
-    return is_jcc(in) && (int64_t)in->imm >= 0;
-}
-
 /* ---- stack ---- */
 
 /* Makes [rsp + disp] accessible; returns the host operand. */

@@ -67,8 +67,9 @@ static void stack_effect(Effect *f, int word, bool push, unsigned reg_written)
     f->writes = 1u << R_SP | reg_written;
 }
 
-static Effect make_effect(const Tmpl *t, const X86Insn *in)
+static Effect make_effect(const Tmpl *t, unsigned i)
 {
+    const X86Insn *in = &t->insns[i];
     Effect f = { .base = -1 };
     uint8_t op = in->opcode;
 
@@ -106,7 +107,7 @@ static Effect make_effect(const Tmpl *t, const X86Insn *in)
             return f;
         }
     }
-    if (!tmpl_is_plain(t, in)) {
+    if (!tmpl_is_plain(t, i)) {
         f.stop = true;
         return f;
     }
@@ -117,7 +118,7 @@ static Effect make_effect(const Tmpl *t, const X86Insn *in)
 static const Effect *effect(Tmpl *t, unsigned i)
 {
     while (t->neffects <= i) {
-        t->effect[t->neffects] = make_effect(t, &t->insns[t->neffects]);
+        t->effect[t->neffects] = make_effect(t, t->neffects);
         t->neffects++;
     }
     return &t->effect[i];
@@ -188,7 +189,11 @@ void tmpl_group_begin(Tmpl *t)
     Group g = { .first = t->i };
     unsigned i = t->i;
 
-    if (t->group.on || t->win || t->no_groups || x86_engine.exact_flags || !find(t, i, &g)) {
+    if (x86_engine.exact_flags) {
+        return;
+    }
+    const Effect *f = effect(t, i);
+    if (f->stop || (!f->access && t->live[i]) || !find(t, i, &g)) {
         return;
     }
     bool hoisted = g.first > i;

@@ -29,9 +29,9 @@ static bool peek(X86Cpu *cpu, uint64_t lin, uint64_t *v)
 
 static bool reg_before(const Tmpl *t, unsigned i, int g, unsigned depth, uint64_t *v);
 
-/* Address of the memory operand of instruction i. An index that is not known counts as
- * small. */
-static bool address_before(const Tmpl *t, unsigned i, const X86Insn *in, unsigned depth,
+/* Address of the memory operand of instruction i without its displacement. An index that
+ * is not known counts as small. */
+static bool checked_before(const Tmpl *t, unsigned i, const X86Insn *in, unsigned depth,
                            uint64_t *v)
 {
     uint64_t base = 0, index = 0;
@@ -47,7 +47,17 @@ static bool address_before(const Tmpl *t, unsigned i, const X86Insn *in, unsigne
     if (in->index >= 0 && !reg_before(t, i, in->index, depth, &index)) {
         index = 0;
     }
-    *v = base + (index << in->scale) + in->disp;
+    *v = base + (index << in->scale);
+    return true;
+}
+
+static bool address_before(const Tmpl *t, unsigned i, const X86Insn *in, unsigned depth,
+                           uint64_t *v)
+{
+    if (!checked_before(t, i, in, depth, v)) {
+        return false;
+    }
+    *v += in->disp;
     return true;
 }
 
@@ -112,12 +122,9 @@ unsigned tmpl_guess(const Tmpl *t, unsigned i, const X86Insn *as, uint64_t ram)
     if (state != WIN_SITE_UNKNOWN) {
         return state;
     }
-    /* without the displacement: that is what is checked */
-    X86Insn in = *as;
-    in.disp = 0;
     if (as->base == 16) {
         a = t->cpu->st.rip;
-    } else if (!address_before(t, i, &in, DEPTH, &a)) {
+    } else if (!checked_before(t, i, as, DEPTH, &a)) {
         return WIN_SITE_B;
     }
     if (a < 65536 && as->base >= 0) { /* NULL: no news */

@@ -121,33 +121,7 @@ void tmpl_check(Tmpl *t, unsigned kind)
     s->back = e->off;
 }
 
-/* ---- which registers an instruction writes ---- */
-
-uint32_t tmpl_implicit_writes(const X86Insn *in)
-{
-    const X86Row *row = in->row;
-    uint8_t op = in->opcode;
-
-    if (row->map == MAP_0F3A && op >= 0x60 && op <= 0x63) { /* PCMPxSTRx */
-        return 1u << R_CX;
-    }
-    if (row->enc != ENC_LEGACY) {
-        return 0;
-    }
-    if (row->flags & RF_REP) { /* far, if it repeats: past a window's margin even */
-        return 1u << R_CX | 1u << R_SI | 1u << R_DI;
-    }
-    if (row->map == MAP_1 &&
-        (((op == 0xf6 || op == 0xf7) && (in->modrm >> 3 & 7) >= 4) || op == 0x98 ||
-         op == 0x99 || op == 0x9f)) {
-        return 1u << R_AX | 1u << R_DX;
-    }
-    if (row->map == MAP_0F && (op == 0xb0 || op == 0xb1 || op == 0xc7 || op == 0xa2 ||
-                               op == 0x31 || op == 0x01)) {
-        return 1u << R_AX | 1u << R_DX | 1u << R_CX | 1u << R_BX;
-    }
-    return 0;
-}
+/* ---- windows: bookkeeping of checked registers ---- */
 
 /* Adds only a small constant to its one destination: what was checked stays so. */
 static bool moves_little(const X86Insn *in)
@@ -175,32 +149,6 @@ static bool moves_little(const X86Insn *in)
     return op == 0xff && ext < 2;
 }
 
-uint32_t tmpl_writes(const X86Insn *in)
-{
-    const X86Row *row = in->row;
-    uint32_t w = 0;
-
-    if (row->enc == ENC_LEGACY && row->map == MAP_1 && in->opcode == 0x8d) {
-        return 1u << in->op[0].reg;
-    }
-    for (unsigned n = 0; n < in->nops; n++) {
-        const X86Opnd *o = &in->op[n];
-        if ((o->kind == OPND_GPR || o->kind == OPND_GPR8H) &&
-            (row->w[n] == ROLE_W || row->w[n] == ROLE_RW)) {
-            w |= 1u << o->reg;
-        }
-    }
-    w |= tmpl_implicit_writes(in);
-    if (row->enc == ENC_LEGACY && row->map == MAP_1) {
-        if (in->opcode >= 0x58 && in->opcode <= 0x5f) {
-            w |= 1u << in->op[0].reg;
-        } else if (in->opcode == 0xc9) {
-            w |= 1u << R_SP | 1u << R_BP;
-        }
-    }
-    return w;
-}
-
 void tmpl_win_after(Tmpl *t, const X86Insn *in)
 {
     if (t->win) {
@@ -208,7 +156,7 @@ void tmpl_win_after(Tmpl *t, const X86Insn *in)
         if (t->s1_host && w >> (t->s1_host - 1) & 1) {
             t->s1_host = 0;
         }
-        if (!moves_little(in)) {
+        if ((t->verified[0] | t->verified[1]) & w && !moves_little(in)) {
             t->verified[0] &= ~w;
             t->verified[1] &= ~w;
         }
@@ -436,25 +384,21 @@ static Rm win_computed(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
 }
 
 /* What the memory operand of a plain or stack instruction looks like to the checks: one
- * base register, no index. False: another kind. */
-static bool based_access(const Tmpl *t, const X86Insn *in, X86Insn *as)
+ * base register, no index. NULL: another kind. */
+static const X86Insn *based_access(const Tmpl *t, unsigned i)
 {
-    const X86Row *row = in->row;
-    uint8_t op = in->opcode;
+    static const X86Insn stack = { .base = R_SP, .index = -1, .adsize = 8, .seg = R_SS };
+    const X86Insn *in = &t->insns[i];
+    unsigned cls = t->flags[i].cls;
 
-    if (row->enc == ENC_LEGACY && row->map == MAP_1 &&
-        ((op >= 0x50 && op <= 0x5f) || op == 0xc2 || op == 0xc3 || op == 0xe8 || op == 0x68 ||
-         op == 0x6a)) {
-        *as = (X86Insn){ .base = R_SP, .index = -1, .adsize = 8, .seg = R_SS };
-        return true;
+    if (cls & TC_STACK) {
+        return &stack;
     }
-    if (!in->is_mem || in->index >= 0 || in->base < 0 || in->seg >= R_FS || in->adsize != 8 ||
-        in->disp != (int32_t)in->disp || (op == 0x8d && row->map == MAP_1) ||
-        (row->map == MAP_0F && op >= 0x18 && op <= 0x1f)) {
-        return false;
+    if (!in->is_mem || in->index >= 0 || in->base < 0 || in->seg >= R_FS ||
+        in->adsize != 8 || in->disp != (int32_t)in->disp || cls & TC_NO_ACCESS) {
+        return NULL;
     }
-    *as = *in;
-    return true;
+    return in;
 }
 
 /* Flags that an instruction is about to make and that live over later accesses: their
@@ -464,17 +408,17 @@ void tmpl_win_hoist(Tmpl *t)
     uint32_t written = 0, at = t->off - t->tb->region_off;
     unsigned i = t->i, n = 0;
 
-    if (!t->win || t->live[i] || !t->live[i + 1] || x86_engine.exact_flags) {
+    if (x86_engine.exact_flags) {
         return;
     }
     for (unsigned j = i; j < t->tb->ninsns && n < 4; j++) {
         const X86Insn *in = &t->insns[j];
-        X86Insn as;
+        const X86Insn *as = based_access(t, j);
         if (j > i && !t->live[j]) {
             break;
         }
-        if (j > i && based_access(t, in, &as) && !(written >> as.base & 1) && as.base != 16) {
-            unsigned state = tmpl_guess(t, j, &as, t->tb->key + at), k = state == WIN_SITE_A, base = as.base;
+        if (j > i && as && !(written >> as->base & 1) && as->base != 16) {
+            unsigned state = tmpl_guess(t, j, as, t->tb->key + at), k = state == WIN_SITE_A, base = as->base;
             if (state == WIN_SITE_BOTH) {
                 if (!t->s1_host && base != R_SP) {
                     both_check(t, base, at);
@@ -487,7 +431,7 @@ void tmpl_win_hoist(Tmpl *t)
                 n++;
             }
         }
-        if (!tmpl_is_plain(t, in) && !based_access(t, in, &as) && in->opcode != 0x8d) {
+        if (!tmpl_is_plain(t, j) && !as && in->opcode != 0x8d) {
             break;
         }
         written |= t->writes[j];
@@ -560,7 +504,12 @@ bool tmpl_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
 
 Rm tmpl_based(Tmpl *t, unsigned base, int disp, unsigned kind)
 {
-    X86Insn in = { .base = base, .index = -1, .adsize = 8, .disp = disp, .seg = R_SS };
+    X86Insn in;
+    x86_insn_blank(&in);
+    in.base = base;
+    in.adsize = 8;
+    in.disp = disp;
+    in.seg = R_SS;
     if (t->legacy) {
         in.adsize = t->tb->mode & HF_SS32 ? 4 : 2;
     }

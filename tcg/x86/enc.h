@@ -27,14 +27,17 @@ typedef struct Enc {
 
 /* The r/m operand. */
 enum { RM_REG, RM_MEM, RM_ENV };
+/* One register's worth: it is passed by value everywhere, and a compiler that puts it
+ * together from pieces in memory waits for each store. */
 typedef struct Rm {
-    uint8_t kind;       /* RM_* */
-    int8_t base;        /* register, or -1 */
-    int8_t index;       /* or -1; never RSP */
-    uint8_t scale;      /* shift */
-    int32_t disp;       /* RM_ENV: offset in the env area */
-    uint8_t seg;        /* segment-override prefix (0x64, 0x65), 0 = none */
+    uint64_t kind : 2;  /* RM_* */
+    int64_t base : 8;   /* register, or -1 */
+    int64_t index : 8;  /* or -1; never RSP */
+    uint64_t scale : 2; /* shift */
+    int64_t disp : 32;  /* RM_ENV: offset in the env area */
+    uint64_t seg : 8;   /* segment-override prefix (0x64, 0x65), 0 = none */
 } Rm;
+_Static_assert(sizeof(Rm) == 8, "fits a register");
 
 static inline Rm rm_reg(int r) { return (Rm){ RM_REG, r, -1, 0, 0, 0 }; }
 static inline Rm rm_mem(int base, int32_t disp) { return (Rm){ RM_MEM, base, -1, 0, disp, 0 }; }
@@ -72,6 +75,17 @@ static inline void enc_bytes(Enc *e, uint64_t v, unsigned n)
 static inline void enc_u8(Enc *e, uint8_t b) { enc_bytes(e, b, 1); }
 static inline void enc_u32(Enc *e, uint32_t v) { enc_bytes(e, v, 4); }
 static inline void enc_u64(Enc *e, uint64_t v) { enc_bytes(e, v, 8); }
+
+/* An instruction of n bytes as it is; 15 can be read at b. */
+static inline void enc_copy(Enc *e, const uint8_t *b, unsigned n)
+{
+    if (likely(enc_room(e, ENC_SLACK))) {
+        memcpy(e->rw + e->off, b, 15);
+        e->off += n;
+    } else {
+        e->full = true;
+    }
+}
 
 /* prefixes, opcode, ModRM, SIB, displacement */
 void enc_op(Enc *e, const Op *op, int reg, Rm rm);
