@@ -19,16 +19,6 @@
 
 enum { SNAP = 320 }; /* guest bytes of a block at most */
 
-/* For statistics: not through the seam of nondet.h, which records what it hands out. */
-static uint64_t ticks(void)
-{
-#if defined(__x86_64__)
-    return __builtin_ia32_rdtsc();
-#else
-    return 0;
-#endif
-}
-
 /* STI before HLT: single steps. Under twin KVM stops between the two. */
 static bool ends_at_sti(const X86Insn *in, const uint8_t *bytes, unsigned size,
                         unsigned avail)
@@ -146,7 +136,7 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
     bool full = false, crossing = false;
     uint8_t buf[16], snap[SNAP];
     unsigned nsnap = MIN(MIN(avail, left), SNAP);
-    uint64_t key2 = 0, begun = ticks();
+    uint64_t key2 = 0, begun = x86_ticks();
     Tb *tb = NULL;
 
     if (!left) {
@@ -223,7 +213,7 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         }
         c->guest_bytes += size;
         tb_insert(c, tb);
-        c->build_ticks += ticks() - begun;
+        c->build_ticks += x86_ticks() - begun;
         /* a store that came too early to find the block in its page is seen here */
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         if (unlikely(

@@ -174,6 +174,7 @@ typedef struct X86Cpu {
                                   * (native back end); x86_fpu_sync() brings it back */
     uint32_t aside_mxcsr;        /* x86_aside(): what it put aside */
     uint8_t aside[16 * 32] __attribute__((aligned(32)));
+    uint64_t trace_random;       /* state of tier2=random */
     uint8_t one_unit;            /* twin runs: leave generated code after each block */
     uint8_t tapped;              /* twin runs: time and chance go through nondet_tap */
     uint8_t win_on;              /* the current address space has windows (window.h) */

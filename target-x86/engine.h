@@ -92,17 +92,31 @@ typedef struct X86Engine {
     unsigned max_insns; /* per block */
     uint64_t row_calls[X86_ROW_SLOTS]; /* reference calls from host code, by row (racy) */
     unsigned windows;   /* WIN_* policy */
+    unsigned tier2;     /* TIER2_* */
     /* blocks whose groups fail often, a bit by key hash */
     uint8_t group_failed[8192];
+    uint8_t no_trace[8192]; /* and those that shall not become traces' heads */
     /* what is known of memory operands in window blocks, 4 bits (WIN_SITE_*) by hash of
      * the instruction's RAM address; a collision costs speed only. Racy. */
     uint8_t win_site[1 << 19];
 } X86Engine;
 
+enum { TIER2_OFF, TIER2_ON, TIER2_RANDOM /* tests: blocks become hot at random */ };
+
 enum { WIN_SITE_UNKNOWN, WIN_SITE_B, WIN_SITE_A, WIN_SITE_BOTH, WIN_SITE_ANY };
 
 /* One per machine; set before vCPUs start. */
 extern X86Engine x86_engine;
+
+/* For statistics: not through the seam of nondet.h, which records what it hands out. */
+static inline uint64_t x86_ticks(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#else
+    return 0;
+#endif
+}
 
 /* All row tables lie within half a megabyte: no two rows share a slot. */
 static inline unsigned x86_row_hash(const void *row)
@@ -117,6 +131,17 @@ static inline bool x86_group_failed(uint64_t key)
 {
     unsigned h = x86_group_hash(key);
     return x86_engine.group_failed[h / 8] >> (h % 8) & 1;
+}
+
+/* Shall a block count its executions? User code of 64 bits in small pages, and where there
+ * may be windows, only with them: a program that has not run for long has none. */
+static inline bool x86_trace_wanted(const Tb *tb)
+{
+    unsigned h = x86_group_hash(tb->key);
+    return x86_engine.tier2 != TIER2_OFF && tb->mode & HF_CS64 && !tb->large &&
+           !tb->crossing && !(tb->mode & X86_KEY_CPL0) && tb->key < CODE_MAP_MAX_RAM &&
+           (tb->mode & X86_KEY_WIN || !x86_engine.windows) && !tb->trace_at &&
+           !(x86_engine.no_trace[h / 8] >> (h % 8) & 1);
 }
 
 static inline unsigned x86_win_hash(uint64_t ram)

@@ -11,6 +11,7 @@
 #include "target-x86/native_sys.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/template.h"
+#include "target-x86/trace.h"
 #include "target-x86/window.h"
 #include "tcg/codebuf.h"
 #include "util/asan.h"
@@ -155,8 +156,8 @@ static void set_state_at(X86Cpu *cpu, uint32_t body_off)
     const Tb *tb = tb_by_code(x86_engine.cache, body_off);
     TbInsn m;
 
-    tb_insn_at(tb, body_off, &m);
-    cpu->st.rip = x86_rip_at(cpu, x86_env(cpu)->vbase + tb->region_off + m.guest);
+    unsigned i = tb_insn_at(tb, body_off, &m);
+    cpu->st.rip = x86_rip_at(cpu, x86_env(cpu)->vbase + tb_insn_off(tb, i, &m));
     x86_flags_from_env(cpu);
 }
 
@@ -184,8 +185,8 @@ bool x86_native_site_rip(const X86Cpu *cpu, uint64_t *rip)
     }
     if (tb) {
         TbInsn m;
-        tb_insn_at(tb, off, &m);
-        *rip = x86_rip_at(cpu, env->vbase + tb->region_off + m.guest);
+        unsigned i = tb_insn_at(tb, off, &m);
+        *rip = x86_rip_at(cpu, env->vbase + tb_insn_off(tb, i, &m));
     }
     return tb != NULL;
 }
@@ -244,8 +245,7 @@ static uint64_t enter_block(X86Cpu *cpu, const Tb *tb)
     return (uint64_t)codebuf_rx(cpu) + tb->entry_e;
 }
 
-/* State exact, RIP set: where to go on. */
-static uint64_t go_on(X86Cpu *cpu)
+uint64_t x86_native_go_on(X86Cpu *cpu)
 {
     TcgEnv *env = x86_env(cpu);
 
@@ -288,7 +288,7 @@ static uint64_t native_dispatch(X86Cpu *cpu)
     }
     cpu->st.rip = x86_rip_at(cpu, lin);
     x86_flags_from_env(cpu);
-    return go_on(cpu);
+    return x86_native_go_on(cpu);
 }
 
 static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
@@ -338,7 +338,7 @@ static uint64_t native_guard(X86Cpu *cpu, Tb *tb, uint64_t vbase)
     }
     if (!softmmu_fetch(cpu, cpu->st.rip, &ram, &large) || large || ram != tb->key ||
         !tb->valid || x86_block_mode(cpu) != tb->mode) {
-        return go_on(cpu);
+        return x86_native_go_on(cpu);
     }
     if (tb->crossing) {
         uint64_t ram2;
@@ -346,9 +346,12 @@ static uint64_t native_guard(X86Cpu *cpu, Tb *tb, uint64_t vbase)
         uint64_t next = vbase + 4096;
         next = cpu->hflags & HF_CS64 ? next : (uint32_t)next;
         if (!softmmu_fetch(cpu, next, &ram2, &large2) || ram2 != tb_tail(tb)) {
-            return go_on(cpu);
+            return x86_native_go_on(cpu);
         }
         softmmu_code_map_set(cpu, tb_tail(tb), vbase + 4096);
+    }
+    if (tb->trace_at && !x86_trace_here(cpu, tb, vbase)) {
+        return x86_native_go_on(cpu);
     }
     softmmu_code_map_set(cpu, tb->key, vbase);
     return enter_block(cpu, tb);
@@ -377,7 +380,7 @@ static uint64_t native_exec(X86Cpu *cpu, const ExecSite *site)
                   (row_flags & (RF_BRANCH | RF_REP)) == RF_BRANCH;
     if (cpu->st.rip != next || cpu->end_block || branch ||
         generation != x86_engine.cache->generation || hflags != cpu->hflags) {
-        return go_on(cpu);
+        return x86_native_go_on(cpu);
     }
     softmmu_set_mode(cpu);
     x86_flags_to_env(cpu);
@@ -435,7 +438,7 @@ static uint64_t punt(X86Cpu *cpu, unsigned more, uint64_t ram)
              !(in.row->flags & (RF_BRANCH | RF_END | RF_IO)) &&
              !(cpu->hflags & X86_STEP_MASK) && !cpu->st.int_shadow &&
              !x86_engine_attention(cpu));
-    return go_on(cpu);
+    return x86_native_go_on(cpu);
 }
 
 enum { GROUP_FAILS = 16 };
@@ -484,7 +487,8 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
     uint32_t body = site_body(cpu, ret);
     Tb *tb = tb_by_code(x86_engine.cache, body);
     unsigned base = kind >> 10 & 31;
-    uint64_t site = tb->key + (kind >> 16);
+    const TbTrace *tr = tb_trace(tb);
+    uint64_t site = tr ? tb_insn_ram(tb, kind >> 16, NULL) : tb->key + (kind >> 16);
     unsigned known = x86_win_site(site), state = WIN_SITE_ANY;
 
     if (known != WIN_SITE_BOTH) {
@@ -501,8 +505,8 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
     env->site = 0;
     /* what is left of the block too: a block that begins here would seldom be of use */
     TbInsn at;
-    unsigned left = tb->ninsns - 1 - tb_insn_at(tb, body, &at);
-    uint64_t ram = tb->key + at.guest;
+    unsigned i = tb_insn_at(tb, body, &at), left = tr ? 0 : tb->ninsns - 1 - i;
+    uint64_t ram = tb_insn_ram(tb, i, &at);
     if (++tb->group_fails == WRONG_GUESSES) {
         x86_aside(cpu, drop_heavy, tb);
     }
@@ -611,7 +615,12 @@ void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t mask)
     env->thunk[TCG_FN_SYSRET] = (void *)x86_native_sysret;
     env->thunk[TCG_FN_STRING] = (void *)x86_native_string;
     env->thunk[TCG_FN_GUARD] = (void *)native_guard;
+    env->thunk[TCG_FN_HOT] = (void *)x86_trace_hot;
     env->code_map_n = CODE_MAP_FILLED + 1;
+    env->trace_map_n = TRACE_MAP_FILLED + 1;
+    for (unsigned i = 0; i < HOT_SIZE; i++) {
+        env->hot[i] = x86_trace_threshold(cpu);
+    }
     softmmu_code_map_clear(env);
     env->jmp_miss = codebuf_rx(cpu) + x86_thunks.miss;
 }

@@ -29,6 +29,9 @@ void x86_native_run(X86Cpu *cpu, Tb *tb);
 bool x86_engine_attention(X86Cpu *cpu);
 Tb *x86_engine_find(X86Cpu *cpu, bool build);
 
+/* State exact, RIP set: the host address to go on at. For the C functions of thunks. */
+uint64_t x86_native_go_on(X86Cpu *cpu);
+
 /* -d int; heavy */
 uint64_t x86_log_event(X86Cpu *cpu, void *arg);
 uint64_t x86_log_interrupt(X86Cpu *cpu, void *vector);

@@ -23,8 +23,8 @@ static uint64_t pc_in_block(const X86Cpu *cpu, const Tb *tb, uint32_t off, uint6
         return (r11 ^ tb->region_off) & (region - 1) ? r11 + tb->region_off : r11;
     }
     TbInsn m;
-    tb_insn_at(tb, off, &m);
-    return x86_env(cpu)->vbase + tb->region_off + m.guest;
+    unsigned i = tb_insn_at(tb, off, &m);
+    return x86_env(cpu)->vbase + tb_insn_off(tb, i, &m);
 }
 
 bool x86_sample_tcg(X86Cpu *cpu, void *ucontext, CpuSample *s)

@@ -40,7 +40,7 @@ static void leave_at(X86Cpu *cpu, const Tb *tb, unsigned i, ucontext_t *uc, bool
     if (!(m.flags_in_env & (boundary ? TBI_START_ENV : TBI_OP_ENV))) {
         env->cc = (g[REG_EFL] & 0xff) << 8 | (g[REG_EFL] >> 11 & 1);
     }
-    cpu->st.rip = x86_rip_at(cpu, env->vbase + tb->region_off + m.guest);
+    cpu->st.rip = x86_rip_at(cpu, env->vbase + tb_insn_off(tb, i, &m));
     env->punt = !boundary;
     env->stepping = 0;
     g[REG_EFL] &= ~(greg_t)FL_TF;

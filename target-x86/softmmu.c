@@ -114,8 +114,33 @@ void softmmu_jmp_clear(TcgEnv *env, JmpTable *j)
     fill_words(j->pages, 0, ARRAY_SIZE(j->pages));
 }
 
+static void trace_map_clear(TcgEnv *env)
+{
+    if (env->trace_map_n <= TRACE_MAP_FILLED) {
+        for (unsigned i = 0; i < env->trace_map_n; i++) {
+            env->trace_map[env->trace_map_filled[i]] = CODE_MAP_EMPTY;
+        }
+    } else {
+        fill_words(env->trace_map, CODE_MAP_EMPTY, TRACE_MAP_SIZE);
+    }
+    env->trace_map_n = 0;
+}
+
+void softmmu_trace_map_set(X86Cpu *cpu, uint32_t id, uint64_t vbase)
+{
+    TcgEnv *env = x86_env(cpu);
+    unsigned i = trace_map_index(id);
+
+    env->trace_map[i] = vbase + trace_map_tag(id);
+    if (env->trace_map_n < TRACE_MAP_FILLED) {
+        env->trace_map_filled[env->trace_map_n] = i;
+    }
+    env->trace_map_n += env->trace_map_n <= TRACE_MAP_FILLED;
+}
+
 void softmmu_code_map_clear(TcgEnv *env)
 {
+    trace_map_clear(env);
     if (env->code_map_n <= CODE_MAP_FILLED) {
         for (unsigned i = 0; i < env->code_map_n; i++) {
             env->code_map[env->code_map_filled[i]] = CODE_MAP_EMPTY;
@@ -140,6 +165,7 @@ void softmmu_code_map_set(X86Cpu *cpu, uint64_t ram_addr, uint64_t vbase)
 
 static void code_map_drop(TcgEnv *env, uint64_t page)
 {
+    trace_map_clear(env);
     bool listed = env->code_map_n <= CODE_MAP_FILLED;
     unsigned n = listed ? env->code_map_n : CODE_MAP_SIZE;
 

@@ -11,9 +11,12 @@
 #include "target-x86/window.h"
 #include "tcg/codebuf.h"
 
+_Static_assert(ALIGN_UP(sizeof(X86Cpu), 64) + sizeof(TcgEnv) <= CODE_ENV_SIZE, "env area");
+
 static void ops_configure(const TcgOptions *opts)
 {
     x86_engine.native = x86_engine.cache->code && opts->backend == 0;
+    x86_engine.tier2 = opts->tier2;
     x86_engine.exact_flags = opts->exact_flags;
     x86_engine.max_insns = opts->one_insn ? opts->one_insn : TB_MAX_INSNS;
 }

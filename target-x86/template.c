@@ -132,7 +132,8 @@ static void liveness(Tmpl *t)
     for (int i = t->tb->ninsns - 1; i >= 0; i--) {
         const FlagUse *f = &t->flags[i];
         live = (live & ~f->kill) | f->use;
-        if ((f->cls & (TC_FLAGS | TC_GOES_ON)) != TC_FLAGS || x86_engine.exact_flags) {
+        if ((f->cls & (TC_FLAGS | TC_GOES_ON)) != TC_FLAGS || x86_engine.exact_flags ||
+            (t->tb->trace_at && tmpl_trace_leaves(&t->insns[i]))) {
             live = FLP_ALL; /* where it jumps to they may be read, a reference function sees
                              * exact flags */
         }
@@ -577,6 +578,7 @@ static void entries(Tmpl *t)
 {
     Tb *tb = t->tb;
     Enc *e = &t->e;
+    const TbTrace *tr = tb_trace(tb);
     bool dead = !t->live[0];
 
     /* at code_off, through the hash: r11 = guest PC, r10 = entry, flags in env */
@@ -593,8 +595,10 @@ static void entries(Tmpl *t)
         enc_patch(e, enc_jcc(e, CC_NE), x86_thunks.miss);
     }
     enc_lea(e, S1, rm_mem(S1, -(int32_t)tb->region_off), true);
-    t->guard_jcc = 0;
-    if (!tb->large && (!tb->crossing || tb->guards_tail) && !(tb->mode & X86_KEY_CPL0) &&
+    t->guard_jcc = t->hot_jcc = 0;
+    if (tr) {
+        tb->entry_x = e->off;
+    } else if (!tb->large && (!tb->crossing || tb->guards_tail) && !(tb->mode & X86_KEY_CPL0) &&
         !t->placed && tb->key < CODE_MAP_MAX_RAM) {
         /* from another page: r11 = its virtual address */
         uint32_t over = enc_jmp(e);
@@ -616,9 +620,22 @@ static void entries(Tmpl *t)
                    rm_env(tmpl_env_off(offsetof(TcgEnv, code_map) +
                                        8 * code_map_index(tb_tail(tb)))));
         t->guard2_jcc = enc_jcc(e, CC_NE);
-        if (dead) {
-            tb->entry_h = tb->entry_e;
-        }
+    } else if (tr) { /* r11 = vbase; are all its pages known to be there? */
+        enc_load(e, S1, rm_env(ENV_F(vbase)));
+        enc_lea(e, S2, rm_mem(S1, trace_map_tag(tr->id)), true);
+        enc_alu_rm(e, ALU_CMP, S2,
+                   rm_env(tmpl_env_off(offsetof(TcgEnv, trace_map) +
+                                       8 * trace_map_index(tr->id))));
+        t->guard2_jcc = enc_jcc(e, CC_NE);
+    } else if (x86_trace_wanted(tb)) {
+        static const Op sub = { .opcode = 0x83, .imm_len = 1 };
+        enc_op(e, &sub, ALU_SUB,
+               rm_env(tmpl_env_off(offsetof(TcgEnv, hot) + 4 * hot_index(tb->key))));
+        enc_u8(e, 1);
+        t->hot_jcc = enc_jcc(e, CC_S);
+    }
+    if (dead && (t->guard2_jcc || t->hot_jcc)) {
+        tb->entry_h = tb->entry_e;
     }
     if (dead) {
         t->in_env = false;
@@ -628,8 +645,12 @@ static void entries(Tmpl *t)
     } else {
         t->in_env = true;
     }
-    if (!t->in_env && !tb->guards_tail) {
+    if (!t->in_env && !tb->entry_h && !t->guard2_jcc) {
         tb->entry_h = e->off;
+    }
+    t->start_in_env = t->in_env;
+    if (tr) {
+        tb_trace(tb)->entry_loop = e->off;
     }
 }
 
@@ -648,10 +669,17 @@ static void stubs(Tmpl *t)
         enc_mov_ri(e, S2, (uint64_t)tb);
         enc_jmp_to(e, x86_thunks.guard);
     }
+    if (t->hot_jcc) {
+        enc_patch(e, t->hot_jcc, e->off);
+        enc_mov_ri(e, S2, (uint64_t)tb);
+        enc_jmp_to(e, x86_thunks.hot);
+    }
     if (t->guard_jcc) {
         enc_patch(e, t->guard_jcc, e->off);
         enc_mov_ri(e, S2, (uint64_t)tb);
         enc_jmp_to(e, x86_thunks.guard);
+    }
+    if (tb->entry_x) {
         tb->entry_xh = tb->entry_x;
         if (t->live[0]) { /* the guard would lose the flags */
             tb->entry_xh = e->off;
@@ -675,10 +703,14 @@ static void stubs(Tmpl *t)
         enc_call_to(e, x86_thunks.mem);
         enc_jmp_to(e, s->back);
     }
+    tmpl_trace_away(t);
     for (unsigned i = 0; i < t->nexits; i++) {
         TbExit *x = tb_exit(tb, i);
+        bool cold = t->exits[i].jmp > tb->code_end || t->exits[i].jmp < tb->code_off;
+        uint32_t jmp = cold ? e->off - t->exits[i].jmp : t->exits[i].jmp - tb->code_off;
+        t->failed |= jmp >= TB_EXIT_COLD;
         x->target = t->exits[i].target;
-        x->jmp = t->exits[i].jmp - tb->code_off;
+        x->jmp = jmp | (cold ? TB_EXIT_COLD : 0);
         x->flags_in_env = t->exits[i].flags_in_env;
         x->guarded = t->exits[i].guarded;
         x->stub_off = e->off;
@@ -692,7 +724,7 @@ static void stubs(Tmpl *t)
 static Enc all_stubs(Tmpl *t, CodeBuf *code)
 {
     const uint32_t entry_h = t->tb->entry_h, hot_end = t->e.off;
-    size_t room = 128 + 48 * t->nslow + 16 * t->nexits;
+    size_t room = 128 + 48 * t->nslow + 16 * t->nexits + 40 * t->naway;
 
     for (;; room *= 2) {
         t->e.full = !codebuf_cold(code, hot_end, room);
@@ -721,7 +753,8 @@ static void log_host(const Tmpl *t, uint32_t cold_from, uint32_t cold_end)
         uint32_t from = tb->code_off + t->map[i].host;
         uint32_t to = i + 1 < tb->ninsns ? tb->code_off + t->map[i + 1].host
                                          : tb->code_end;
-        fprintf(f, "  -- %s (+%#x)\n", t->insns[i].row->name, t->map[i].guest);
+        fprintf(f, "  -- %s (+%#llx)\n", t->insns[i].row->name,
+                (unsigned long long)(tmpl_insn_off(t, i) - tb->region_off));
         disas(f, t->e.rw + from, to - from, from, 64);
     }
     fprintf(f, "  -- out of line\n");
@@ -735,6 +768,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     static __thread Tmpl tmpl;
     Tmpl *t = &tmpl;
     CodeBuf *code = c->code;
+    TbTrace *tr = tb_trace(tb);
 
     codebuf_back(code);
     memset(t, 0, offsetof(Tmpl, slow));
@@ -744,7 +778,9 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->word = t->legacy ? 4 : 8;
     t->no_groups = x86_engine.no_groups || x86_group_failed(tb->key) || t->placed ||
                    (t->legacy && !(tb->mode & HF_SS32));
-    t->nexits = t->nslow = t->neffects = 0;
+    /* bytes of the body at most; 64 instructions cannot need more */
+    const unsigned most = tr ? 28 * KiB : 12 * KiB;
+    t->nexits = t->nslow = t->neffects = t->naway = 0;
     t->ended = t->shadow_next = false;
     t->wanted = S2_KEPT;
     t->e = (Enc){ .rw = code->rw,
@@ -760,7 +796,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     tb->guards_tail = tb->crossing && !t->placed && !tb->large && !(tb->mode & X86_KEY_CPL0) &&
                       tb->key < CODE_MAP_MAX_RAM && tb_tail(tb) < CODE_MAP_MAX_RAM &&
                       code_map_index(tb->key) != code_map_index(tb_tail(tb));
-    if (!enc_room(&t->e, 16 * KiB)) {
+    if (!enc_room(&t->e, most + 4 * KiB)) {
         return false;
     }
     tmpl_survey(t);
@@ -770,11 +806,14 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     }
     tb->code_off = t->e.off;
     entries(t);
-    t->off = tb->region_off;
     for (t->i = 0; t->i < tb->ninsns; t->i++) {
         const X86Insn *in = &insns[t->i];
-        t->map[t->i] = (TbInsn){ t->e.off - tb->code_off, t->off - tb->region_off,
-                                  t->in_env ? TBI_START_ENV | TBI_OP_ENV : 0 };
+        t->off = tmpl_insn_off(t, t->i);
+        t->succ = !tr                       ? t->off + in->len
+                  : t->i + 1u < tb->ninsns ? tmpl_insn_off(t, t->i + 1)
+                                           : tr->end;
+        t->map[t->i].host = t->e.off - tb->code_off;
+        t->map[t->i].flags_in_env = t->in_env ? TBI_START_ENV | TBI_OP_ENV : 0;
         if (t->shadow_next) {
             t->map[t->i].flags_in_env |= TBI_SHADOW;
             t->shadow_next = false;
@@ -793,13 +832,21 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         if (t->in_env) {
             t->map[t->i].flags_in_env |= TBI_OP_ENV;
         }
-        t->off += in->len;
-        if (t->e.off - tb->code_off > 12 * KiB) { /* cannot happen with 64 instructions */
+        if (t->e.off - tb->code_off > most && tr) {
+            tb->ninsns = t->i + 1;
+            tr->end = t->succ;
+        } else if (t->e.off - tb->code_off > most) {
             return false;
         }
     }
-    if (!t->ended) {
-        int64_t next = tmpl_next_off(t, t->off);
+    if (!t->ended && tr) {
+        if (t->live[0] && t->in_env != t->start_in_env) {
+            t->start_in_env ? tmpl_save_flags(t) : tmpl_restore_flags(t);
+        }
+        tr->loop_exit = tr->end == (int64_t)tb->region_off ? t->nexits + 1 : 0;
+        tmpl_exit_to(t, tr->end);
+    } else if (!t->ended) {
+        int64_t next = tmpl_next_off(t, t->succ);
         if (tb->next_crosses && !tb->large && (tb->mode & X86_KEY_CPL0 || t->placed)) {
             tmpl_jump_off(t, next);
         } else {

@@ -18,6 +18,7 @@
 
 #include "target-x86/engine.h"
 #include "target-x86/insn.h"
+#include "target-x86/template_notes.h"
 #include "tcg/x86/enc.h"
 
 /* Can blocks of this mode be translated? Others are interpreted. */
@@ -28,7 +29,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns);
 /* An instruction left to its reference function. */
 typedef struct ExecSite {
     X86Insn insn;
-    uint32_t region_off;  /* of the instruction from vbase */
+    int32_t region_off;   /* of the instruction from vbase */
 } ExecSite;
 
 /* --- shared by template*.c --- */
@@ -40,7 +41,7 @@ enum {
     TBI_SHADOW = 4,  /* behind STI: not a boundary to leave at */
 };
 
-enum { MAX_SLOW = TB_MAX_INSNS * 4, MAX_STUBS = TB_MAX_INSNS };
+enum { MAX_SLOW = TB_MAX_TRACE * 4 };
 
 /* Out-of-line code of a check that failed. */
 enum {
@@ -63,56 +64,12 @@ typedef struct SlowSite {
 /* kind of a checked access: bytes, and flags. A group's check must not fault. An access
  * that must be aligned (#GP), or of an instruction that a pending x87 exception stops (#MF),
  * says so before its page is looked at. A wrong guess: the register in bits 14..10 (and no
- * other flag), the instruction's offset in the block above 15. */
+ * other flag), tmpl_site above 15. */
 enum { MEM_SIZE = 0xff, MEM_WRITE = 0x100, MEM_GROUP = 0x200, MEM_OUTSIDE = 0x400,
        MEM_QUIET = 0x800, /* a masked access: what is not there may not be wanted */
        MEM_ALIGN = 0x1000, MEM_FPU = 0x2000,
        MEM_PUNT = 0x4000, /* no access: the reference function decides */
        MEM_GUESS = 0x8000 };
-
-/* A run of accesses that share a check (template_group.c). r11 = host address of guest
- * address (base register at the beginning) + lo. */
-typedef struct Group {
-    bool on, write, sp_lost;
-    int8_t base;
-    int64_t lo, delta;        /* delta: how far rsp has moved since the beginning */
-    unsigned size, first, last, naccess;
-} Group;
-
-/* What an instruction means for a group. */
-typedef struct Effect {
-    bool stop;          /* a group cannot reach over it */
-    bool access;        /* it has one access [base + off, size) ... */
-    bool after;         /* ... of which it is the last instruction of the block */
-    bool write;
-    bool moves_sp;      /* rsp changes by sp_delta, and only so */
-    int8_t base;
-    uint32_t size;
-    uint32_t writes;    /* general registers it writes, bit mask */
-    int32_t off;
-    int64_t sp_delta;
-} Effect;
-
-/* What the passes over a block ask of an instruction (template_rows.c): status flags that
- * it needs, gives new values for certain, and may change; its class. */
-typedef struct FlagUse {
-    uint8_t use, kill, def;
-    uint16_t cls; /* TC_* */
-} FlagUse;
-
-enum {
-    TC_PLAIN = 1,        /* may be emitted by plain() */
-    TC_STRAIGHT = 2,     /* and in 64-bit code nobody else knows it */
-    TC_AS_IS = 4,        /* and with the bytes that it has */
-    TC_ENV = 8,          /* names registers that live in env */
-    TC_KEEPS = 0x10,     /* its code says what it does to the scratch registers */
-    TC_FLAGS = 0x20,     /* touches no flags but those its row lists */
-    TC_JCC = 0x40,
-    TC_GOES_ON = 0x80,   /* tmpl_goes_on() */
-    TC_STACK = 0x100,    /* accesses the stack through rsp */
-    TC_NO_ACCESS = 0x200, /* its memory operand is not accessed */
-    TC_REP = 0x400,      /* a prefix F2, F3 belongs to it */
-};
 
 typedef struct Tmpl {
     Enc e;                    /* while out-of-line code is emitted: at that code */
@@ -121,7 +78,8 @@ typedef struct Tmpl {
     Tb *tb;
     const X86Insn *insns;
     unsigned i;               /* current instruction */
-    uint32_t off;             /* its region offset */
+    int64_t off;              /* its offset from vbase */
+    int64_t succ;             /* that of the one behind it, in a trace */
     uint32_t region;          /* size of the code region (4 KiB or 2 MiB) */
     bool in_env;              /* flags are in env->cc (else EFLAGS) */
     bool failed;              /* arena full */
@@ -140,11 +98,13 @@ typedef struct Tmpl {
     Group group;
     SlowSite slow[MAX_SLOW];  /* from here on: not cleared for each block */
     unsigned nslow;
-    uint8_t live[TB_MAX_INSNS + 1]; /* status flags live before each (packed, FLP_*) */
-    FlagUse flags[TB_MAX_INSNS];
-    Effect effect[TB_MAX_INSNS]; /* of instructions below neffects */
-    uint32_t writes[TB_MAX_INSNS]; /* general registers each writes, bit mask */
-    TbInsn map[TB_MAX_INSNS];
+    uint8_t live[TB_MAX_TRACE + 1]; /* status flags live before each (packed, FLP_*) */
+    FlagUse flags[TB_MAX_TRACE];
+    Effect effect[TB_MAX_TRACE]; /* of instructions below neffects */
+    uint32_t writes[TB_MAX_TRACE]; /* general registers each writes, bit mask */
+    TbInsn map[TB_MAX_TRACE];
+    Away away[TB_MAX_TRACE];  /* ways out of a trace, out of line */
+    unsigned naway;
     struct {
         uint32_t jmp;         /* code offset of the rel32 to patch */
         int32_t target;       /* as TbExit's */
@@ -152,7 +112,10 @@ typedef struct Tmpl {
     } exits[TB_MAX_EXITS];
     unsigned nexits;
     uint32_t guard_jcc;       /* rel32 of entry_x's way out */
-    uint32_t guard2_jcc;      /* and of the check of a crossing block's second page */
+    uint32_t guard2_jcc;      /* and of the check of a crossing block's second page, or of
+                               * a trace's pages */
+    uint32_t hot_jcc;         /* and of the counter that makes a block a trace's head */
+    bool start_in_env;        /* in_env behind the entries */
     bool shadow_next;         /* the next instruction stands behind STI */
     bool ended;               /* control flow has been emitted */
 } Tmpl;
@@ -227,9 +190,23 @@ static inline bool tmpl_is_plain(const Tmpl *t, unsigned i)
 {
     return t->flags[i].cls & TC_PLAIN;
 }
-/* WIN_SITE_*: where the memory operand `as` in front of instruction i lies, if it is known;
- * ram: the RAM address by which its site is known (template_guess.c). */
-unsigned tmpl_guess(const Tmpl *t, unsigned i, const X86Insn *as, uint64_t ram);
+/* WIN_SITE_*: where the memory operand `as` in front of instruction i lies, if it is known
+ * (template_guess.c). */
+unsigned tmpl_guess(const Tmpl *t, unsigned i, const X86Insn *as);
+/* Where instruction i begins: offset from vbase, and RAM address. */
+static inline int64_t tmpl_insn_off(const Tmpl *t, unsigned i)
+{
+    return tb_insn_off(t->tb, i, &t->map[i]);
+}
+static inline uint64_t tmpl_insn_ram(const Tmpl *t, unsigned i)
+{
+    return tb_insn_ram(t->tb, i, &t->map[i]);
+}
+/* What a wrong guess says of instruction i: its number in a trace, else its offset. */
+static inline uint32_t tmpl_site(const Tmpl *t, unsigned i)
+{
+    return t->tb->trace_at ? i : t->map[i].guest;
+}
 /* Registers that plain rows write without naming them, bit mask. */
 uint32_t tmpl_implicit_writes(const X86Insn *in);
 /* Window checks for the instructions ahead, before the current one makes flags. */
@@ -268,6 +245,21 @@ bool tmpl_bit_string(Tmpl *t, const X86Insn *in);
 void tmpl_pause(Tmpl *t, const X86Insn *in);
 /* one of them after which a block may go on although its row says RF_END */
 bool tmpl_sys_continues(const X86Insn *in, uint32_t mode);
+/* template_trace.c: control flow inside a trace; its ways out */
+bool tmpl_trace_flow(Tmpl *t, const X86Insn *in);
+void tmpl_trace_away(Tmpl *t);
+/* May a trace go on behind this instruction? */
+bool tmpl_trace_takes(const X86Insn *in, uint32_t mode);
+/* Do its ways out need all flags? */
+bool tmpl_trace_leaves(const X86Insn *in);
+/* A jump out of the block whose rel32 is at jmp_off. */
+void tmpl_new_exit(Tmpl *t, uint32_t jmp_off, int64_t target);
+bool tmpl_in_region(const Tmpl *t, int64_t off);
+void tmpl_push_return(Tmpl *t, const X86Insn *in);
+/* RET: the address into S1, rsp moved. */
+void tmpl_pop_return(Tmpl *t, unsigned extra);
+/* Target of an indirect jump or call into S1 (return address pushed); false: too odd. */
+bool tmpl_indirect(Tmpl *t, const X86Insn *in);
 void tmpl_jump_pc(Tmpl *t);                     /* to guest PC in S1 */
 void tmpl_jump_off(Tmpl *t, int64_t off);        /* the same, region offset */
 void tmpl_exit_to(Tmpl *t, int64_t target_off); /* unconditional, to a region offset */
@@ -289,7 +281,7 @@ void tmpl_evex_thunks(Enc *e);
 /* thunks.c: code at the start of the buffer, offsets */
 typedef struct Thunks {
     uint32_t syscall, sysret, string; /* template_sys.c */
-    uint32_t enter, leave, mem, exec, miss, chain_h, chain_e, guard;
+    uint32_t enter, leave, mem, exec, miss, chain_h, chain_e, guard, hot;
     uint32_t zmm_save, zmm_load; /* void (X86Xsave *); 0: host has no AVX-512 */
 } Thunks;
 extern Thunks x86_thunks;

@@ -29,19 +29,19 @@ void tmpl_jump_pc(Tmpl *t)
     t->ended = true;
 }
 
-static bool in_region(const Tmpl *t, int64_t off)
+bool tmpl_in_region(const Tmpl *t, int64_t off)
 {
     return off >= 0 && off < t->region;
 }
 
-static void new_exit(Tmpl *t, uint32_t jmp_off, int64_t target)
+void tmpl_new_exit(Tmpl *t, uint32_t jmp_off, int64_t target)
 {
     unsigned n = t->nexits++;
 
     t->exits[n].jmp = jmp_off;
     t->exits[n].target = target;
     t->exits[n].flags_in_env = t->in_env;
-    t->exits[n].guarded = !in_region(t, target);
+    t->exits[n].guarded = !tmpl_in_region(t, target);
 }
 
 void tmpl_jump_off(Tmpl *t, int64_t off)
@@ -65,17 +65,17 @@ static void guarded_exit(Tmpl *t, int64_t off)
     enc_load(&t->e, S1, rm_env(ENV_F(vbase)));
     enc_lea(&t->e, S1, rm_mem(S1, off & ~4095ll), !t->legacy);
     enc_align_rel32(&t->e, 1);
-    new_exit(t, enc_jmp(&t->e), off);
+    tmpl_new_exit(t, enc_jmp(&t->e), off);
 }
 
 void tmpl_exit_to(Tmpl *t, int64_t off)
 {
-    if (!in_region(t, off) && may_guard(t, off)) {
+    if (!tmpl_in_region(t, off) && may_guard(t, off)) {
         guarded_exit(t, off);
         t->ended = true;
-    } else if (in_region(t, off)) {
+    } else if (tmpl_in_region(t, off)) {
         enc_align_rel32(&t->e, 1);
-        new_exit(t, enc_jmp(&t->e), off);
+        tmpl_new_exit(t, enc_jmp(&t->e), off);
         t->ended = true;
     } else {
         tmpl_jump_off(t, off);
@@ -88,9 +88,9 @@ void tmpl_jcc(Tmpl *t, int cc, int64_t taken, int64_t next)
     bool last = t->i + 1u == t->tb->ninsns;
 
     tmpl_restore_flags(t);
-    if (in_region(t, taken)) {
+    if (tmpl_in_region(t, taken)) {
         enc_align_rel32(e, 2);
-        new_exit(t, enc_jcc(e, cc), taken);
+        tmpl_new_exit(t, enc_jcc(e, cc), taken);
         if (last) {
             tmpl_exit_to(t, next);
         }
@@ -177,7 +177,7 @@ static void push_imm(Tmpl *t, int32_t imm)
 }
 
 /* Stores the return address; leaves S1, S2 free. */
-static void push_return(Tmpl *t, const X86Insn *in)
+void tmpl_push_return(Tmpl *t, const X86Insn *in)
 {
     Rm m = stack_check(t, -8, 8 | MEM_WRITE);
     enc_load(&t->e, S2, rm_env(ENV_F(vbase)));
@@ -186,11 +186,16 @@ static void push_return(Tmpl *t, const X86Insn *in)
     move_sp(t, -8);
 }
 
-static void ret(Tmpl *t, unsigned extra)
+void tmpl_pop_return(Tmpl *t, unsigned extra)
 {
     Rm m = stack_check(t, 0, 8);
     enc_load(&t->e, S1, m);
     move_sp(t, 8 + extra);
+}
+
+static void ret(Tmpl *t, unsigned extra)
+{
+    tmpl_pop_return(t, extra);
     tmpl_jump_pc(t);
 }
 
@@ -217,19 +222,22 @@ static bool call_indirect(Tmpl *t, const X86Insn *in)
         if (in->op[0].reg == R_SP) {
             return false;
         }
-        push_return(t, in);
+        tmpl_push_return(t, in);
         tmpl_get(t, S1, in->op[0].reg);
-        tmpl_jump_pc(t);
         return true;
     }
     if (!indirect_target(t, in)) {
         return false;
     }
     enc_store(&t->e, rm_env(ENV_F(scratch)), S1);
-    push_return(t, in);
+    tmpl_push_return(t, in);
     enc_load(&t->e, S1, rm_env(ENV_F(scratch)));
-    tmpl_jump_pc(t);
     return true;
+}
+
+bool tmpl_indirect(Tmpl *t, const X86Insn *in)
+{
+    return (in->modrm >> 3 & 7) == 2 ? call_indirect(t, in) : indirect_target(t, in);
 }
 
 static bool lea(Tmpl *t, const X86Insn *in)
@@ -330,7 +338,7 @@ static bool one_byte(Tmpl *t, const X86Insn *in)
         jcxz(t, in, op == 0xe2);
         return true;
     case 0xe8:
-        push_return(t, in);
+        tmpl_push_return(t, in);
         tmpl_exit_to(t, next + (int64_t)in->imm);
         return true;
     case 0xe9:
@@ -339,11 +347,8 @@ static bool one_byte(Tmpl *t, const X86Insn *in)
         return true;
     case 0xff: {
         unsigned ext = in->modrm >> 3 & 7;
-        if (ext == 2) {
-            return call_indirect(t, in);
-        }
-        if (ext == 4) {
-            if (!indirect_target(t, in)) {
+        if (ext == 2 || ext == 4) {
+            if (!tmpl_indirect(t, in)) {
                 return false;
             }
             tmpl_jump_pc(t);
@@ -366,6 +371,9 @@ bool tmpl_flow(Tmpl *t, const X86Insn *in)
 
     if (row->enc != ENC_LEGACY || in->lock) {
         return false;
+    }
+    if (t->tb->trace_at && tmpl_trace_flow(t, in)) {
+        return true;
     }
     if (row->map == MAP_1) {
         return one_byte(t, in);

@@ -114,10 +114,14 @@ static bool reg_before(const Tmpl *t, unsigned i, int g, unsigned depth, uint64_
     return depth > 0 && result(t, j - 1, g, depth - 1, v);
 }
 
-unsigned tmpl_guess(const Tmpl *t, unsigned i, const X86Insn *as, uint64_t ram)
+unsigned tmpl_guess(const Tmpl *t, unsigned i, const X86Insn *as)
 {
-    unsigned state = x86_win_site(ram);
+    unsigned state = x86_win_site(tmpl_insn_ram(t, i));
     uint64_t a;
+
+    if (t->tb->trace_at && state == WIN_SITE_UNKNOWN) { /* seen, just before */
+        state = tb_trace(t->tb)->insn[i].site;
+    }
 
     if (state != WIN_SITE_UNKNOWN) {
         return state;

@@ -263,7 +263,7 @@ static Rm win_base(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
     }
     if (!known) {
         check_range(t, h == S1 || (t->s1_host && h != S2) ? S2 : S1, h, k, base,
-                    t->off - t->tb->region_off);
+                    tmpl_site(t, t->i));
         t->verified[k] |= 1u << base;
     }
     if (k == 0) {
@@ -344,7 +344,7 @@ static Rm win_computed(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
     Enc *e = &t->e;
     bool rip = in->base == 16;
     Rm m = address_rm(t, rip ? -1 : in->base, in->index, in->scale, 0);
-    uint32_t at = t->off - t->tb->region_off;
+    uint32_t at = tmpl_site(t, t->i);
 
     if (in->seg < R_FS && m.index >= 0 && stays(t, &m)) {
         tmpl_clobber(t, S1);
@@ -405,7 +405,7 @@ static const X86Insn *based_access(const Tmpl *t, unsigned i)
  * registers are checked now, while flags are dead. */
 void tmpl_win_hoist(Tmpl *t)
 {
-    uint32_t written = 0, at = t->off - t->tb->region_off;
+    uint32_t written = 0;
     unsigned i = t->i, n = 0;
 
     if (x86_engine.exact_flags) {
@@ -418,15 +418,16 @@ void tmpl_win_hoist(Tmpl *t)
             break;
         }
         if (j > i && as && !(written >> as->base & 1) && as->base != 16) {
-            unsigned state = tmpl_guess(t, j, as, t->tb->key + at), k = state == WIN_SITE_A, base = as->base;
+            unsigned state = tmpl_guess(t, j, as), k = state == WIN_SITE_A, base = as->base;
             if (state == WIN_SITE_BOTH) {
                 if (!t->s1_host && base != R_SP) {
-                    both_check(t, base, at);
+                    both_check(t, base, tmpl_site(t, j));
                     n++;
                 }
             } else if (state != WIN_SITE_ANY && !(t->verified[k] >> base & 1)) {
                 int h = tmpl_use(t, base, S1);
-                check_range(t, h == S1 || (t->s1_host && h != S2) ? S2 : S1, h, k, base, at);
+                check_range(t, h == S1 || (t->s1_host && h != S2) ? S2 : S1, h, k, base,
+                            tmpl_site(t, j));
                 t->verified[k] |= 1u << base;
                 n++;
             }
@@ -435,14 +436,12 @@ void tmpl_win_hoist(Tmpl *t)
             break;
         }
         written |= t->writes[j];
-        at += in->len;
     }
 }
 
 static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
 {
-    unsigned state = in->adsize == 8 ? tmpl_guess(t, t->i, in, t->tb->key + t->off - t->tb->region_off)
-                                    : WIN_SITE_ANY;
+    unsigned state = in->adsize == 8 ? tmpl_guess(t, t->i, in) : WIN_SITE_ANY;
     int64_t disp = in->base == 16 ? rip_disp(t, in) : in->disp;
 
     if (in->disp != (int32_t)in->disp || disp != (int32_t)disp) {
@@ -452,7 +451,7 @@ static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
         in->seg < R_FS) { /* rsp moves without being named */
         if (t->s1_host != in->base + 1) {
             tmpl_before_check(t, in);
-            both_check(t, in->base, t->off - t->tb->region_off);
+            both_check(t, in->base, tmpl_site(t, t->i));
         }
         *rm = rm_mem(S1, disp);
         return true;

@@ -148,6 +148,14 @@ void x86_thunks_emit(Enc *e)
     call_c(e, TCG_FN_GUARD);
     go(e);
 
+    /* r10 = Tb that is hot, vbase its page */
+    x86_thunks.hot = e->off;
+    store_all(e);
+    enc_lea(e, H_RDI, rm_env(0), true);
+    enc_mov_rr(e, H_RSI, S2);
+    call_c(e, TCG_FN_HOT);
+    go(e);
+
     /* r10 = TbExit */
     x86_thunks.chain_h = e->off;
     enc_mov_rr(e, S1, S2);

@@ -80,6 +80,27 @@ static ALWAYS_INLINE uint64_t code_map_tag(uint64_t ram_addr)
     return ram_addr >> (12 + CODE_MAP_BITS);
 }
 
+/* --- traces: trace_map[index of its number] = vbase + tag of its number if all its pages
+ * are where they were when it was recorded, relative to vbase. --- */
+#define TRACE_MAP_BITS 12
+#define TRACE_MAP_SIZE (1u << TRACE_MAP_BITS)
+enum { TRACE_MAP_FILLED = 254 };
+static ALWAYS_INLINE unsigned trace_map_index(uint32_t id)
+{
+    return id & (TRACE_MAP_SIZE - 1);
+}
+static ALWAYS_INLINE unsigned trace_map_tag(uint32_t id)
+{
+    return id >> TRACE_MAP_BITS & 4095;
+}
+
+#define HOT_BITS 12
+#define HOT_SIZE (1u << HOT_BITS)
+static ALWAYS_INLINE unsigned hot_index(uint64_t key)
+{
+    return (uint32_t)(key ^ key >> 13) * 0x9e3779b1u >> (32 - HOT_BITS);
+}
+
 /* Never a guest PC: not canonical. */
 #define JMP_EMPTY 0x8000000000000001ull
 
@@ -166,6 +187,13 @@ struct TcgEnv {
     uint64_t code_map[CODE_MAP_SIZE];
     uint16_t code_map_n, code_map_filled[CODE_MAP_FILLED];
     uint64_t guard_misses;
+    /* tier 2: for which vbase all pages of a trace have been seen, and executions left
+     * until a block becomes a trace's head */
+    uint64_t trace_map[TRACE_MAP_SIZE];
+    uint32_t trace_map_n;
+    uint16_t trace_map_filled[TRACE_MAP_FILLED];
+    int32_t hot[HOT_SIZE];
+    uint64_t traces, trace_insns, trace_short, trace_ticks;
 
     void *jmp_miss;             /* host address an empty hash entry leads to */
     /* counters: rows of tcg/counters.c say what each means */
@@ -186,6 +214,6 @@ enum {
 };
 
 enum { TCG_FN_MEM, TCG_FN_EXEC, TCG_FN_DISPATCH, TCG_FN_CHAIN, TCG_FN_ABORT, TCG_FN_SYSCALL,
-       TCG_FN_SYSRET, TCG_FN_STRING, TCG_FN_GUARD };
+       TCG_FN_SYSRET, TCG_FN_STRING, TCG_FN_GUARD, TCG_FN_HOT };
 
 #endif

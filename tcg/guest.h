@@ -16,6 +16,7 @@ typedef struct TcgOptions {
     uint64_t tb_size;     /* bytes of host code */
     int mem;              /* 0 soft TLB only, 1 windows too, 2 windows at once */
     bool exact_flags;
+    int tier2;            /* 0 no traces, 1 hot ones, 2 at random */
     uint32_t one_insn;    /* max instructions per block, 0 = default */
 } TcgOptions;
 

@@ -19,7 +19,8 @@ typedef struct Tb Tb;
 typedef uint32_t TbRef;
 
 /* A native block may go on behind a conditional jump: then it has an exit there. */
-enum { TB_MAX_INSNS = 64, TB_MAX_SIDE = 3, TB_MAX_EXITS = TB_MAX_SIDE + 2 };
+enum { TB_MAX_INSNS = 64, TB_MAX_SIDE = 3,
+       TB_MAX_TRACE = 1000 /* instructions of a trace */, TB_MAX_EXITS = TB_MAX_TRACE };
 
 /* Guest bytes that a block was made from: a range of RAM within one page. */
 typedef struct TbSpan {
@@ -27,7 +28,7 @@ typedef struct TbSpan {
     uint32_t size;
 } TbSpan;
 
-enum { TB_MAX_SPANS = 8 }; /* of a block, the one at its key included */
+enum { TB_MAX_SPANS = 32 }; /* of a block, the one at its key included */
 
 /* A span beyond the first, linked to its page (lock). */
 typedef struct TbExtra {
@@ -42,12 +43,15 @@ typedef struct TbExit {
     uint32_t stub_off;    /* code offset of the unchained stub */
     TbRef to;             /* patched to this block (chain_lock) */
     TbRef next_in;        /* to->incoming (chain_lock) */
-    uint16_t jmp;         /* of the rel32 to patch, from the block's code_off */
+    uint16_t jmp;         /* of the rel32 to patch, from the block's code_off; with
+                           * TB_EXIT_COLD from there to stub_off */
     uint16_t back : 14;   /* from the Tb to here, in units of 4 bytes */
     uint16_t flags_in_env : 1; /* jump lands on entry_e (1) or entry_h (0) */
     uint16_t guarded : 1; /* into another page: lands on entry_x or entry_xh, r11 = the
                            * target's vbase */
 } TbExit;
+
+enum { TB_EXIT_COLD = 0x8000 };
 
 /* One guest instruction of a block: where it is in guest and host code. */
 typedef struct TbInsn {
@@ -60,6 +64,23 @@ typedef struct TbInsn {
 /* Such rows are kept packed: for each instruction a byte with the guest instruction's length
  * in bits 7..4 and flags_in_env below, then its host code's in a byte, or 255 and 16 bits.
  * Ahead of them 16 bits: the first one's `host`. */
+
+/* Tier 2: where the instructions of a hot trace are, which are not in a row. */
+typedef struct TbTraceInsn {
+    int32_t off;          /* from vbase, the trace's first page */
+    uint32_t page : 28;   /* RAM page number */
+    uint32_t site : 4;    /* where its memory operand was seen (WIN_SITE_*) */
+} TbTraceInsn;
+
+typedef struct TbTrace {
+    uint32_t entry_loop;  /* code offset behind the entries' checks */
+    uint32_t id;          /* TRACE_MAP: which entry says that all its pages are there */
+    int32_t end;          /* where it goes on, from vbase */
+    uint16_t loop_exit;   /* 1 + the number of the exit to its own beginning, or 0 */
+    uint16_t npages, page_at; /* rows of insn[] from there */
+    TbTraceInsn insn[];   /* as many as the block has, at least; then where each page is,
+                           * and its RAM page */
+} TbTrace;
 
 struct Tb {
     /* the first 32 bytes, which lie in one cache line: what lookup reads */
@@ -97,7 +118,7 @@ struct Tb {
     uint16_t nexits;
     uint16_t units;       /* length of the description, in TB_UNIT bytes */
     /* in units of 4 bytes from here; 0: none */
-    uint16_t exit_at, extra_at, place_at;
+    uint16_t exit_at, extra_at, place_at, trace_at;
 };
 
 /* Further parts of the key, for code whose meaning depends on where it is (tb_find_at). */
@@ -122,7 +143,11 @@ static inline Tb *tb_of_exit(const TbExit *x)
 }
 
 /* Code offset of the rel32 to patch. */
-static inline uint32_t tb_exit_jmp(const TbExit *x) { return tb_of_exit(x)->code_off + x->jmp; }
+static inline uint32_t tb_exit_jmp(const TbExit *x)
+{
+    return x->jmp & TB_EXIT_COLD ? x->stub_off - (x->jmp & ~TB_EXIT_COLD)
+                                 : tb_of_exit(x)->code_off + x->jmp;
+}
 
 static inline TbExtra *tb_extra(const Tb *tb, unsigned i)
 {
@@ -133,6 +158,12 @@ static inline TbExtra *tb_extra(const Tb *tb, unsigned i)
 static inline TbPlace tb_place(const Tb *tb)
 {
     return tb->place_at ? *(TbPlace *)tb_part(tb, tb->place_at) : (TbPlace){ 0, 0 };
+}
+
+/* NULL: a block of tier 1. */
+static inline TbTrace *tb_trace(const Tb *tb)
+{
+    return tb->trace_at ? tb_part(tb, tb->trace_at) : NULL;
 }
 
 /* RAM address of the page in which a crossing block's instruction ends. */
@@ -169,6 +200,17 @@ static inline unsigned tb_insn(const Tb *tb, unsigned i, uint32_t off, TbInsn *m
 static inline unsigned tb_insn_at(const Tb *tb, uint32_t off, TbInsn *m)
 {
     return tb_insn(tb, UINT16_MAX, off, m);
+}
+
+/* Where instruction i, row m of the map, begins: offset from vbase, and RAM address. */
+static inline int64_t tb_insn_off(const Tb *tb, unsigned i, const TbInsn *m)
+{
+    return tb->trace_at ? tb_trace(tb)->insn[i].off : (int64_t)tb->region_off + m->guest;
+}
+static inline uint64_t tb_insn_ram(const Tb *tb, unsigned i, const TbInsn *m)
+{
+    const TbTraceInsn *n = tb->trace_at ? &tb_trace(tb)->insn[i] : NULL;
+    return n ? (uint64_t)n->page << 12 | (n->off & 4095) : tb->key + m->guest;
 }
 
 #endif

@@ -39,6 +39,7 @@ void tcg_set_guest(const TcgGuestOps *ops)
 }
 
 static const char *const backends[] = { "native", "interp", NULL };
+static const char *const tier2s[] = { "off", "on", "random", NULL };
 static const char *const mems[] = { "soft", "auto", "window", NULL };
 static const Property tcg_props[] = {
     PROP_ENUM(TcgOptions, backend, 0, backends, "how blocks are executed"),
@@ -47,6 +48,8 @@ static const Property tcg_props[] = {
     PROP_ENUM(TcgOptions, mem, 1, mems,
               "user-mode memory: soft TLB only; host mappings for programs that run for a "
               "while; host mappings at once"),
+    PROP_ENUM(TcgOptions, tier2, 1, tier2s,
+              "hot paths of user code as traces: never; when they are hot; at random (tests)"),
     { "exact-flags", PK_BOOL, offsetof(TcgOptions, exact_flags), 0, 0, 1, NULL, NULL, NULL,
       "keep even dead flags exact when an instruction faults" },
     { "max-insns", PK_U32, offsetof(TcgOptions, one_insn), 0, 0, TB_MAX_INSNS, NULL, NULL, NULL,

@@ -29,6 +29,7 @@ static void use(TwinSide *s)
         x86_engine.exact_flags = s->t->opts->exact_flags;
     }
     x86_engine.max_insns = s->max_insns;
+    x86_engine.tier2 = s->tier2;
 }
 
 /* ---- the cache's callbacks: nobody else runs ---- */
@@ -127,11 +128,14 @@ static void soft_destroy(TwinSide *s)
 
 /* ---- running ---- */
 
-/* Blocks of the other length are in the cache. */
-static void set_length(TwinSide *s, unsigned n)
+/* Blocks of the other length, or traces (which a unit cannot be), are in the cache. */
+static void set_length(TwinSide *s, unsigned n, bool chained)
 {
-    if (s->max_insns != n) {
+    int tier2 = chained && s->kind == TWIN_TCG && !s->which ? s->t->opts->tier2 : TIER2_OFF;
+
+    if (s->max_insns != n || s->tier2 != tier2) {
         s->max_insns = n;
+        s->tier2 = tier2;
         use(s);
         tb_flush(s->cache, NULL);
     }
@@ -139,7 +143,7 @@ static void set_length(TwinSide *s, unsigned n)
 
 static const X86Row *soft_unit(TwinSide *s, X86Cpu *cpu, bool single)
 {
-    set_length(s, single ? 1 : TB_MAX_INSNS);
+    set_length(s, single ? 1 : TB_MAX_INSNS, false);
     use(s);
     const X86Row *row = x86_engine_unit(cpu);
     x86_fpu_sync(cpu); /* what comes now is no leaf code */
@@ -155,7 +159,7 @@ static void soft_step(TwinSide *s, X86Cpu *cpu)
 
 static void soft_units(TwinSide *s, X86Cpu *cpu, X86Units *u)
 {
-    set_length(s, s->t->single ? 1 : TB_MAX_INSNS);
+    set_length(s, s->t->single ? 1 : TB_MAX_INSNS, u->chained);
     use(s);
     cpu->one_unit = !u->chained;
     x86_engine_units(cpu, u);

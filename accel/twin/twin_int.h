@@ -27,6 +27,7 @@ extern const char *const twin_engine_names[];
 typedef struct TwinOptions {
     int first, second; /* TWIN_* */
     char *step;        /* "insn", "block", a number of blocks, or "Nus": microseconds */
+    int tier2;         /* TIER2_*: traces of the first side, where blocks are chained */
     int mem;           /* WIN_*: windows of the first side, if it is tcg */
     char *case_file;   /* where the reproducer goes */
     uint32_t slow;     /* the guest's clocks run so much slower */
@@ -129,6 +130,7 @@ struct TwinSide {
     TbCache *cache;
     CodeBuf *code;
     unsigned max_insns;                   /* per block */
+    unsigned tier2;                       /* TIER2_* of blocks built now */
     struct WinSet *win[MACHINE_MAX_CPUS]; /* while they are not taken away */
     void *own;                            /* other engines' */
     /* page tracing (case.c) */

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hot traces: their heads, and the recording. The instructions of a recording are executed
+ * by their reference functions, so that it simply is what the guest did. Leaf.
+ */
+#include "target-x86/trace.h"
+#include "hw/core/machine.h"
+#include "target-x86/access.h"
+#include "target-x86/decode.h"
+#include "target-x86/insn.h"
+#include "target-x86/leaf.h"
+#include "target-x86/mmu.h"
+#include "target-x86/native.h"
+#include "target-x86/softmmu.h"
+#include "target-x86/template.h"
+#include "target-x86/window.h"
+
+enum {
+    THRESHOLD = 2048,    /* executions */
+    REACH = 32 * MiB,    /* from the head's page */
+    SHARE = 8,           /* of the time of user code goes to traces at most, 1 in */
+    REPS = 64,           /* executions of a repeated string instruction at most */
+};
+
+int32_t x86_trace_threshold(X86Cpu *cpu)
+{
+    if (x86_engine.tier2 != TIER2_RANDOM) {
+        return THRESHOLD;
+    }
+    cpu->trace_random = cpu->trace_random * 0x5851f42d4c957f2dull + 0x14057b7ef767814full;
+    return cpu->trace_random >> 58;
+}
+
+static uint64_t drop_heavy(X86Cpu *cpu, void *arg)
+{
+    tb_drop(x86_engine.cache, arg);
+    return 0;
+}
+
+/* The block is left as it is from now on. */
+static void give_up(X86Cpu *cpu, Tb *tb)
+{
+    unsigned h = x86_group_hash(tb->key);
+    x86_engine.no_trace[h / 8] |= 1u << (h % 8);
+    x86_aside(cpu, drop_heavy, tb);
+}
+
+/* Where the memory operand of the instruction at RIP lies, as its check will see it. */
+static unsigned site_of(const X86Cpu *cpu, const X86Insn *in)
+{
+    const uint64_t *gpr = cpu->st.gpr;
+    uint64_t a = 0;
+
+    if (!in->is_mem) { /* the stack, if anything */
+        a = gpr[R_SP];
+    } else if (in->base == 16) {
+        a = cpu->st.rip;
+    } else {
+        if (in->base >= 0) {
+            a = gpr[in->base];
+        }
+        if (in->index >= 0 && in->index < 16) {
+            a += gpr[in->index] << in->scale;
+        }
+        if (in->seg >= R_FS) {
+            a += cpu->st.seg[in->seg].base;
+        }
+    }
+    int k = a < 65536 ? 0 : window_range(x86_env(cpu), a); /* NULL: no news */
+    return k < 0 ? WIN_SITE_ANY : k ? WIN_SITE_A : WIN_SITE_B;
+}
+
+/* Notes bytes at offset off from vbase. False: too many pages. */
+static bool cover(TraceRecord *r, uint64_t ram, int64_t off, unsigned len)
+{
+    uint64_t page = ram & ~4095ull;
+    unsigned i = 0, at = ram & 4095;
+
+    while (i < r->npages && (r->page[i].ram != page || r->page[i].off != (off & ~4095ll))) {
+        i++;
+    }
+    if (i == ARRAY_SIZE(r->page)) {
+        return false;
+    }
+    if (i == r->npages) {
+        r->npages++;
+        r->page[i].ram = page;
+        r->page[i].off = off & ~4095ll;
+        r->page[i].first = at;
+        r->page[i].last = at;
+    }
+    r->page[i].first = MIN(r->page[i].first, at);
+    r->page[i].last = MAX(r->page[i].last, at + len - 1);
+    return true;
+}
+
+/* A direct jump backward that the record has already taken twice: an inner loop, which is
+ * a trace of its own. */
+static bool inner_loop(const TraceRecord *r, const X86Insn *in, int64_t from, int64_t to)
+{
+    unsigned taken = 0;
+
+    if (to > from || in->opcode == 0xff || in->opcode == 0xc3 || in->opcode == 0xc2) {
+        return false;
+    }
+    for (unsigned i = 0; i + 1 < r->n; i++) {
+        taken += r->insn[i].off == from && r->insn[i + 1].off == to;
+    }
+    return taken >= 2;
+}
+
+/* The instruction at RIP, which may go on in the next page, and its RAM address. False: it
+ * cannot be part of a trace. */
+static bool fetch(X86Cpu *cpu, TraceRecord *r, int64_t off, X86Insn *in, uint64_t *ram)
+{
+    uint8_t buf[16];
+    unsigned n = MIN(4096 - (off & 4095), 15);
+    bool large;
+    const uint8_t *p = softmmu_fetch(cpu, cpu->st.rip, ram, &large);
+
+    if (!p || large || *ram >= CODE_MAP_MAX_RAM) {
+        return false;
+    }
+    int len = x86_decode(in, p, n, r->mode, cpu->feat);
+    if (len == X86_DEC_MORE && n < 15) {
+        uint64_t ram2;
+        leaf_copy(buf, p, n);
+        p = softmmu_fetch(cpu, cpu->st.rip + n, &ram2, &large);
+        if (!p || large || ram2 >= CODE_MAP_MAX_RAM) {
+            return false;
+        }
+        leaf_copy(buf + n, p, 15 - n);
+        len = x86_decode(in, buf, 15, r->mode, cpu->feat);
+        return len > 0 && cover(r, *ram, off, n) && cover(r, ram2, off + n, len - n);
+    }
+    return len > 0 && cover(r, *ram, off, len);
+}
+
+/* Executes the instruction; false: it has not been completed. */
+static bool execute(X86Cpu *cpu, const X86Insn *in)
+{
+    uint64_t rip = cpu->st.rip;
+
+    for (unsigned i = 0; i < REPS; i++) {
+        cpu->end_block = 0;
+        x86_exec_insn(cpu, in);
+        cpu->st.rip = cpu->next_rip;
+        if (cpu->st.rip != rip || !(in->row->flags & RF_REP)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Runs from RIP on and notes what ran. May be left by a fault. */
+static void record(X86Cpu *cpu, TraceRecord *r)
+{
+    uint64_t vbase = cpu->st.rip & ~4095ull, generation = x86_engine.cache->generation;
+    uint32_t hflags = cpu->hflags;
+    int64_t head = cpu->st.rip - vbase;
+    bool joins = false;
+
+    for (;;) {
+        X86Insn in;
+        uint64_t ram;
+        int64_t off = cpu->st.rip - vbase;
+        r->end = off;
+        if ((r->n && off == head) || r->n == TB_MAX_TRACE || off > REACH || off < -REACH) {
+            return;
+        }
+        if (!fetch(cpu, r, off, &in, &ram) || !tmpl_trace_takes(&in, r->mode)) {
+            return;
+        }
+        if (joins) { /* a block begins here, which is to be hot beside this trace, too */
+            x86_env(cpu)->hot[hot_index(ram)] = x86_trace_threshold(cpu);
+            joins = false;
+        }
+        unsigned site = site_of(cpu, &in);
+        if (!execute(cpu, &in)) {
+            return;
+        }
+        r->insn[r->n].off = off;
+        r->insn[r->n].page = ram >> 12;
+        r->insn[r->n++].site = site;
+        r->end = cpu->st.rip - vbase;
+        if (cpu->hflags != hflags || cpu->end_block || cpu->st.int_shadow ||
+            generation != x86_engine.cache->generation || x86_engine_attention(cpu) ||
+            (int64_t)(cpu->st.rip - vbase) != r->end) {
+            return;
+        }
+        if (r->end != off + in.len) {
+            if (r->end != head && inner_loop(r, &in, off, r->end)) {
+                return;
+            }
+            r->jumps += r->end != head;
+        } else if (!tmpl_trace_leaves(&in)) {
+            continue;
+        }
+        joins = true;
+    }
+}
+
+static uint64_t build_heavy(X86Cpu *cpu, void *arg)
+{
+    x86_trace_build(cpu, arg);
+    return 0;
+}
+
+static bool too_dear(const TcgEnv *env)
+{
+    return x86_engine.tier2 == TIER2_ON && x86_engine.windows &&
+           env->trace_ticks * SHARE > env->win_stats.user_ticks;
+}
+
+uint64_t x86_trace_hot(X86Cpu *cpu, Tb *tb)
+{
+    TcgEnv *env = x86_env(cpu);
+    TraceRecord r;
+    uint64_t ram, begun = x86_ticks();
+    bool large;
+
+    env->hot[hot_index(tb->key)] = x86_trace_threshold(cpu);
+    cpu->st.rip = env->vbase + tb->region_off;
+    x86_flags_from_env(cpu);
+    if (cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow || x86_engine_attention(cpu) ||
+        !tb->valid || too_dear(env) || !softmmu_fetch(cpu, cpu->st.rip, &ram, &large) || ram != tb->key) {
+        return x86_native_go_on(cpu);
+    }
+    r.head = tb->key;
+    r.mode = tb->mode;
+    r.n = r.jumps = r.npages = 0;
+    record(cpu, &r);
+    if (!r.jumps || r.end < -REACH || r.end > REACH) {
+        env->trace_short++;
+        give_up(cpu, tb);
+    } else {
+        env->traces++;
+        env->trace_insns += r.n;
+        x86_aside(cpu, build_heavy, &r);
+    }
+    env->trace_ticks += x86_ticks() - begun;
+    return x86_native_go_on(cpu);
+}
+
+bool x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase)
+{
+    const TbTrace *tr = tb_trace(tb);
+    const TbTraceInsn *page = tr->insn + tr->page_at;
+
+    for (unsigned i = 0; i < tr->npages; i++) {
+        uint64_t ram, lin = vbase + page[i].off;
+        bool large;
+        /* not fetched yet, perhaps never: it must not fault */
+        if ((int64_t)lin < 0 || !x86_walk(cpu, lin, X86_FETCH, cpu->mmu_idx, false).ok ||
+            !softmmu_fetch(cpu, lin, &ram, &large) || large || ram >> 12 != page[i].page) {
+            give_up(cpu, tb);
+            return false;
+        }
+    }
+    softmmu_trace_map_set(cpu, tr->id, vbase);
+    return true;
+}

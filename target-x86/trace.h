@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tier 2: hot traces. A block of user code that is entered often enough becomes the head
+ * of a trace: what runs from there is recorded, instruction by instruction, over jumps,
+ * calls and returns, and becomes one block that replaces the head (docs/traces.md).
+ *
+ *   trace.c           when, and the recording (leaf)
+ *   trace_build.c     the block (heavy)
+ *   template_trace.c  its control flow
+ */
+#ifndef TARGET_X86_TRACE_H
+#define TARGET_X86_TRACE_H
+
+#include "target-x86/engine.h"
+
+typedef struct TraceRecord {
+    uint64_t head;      /* RAM address; the offsets count from its page */
+    uint32_t mode;      /* of its block */
+    unsigned n;
+    unsigned jumps;     /* inside it */
+    unsigned npages;
+    int32_t end;        /* where it goes on */
+    struct {
+        uint64_t ram;   /* page, and */
+        int32_t off;    /* where from vbase; */
+        uint16_t first, last; /* bytes of it */
+    } page[TB_MAX_SPANS];
+    TbTraceInsn insn[TB_MAX_TRACE];
+} TraceRecord;
+
+/* The thunk of a block's counter; host address to go on at. Leaf. */
+uint64_t x86_trace_hot(X86Cpu *cpu, Tb *tb);
+/* Executions until a block is hot. Leaf. */
+int32_t x86_trace_threshold(X86Cpu *cpu);
+/* The trace's head is at vbase: is the rest where it was recorded? Else it is dropped.
+ * Leaf. */
+bool x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase);
+/* Makes the block of a record; heavy, no locks held. */
+void x86_trace_build(X86Cpu *cpu, const TraceRecord *r);
+
+#endif

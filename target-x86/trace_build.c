@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* From a record to a block that replaces its head. Heavy. */
+#include "target-x86/trace.h"
+#include <pthread.h>
+#include <string.h>
+#include "hw/core/machine.h"
+#include "target-x86/decode.h"
+#include "target-x86/insn.h"
+#include "target-x86/native.h"
+#include "target-x86/template.h"
+#include "tcg/codebuf.h"
+
+static bool pages_watched(TbCache *c, const TraceRecord *r)
+{
+    for (unsigned i = 0; i < r->npages; i++) {
+        if (!(c->page_flags[r->page[i].ram >> 12] & TCG_PAGE_CODE)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The bytes at instruction i, into buf; how many. */
+static unsigned bytes_at(const TbCache *c, const TraceRecord *r, unsigned i, uint8_t *buf)
+{
+    const TbTraceInsn *t = &r->insn[i];
+    unsigned n = MIN(15, 4096 - (t->off & 4095));
+
+    memcpy(buf, c->ram_base + ((uint64_t)t->page << 12 | (t->off & 4095)), n);
+    for (unsigned k = 0; n < 15 && k < r->npages; k++) {
+        if (r->page[k].off == (t->off & ~4095) + 4096) {
+            memcpy(buf + n, c->ram_base + r->page[k].ram, 15 - n);
+            n = 15;
+        }
+    }
+    return n;
+}
+
+/* Decodes what the record lists. False: it is not what it was, or must not be translated. */
+static bool decode(X86Cpu *cpu, TbCache *c, const TraceRecord *r, X86Insn *insns)
+{
+    for (unsigned i = 0; i < r->n; i++) {
+        uint64_t ram = (uint64_t)r->insn[i].page << 12 | (r->insn[i].off & 4095);
+        uint8_t buf[15];
+        unsigned n = bytes_at(c, r, i, buf);
+        if (debug_low_bits(&cpu->cpu.machine->debug, ram) ||
+            x86_decode(&insns[i], buf, n, r->mode, cpu->feat) <= 0 ||
+            !tmpl_trace_takes(&insns[i], r->mode)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_bytes(const TbCache *c, const TraceRecord *r, const X86Insn *insns)
+{
+    for (unsigned i = 0; i < r->n; i++) {
+        uint8_t buf[15];
+        bytes_at(c, r, i, buf);
+        if (memcmp(buf, insns[i].bytes, insns[i].len) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Lock held. NULL: the cache has no room. */
+static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, const X86Insn *insns)
+{
+    static uint32_t last_id;
+    TbSpan span[TB_MAX_SPANS];
+    unsigned n = 0;
+    Tb *tb = tb_new(c, r->n);
+    TbTrace *tr = tb ? tb_alloc(c, sizeof(*tr) + (r->n + r->npages) * sizeof(TbTraceInsn))
+                     : NULL;
+
+    if (!tr) {
+        return NULL;
+    }
+    tb->trace_at = ((char *)tr - (char *)tb) / 4;
+    memcpy(tr->insn, r->insn, r->n * sizeof(TbTraceInsn));
+    tr->npages = r->npages;
+    tr->page_at = r->n;
+    for (unsigned i = 0; i < r->npages; i++) {
+        tr->insn[r->n + i].off = r->page[i].off;
+        tr->insn[r->n + i].page = r->page[i].ram >> 12;
+    }
+    tr->id = ++last_id;
+    tr->end = r->end;
+    tb->key = r->head;
+    tb->mode = r->mode;
+    tb->size = 1; /* the rest is spans */
+    for (unsigned i = 0; i < r->npages; i++) {
+        uint64_t ram = r->page[i].ram + r->page[i].first;
+        unsigned size = r->page[i].last - r->page[i].first + 1;
+        if (ram == r->head) {
+            tb->size = size;
+        } else {
+            span[n++] = (TbSpan){ ram, size };
+        }
+    }
+    return tb_cover(c, tb, span, n) && x86_template_build(cpu, c, tb, insns) ? tb : NULL;
+}
+
+void x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
+{
+    TbCache *c = x86_engine.cache;
+    static __thread X86Insn insns[TB_MAX_TRACE];
+    Tb *old = NULL, *tb = NULL;
+    bool full = false, same = true;
+
+    for (unsigned i = 0; i < r->npages; i++) {
+        tb_watch_page(c, r->page[i].ram, &cpu->cpu);
+    }
+    pthread_mutex_lock(&c->lock);
+    if (pages_watched(c, r) && decode(cpu, c, r, insns)) {
+        old = tb_find(c, r->head, r->mode);
+        tb = make(cpu, c, r, insns);
+        full = !tb;
+        if (full) {
+            tb_no_room(c);
+        }
+    }
+    if (tb) {
+        c->guest_bytes += tb->size;
+        tb_insert(c, tb);
+        if (tb_trace(tb)->loop_exit) { /* to its beginning, behind the entries' checks */
+            tb_chain(c, tb_exit(tb, tb_trace(tb)->loop_exit - 1), tb, tb_trace(tb)->entry_loop);
+        }
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        same = same_bytes(c, r, insns);
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (tb && !same) { /* a store that came too early to find it in its pages */
+        tb_drop(c, tb);
+    }
+    if (tb && old) {
+        tb_drop(c, old);
+    }
+    if (full) {
+        tb_make_room(c, &cpu->cpu);
+    }
+}
