@@ -16,6 +16,24 @@ const X86XsaveComp x86_xsave_comp[10] = {
     [9] = { 2688, 8 },   /* PKRU */
 };
 
+uint16_t x86_xsave_offset[10] = { [2] = 576, [5] = 1088, [6] = 1152, [7] = 1664, [9] = 2688 };
+
+bool x86_xsave_set_layout(const uint16_t offset[10])
+{
+    uint16_t places[10] = { 0 };
+    for (unsigned i = 2; i < ARRAY_SIZE(x86_xsave_comp); i++) {
+        const X86XsaveComp *c = &x86_xsave_comp[i];
+        places[i] = offset[i] ? offset[i] : c->offset;
+        if (c->size && (places[i] < 576 || places[i] + c->size > X86_XSAVE_MAX)) {
+            return false;
+        }
+    }
+    for (unsigned i = 2; i < ARRAY_SIZE(places); i++) {
+        x86_xsave_offset[i] = places[i];
+    }
+    return true;
+}
+
 uint64_t x86_xcr0_mask(const X86Cpu *cpu)
 {
     return XCR0_X87 | XCR0_SSE | (x86_has(cpu, X86F_AVX) ? XCR0_AVX : 0) |
@@ -30,7 +48,8 @@ uint32_t x86_xsave_size(uint64_t components, bool compact)
     for (unsigned i = 2; i < ARRAY_SIZE(x86_xsave_comp); i++) {
         const X86XsaveComp *c = &x86_xsave_comp[i];
         if (c->size && components >> i & 1) {
-            size = compact ? size + c->size : (uint32_t)c->offset + c->size;
+            uint32_t end = (uint32_t)x86_xsave_offset[i] + c->size;
+            size = compact ? size + c->size : MAX(size, end);
         }
     }
     return size;
@@ -194,7 +213,7 @@ static void leaf_d(const X86Cpu *cpu, uint32_t sub, uint32_t out[4])
         out[1] = x86_xsave_size(cpu->st.xcr0 | cpu->st.msr.xss, true);
     } else if (sub < ARRAY_SIZE(x86_xsave_comp) && mask >> sub & 1) {
         out[0] = x86_xsave_comp[sub].size;
-        out[1] = x86_xsave_comp[sub].offset;
+        out[1] = x86_xsave_offset[sub];
     }
 }
 

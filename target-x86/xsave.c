@@ -16,7 +16,7 @@
 
 enum {
     AREA_MXCSR = 24, AREA_ST = 32, AREA_XMM = 160, AREA_HEADER = 512, AREA_EXT = 576,
-    AREA_MAX = 2688 + 8, /* the standard format ends with PKRU (x86_xsave_comp) */
+    AREA_MAX = X86_XSAVE_MAX,
 };
 
 static unsigned regs_shown(const X86Cpu *cpu)
@@ -202,7 +202,7 @@ static uint64_t in_use(X86Cpu *cpu)
 static unsigned place(unsigned n, uint64_t components, bool compact)
 {
     return compact ? x86_xsave_size(components & ((1ull << n) - 1), true)
-                   : x86_xsave_comp[n].offset;
+                   : x86_xsave_offset[n];
 }
 
 /* Spans of the image to store: neighbours are joined. */

@@ -68,6 +68,29 @@ static uint32_t arch_capabilities(int kvm_fd)
     return kvm_ioctl(kvm_fd, KVM_GET_MSRS, &m) == 1 ? (uint32_t)m.e.data : 0;
 }
 
+/* Guest code runs on the host's own XSAVE: areas of the standard format have its places,
+ * whatever engine looks at them. A guest that was shown others keeps its engine. */
+static bool set_layout(const KvmMachine *k, Error *err)
+{
+    uint16_t at[10] = { 0 };
+    for (unsigned n = 2; n < ARRAY_SIZE(at); n++) {
+        at[n] = (uint16_t)kvm_host_xsave_offset(n);
+    }
+    if (!k->m->ncpus) {
+        x86_xsave_set_layout(at);
+        return true;
+    }
+    uint64_t used = x86_xcr0_mask(X86_CPU(k->m->cpus[0]));
+    for (unsigned n = 2; n < ARRAY_SIZE(at); n++) {
+        if (used >> n & 1 && at[n] && at[n] != x86_xsave_offset[n]) {
+            return error_set(err, "XSAVE areas have another layout here than the guest has seen "
+                             "(start dyad with -accel kvm, or with -cpu %s,-avx512f,-pku)",
+                             k->m->cfg.cpu_model ? k->m->cfg.cpu_model : "max");
+        }
+    }
+    return true;
+}
+
 bool kvm_cpuid_init(KvmMachine *k, Error *err)
 {
     supported.head.nent = MAX_ENTRIES;
@@ -81,6 +104,9 @@ bool kvm_cpuid_init(KvmMachine *k, Error *err)
         const uint32_t regs[4] = { e ? e->eax : 0, e ? e->ebx : 0, e ? e->ecx : 0,
                                    e ? e->edx : 0 };
         features[rows[i].word] = regs[rows[i].reg];
+    }
+    if (!set_layout(k, err)) {
+        return false;
     }
     features[X86FW_ARCHCAP] = arch_capabilities(k->fd);
     set_feature(X86F_HYPERVISOR, true);
@@ -103,6 +129,11 @@ bool kvm_cpuid_init(KvmMachine *k, Error *err)
 const uint32_t *kvm_features(void)
 {
     return features;
+}
+
+struct kvm_cpuid2 *kvm_supported_cpuid(void)
+{
+    return &supported.head;
 }
 
 unsigned kvm_host_xsave_offset(unsigned component)

@@ -19,8 +19,9 @@ enum { REGISTERS = 4 };
 
 bool kvm_debug_accepts(Machine *m, const DebugPoint *p, Error *err)
 {
-    if (m->debug.n >= REGISTERS) {
-        return error_set(err, "kvm has %d breakpoints and watchpoints in all", REGISTERS);
+    unsigned have = REGISTERS - kvm_of(m)->guard;
+    if (m->debug.n >= have) {
+        return error_set(err, "kvm has %u breakpoints and watchpoints in all", have);
     }
     if (p->len & (p->len - 1) || p->len > 8 || p->addr & (p->len - 1)) {
         return error_set(err, "kvm watches 1, 2, 4 or 8 aligned bytes");
@@ -55,7 +56,11 @@ void kvm_debug_enter(KvmVcpu *v)
         g.arch.debugreg[7] |= 2ull << (2 * i) |
                               (uint64_t)(rw | (rw ? len_code[p->len] : 0) << 2) << (16 + 4 * i);
     }
-    g.control = (d->n ? KVM_GUESTDBG_USE_HW_BP : 0) | (step ? KVM_GUESTDBG_SINGLESTEP : 0);
+    if (v->pf_handler) {
+        g.arch.debugreg[REGISTERS - 1] = v->pf_handler;
+        g.arch.debugreg[7] |= 2ull << (2 * (REGISTERS - 1));
+    }
+    g.control = (d->n || v->pf_handler ? KVM_GUESTDBG_USE_HW_BP : 0) | (step ? KVM_GUESTDBG_SINGLESTEP : 0);
     g.control |= g.control ? KVM_GUESTDBG_ENABLE : 0;
     if (step) { /* not every kernel can keep interrupts away from a step */
         g.control |= KVM_GUESTDBG_BLOCKIRQ;
@@ -68,14 +73,18 @@ void kvm_debug_enter(KvmVcpu *v)
     v->debug_changed = false;
 }
 
-/* KVM_EXIT_DEBUG: what was it? Always: go on, to the stop. */
-void kvm_debug_exit(KvmVcpu *v)
+/* KVM_EXIT_DEBUG: what was it? The debugger's: go on, to the stop. */
+bool kvm_debug_exit(KvmVcpu *v)
 {
     const MachineDebug *d = &v->cpu->machine->debug;
     uint64_t dr6 = v->run->debug.arch.dr6;
     enum DebugKind kind = DEBUG_STEP;
     uint64_t addr = 0;
+    bool went_on;
 
+    if (v->k->guard && kvm_syscall_exit(v, &went_on)) {
+        return went_on;
+    }
     for (unsigned i = 0; i < d->n && i < REGISTERS; i++) {
         if (dr6 >> i & 1) {
             kind = d->points[i].kind;
@@ -84,4 +93,5 @@ void kvm_debug_exit(KvmVcpu *v)
     }
     v->cpu->debug &= ~(uint32_t)CPU_DEBUG_STEP;
     debug_stop(v->cpu, kind, addr);
+    return true;
 }

@@ -127,6 +127,15 @@ static void system_event(KvmVcpu *v)
     machine_unlock(m);
 }
 
+static bool exit_shutdown(KvmVcpu *v)
+{
+    bool went_on = true;
+    if (!v->k->guard || !kvm_syscall_shutdown(v, &went_on)) {
+        cpu_triple_fault(v->cpu);
+    }
+    return went_on;
+}
+
 void kvm_handle_exit_io(KvmVcpu *v)
 {
     v->run->exit_reason == KVM_EXIT_IO ? exit_io(v) : exit_mmio(v);
@@ -139,7 +148,7 @@ bool kvm_handle_exit(KvmVcpu *v)
     switch (reason) {
     case KVM_EXIT_IO: exit_io(v); return true;
     case KVM_EXIT_MMIO: exit_mmio(v); return true;
-    case KVM_EXIT_DEBUG: kvm_debug_exit(v); return true;
+    case KVM_EXIT_DEBUG: return kvm_debug_exit(v);
     case KVM_EXIT_HLT: v->x86->st.halted = 1; return true;
     case KVM_EXIT_IRQ_WINDOW_OPEN:
     case KVM_EXIT_SET_TPR:
@@ -147,7 +156,7 @@ bool kvm_handle_exit(KvmVcpu *v)
     case KVM_EXIT_X86_RDMSR: exit_msr(v, false); return true;
     case KVM_EXIT_X86_WRMSR: exit_msr(v, true); return true;
     case KVM_EXIT_IOAPIC_EOI: exit_eoi(v); return true;
-    case KVM_EXIT_SHUTDOWN: cpu_triple_fault(v->cpu); return true;
+    case KVM_EXIT_SHUTDOWN: return exit_shutdown(v);
     case KVM_EXIT_SYSTEM_EVENT: system_event(v); return true;
     case KVM_EXIT_INTERNAL_ERROR: return exit_internal(v);
     default: return fatal(v);

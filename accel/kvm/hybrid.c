@@ -39,8 +39,6 @@
 #include "target-x86/softmmu.h"
 #include "util/alloc.h"
 
-/* Where SYSCALL goes in KVM: canonical, and no guest maps it for ring 3 (looked at). */
-#define SYSCALL_TRAP 0xffffd5c0de5ca000ull
 enum { MSR_SYSENTER_CS = 0x174, MSR_LSTAR = 0xc0000082 };
 enum { TICK_NS = 2000000, SHORT_NS = 400000, MAX_SKIP = 64, MAX_TABLES = 8192 };
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_PS = 0x80 };
@@ -147,7 +145,7 @@ static bool prepare_memory(KvmVcpu *v)
 {
     Walk w = { .v = v };
     uint64_t seq = x86_env(v->x86)->tlb_seq, gpa;
-    if (v->cpu->ops->translate(v->cpu, SYSCALL_TRAP, &gpa)) {
+    if (v->cpu->ops->translate(v->cpu, KVM_SYSCALL_TRAP, &gpa)) {
         return false;
     }
     walk(&w, v->x86->st.cr3 & PTE_ADDR, 4);
@@ -223,7 +221,7 @@ static void store(KvmVcpu *v, const char **why)
     st->seg[R_FS].base = s->fs.base;
     st->seg[R_GS].base = s->gs.base;
     kvm_xsave_get(v);
-    if (st->rip == SYSCALL_TRAP) { /* whatever ended the visit: it is half done */
+    if (st->rip == KVM_SYSCALL_TRAP) { /* whatever ended the visit: it is half done */
         st->rip = st->gpr[R_CX] - 2;
         st->rflags = st->gpr[11] | FL_ONE;
         *why = "SYSCALL";
@@ -380,7 +378,7 @@ static bool soft_init_cpu(Cpu *cpu, Error *err)
     s->idt.base = s->gdt.base = 0;
     s->tr = (struct kvm_segment){ .limit = 0, .type = 11, .present = 1 };
     s->ldt = (struct kvm_segment){ .unusable = 1 };
-    if (ret < 0 || !kvm_set_msr(v, MSR_LSTAR, SYSCALL_TRAP) ||
+    if (ret < 0 || !kvm_set_msr(v, MSR_LSTAR, KVM_SYSCALL_TRAP) ||
         !kvm_set_msr(v, MSR_SYSENTER_CS, 0)) {
         return error_set(err, "kvm: ring0=soft: cannot prepare CPU %d", cpu->index);
     }

@@ -218,6 +218,9 @@ static bool vcpu_init(KvmMachine *k, Cpu *cpu, Error *err)
     struct kvm_device_attr a = { .group = KVM_VCPU_TSC_CTRL,
                                  .attr = KVM_VCPU_TSC_OFFSET };
     k->have_tsc_offset = kvm_ioctl(v->fd, KVM_HAS_DEVICE_ATTR, &a) == 0;
+    if (k->guard && !kvm_syscall_init_cpu(v)) {
+        return error_set(err, "cannot set LSTAR of CPU %d", cpu->index);
+    }
     if (cpu->index == 0) {
         kvm_regs_init_msrs(k, v->fd);
     }
@@ -296,6 +299,10 @@ static void print_rescues(const KvmMachine *k, FILE *f)
                 "CPU %u: KVM_RUN %" PRIu64 ", kicks %" PRIu64 ", injected %" PRIu64
                 ", rescues %" PRIu64 "\n",
                 i, v->runs, v->kicks, v->injected, v->rescues);
+        if (v->faults_passed) {
+            fprintf(f, "  page faults looked at on their way to the guest: %" PRIu64 "\n",
+                    v->faults_passed);
+        }
         for (unsigned n = 0; n < KVM_MNEMONICS && v->by_mnemonic[n].count; n++) {
             fprintf(f, "  rescued: %-16s %" PRIu64 "\n", v->by_mnemonic[n].name,
                     v->by_mnemonic[n].count);
@@ -312,6 +319,9 @@ static void kvm_info(Machine *m, const char *what, FILE *f)
     if (k->soft) {
         fprintf(f, "ring 0 and what is not 64-bit code: by the translator (info jit)\n");
         kvm_soft_info(k, f);
+    }
+    if (k->guard) {
+        fprintf(f, "SYSCALL          does not change rings in this host's KVM: rescued\n");
     }
     fprintf(f, "interrupt chips  %s in the kernel\n",
             k->irqchip == IRQCHIP_ON      ? "all"
@@ -495,6 +505,9 @@ static bool kvm_init_machine(Machine *m, void *opts, Error *err)
     if (!ok) {
         kvm_free(k);
         return false;
+    }
+    if (!k->soft && !kvm_cpu_has_virt()) {
+        kvm_syscall_setup(k);
     }
     if (k->soft && !kvm_soft_init(k, err)) {
         kvm_free(k);

@@ -52,6 +52,11 @@ typedef struct KvmVcpu {
     bool debug_changed, debug_step; /* debug.c: what KVM_SET_GUEST_DEBUG was told */
     uint64_t rescues;
     KvmRescue by_mnemonic[KVM_MNEMONICS];
+    /* syscall.c */
+    const uint8_t *pf_gate;     /* the guest's gate for page faults, in our memory */
+    uint64_t idt_base, pf_handler; /* where it was looked for; a breakpoint lies there */
+    bool rewound;               /* the state read last was a SYSCALL half done */
+    uint64_t faults_passed;     /* page faults that were none of ours */
     /* ring0=soft (hybrid.c) */
     _Atomic bool ready;
     struct kvm_sregs user_sregs; /* what of them is the same in each visit */
@@ -87,6 +92,7 @@ typedef struct KvmMachine {
     size_t run_size;
     int irqchip;        /* IRQCHIP_* in force */
     bool have_xcrs, have_debugregs, have_tsc_offset, have_msr_exits;
+    bool guard;         /* SYSCALL is completed here (syscall.c) */
     unsigned max_vcpus;
     KvmVcpu vcpu[MACHINE_MAX_CPUS];
     void *area[MACHINE_MAX_CPUS]; /* of vCPU structs made here */
@@ -133,6 +139,7 @@ bool kvm_cpu_has_virt(void); /* the host CPU shows VT-x or SVM */
 /* cpuid.c */
 bool kvm_cpuid_init(KvmMachine *k, Error *err);
 const uint32_t *kvm_features(void);           /* words of features.h */
+struct kvm_cpuid2 *kvm_supported_cpuid(void); /* KVM_GET_SUPPORTED_CPUID's answer */
 bool kvm_set_cpuid(KvmVcpu *v, Error *err);
 unsigned kvm_host_xsave_offset(unsigned component); /* of KVM's XSAVE area; 0 = none */
 
@@ -195,10 +202,25 @@ const char *kvm_exit_name(unsigned reason);
 bool kvm_debug_accepts(Machine *m, const DebugPoint *p, Error *err);
 void kvm_debug_changed(Machine *m);
 void kvm_debug_enter(KvmVcpu *v);
-void kvm_debug_exit(KvmVcpu *v);
+bool kvm_debug_exit(KvmVcpu *v); /* false: the vCPU cannot go on */
+
+/* syscall.c. Where SYSCALL goes in KVM when it must not arrive: canonical, mapped nowhere. */
+#define KVM_SYSCALL_TRAP 0xffffd5c0de5ca000ull
+/* Before the vCPUs: is SYSCALL to be completed here (k->guard)? Tried in a VM, 1 to 2 ms. */
+void kvm_syscall_setup(KvmMachine *k);
+bool kvm_syscall_init_cpu(KvmVcpu *v);
+void kvm_syscall_follow(KvmVcpu *v);           /* before each KVM_RUN */
+/* The exit was the breakpoint's on page faults: completed, or passed on to the guest;
+ * *went_on: false if the vCPU cannot go on. False: some other breakpoint. */
+bool kvm_syscall_exit(KvmVcpu *v, bool *went_on);
+/* The same for a triple fault: the guest has no handler of page faults. */
+bool kvm_syscall_shutdown(KvmVcpu *v, bool *went_on);
+bool kvm_syscall_rewind(X86State *st);         /* half done: back to its start */
 
 /* rescue.c */
 extern const X86SoftStep *kvm_soft_step;
+/* The same for a state that was read already; counted as a rescue or not. */
+bool kvm_soft_here(KvmVcpu *v, bool counted, char *why, size_t n);
 /* One instruction by the software engine; false with the reason in why. */
 bool kvm_rescue(KvmVcpu *v, char *why, size_t n);
 /* "lock cmpxchg16b" etc. at RIP, its bytes in hex; the vCPU's state is synced. */

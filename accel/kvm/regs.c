@@ -277,7 +277,7 @@ void kvm_regs_init_msrs(KvmMachine *k, int vcpu_fd)
         for (unsigned n = 0; r->offset && n < r->count && k->nmsrs < KVM_MAX_MSRS; n++) {
             uint32_t msr = r->first + n * (r->step ? r->step : 1);
             uint64_t val;
-            if (!is_elsewhere(msr) && kvm_get_msr(&probe, msr, &val)) {
+            if (!is_elsewhere(msr) && !(k->guard && msr == 0xc0000082) && kvm_get_msr(&probe, msr, &val)) {
                 k->msrs[k->nmsrs++] = (KvmMsr){ msr, (uint16_t)(r->offset + 8 * n) };
             }
         }
@@ -470,6 +470,7 @@ void kvm_get_state(KvmVcpu *v)
     tsc_get(v);
     debug_get(v);
     events_get(v);
+    v->rewound = v->k->guard && kvm_syscall_rewind(st);
     x86_update_hflags(v->x86);
     if (st->cr0 & CR0_PG && st->cr4 & CR4_PAE && !(st->efer & EFER_LMA)) {
         (void)!x86_load_pdptes(v->x86, st->cr3);

@@ -127,12 +127,17 @@ static bool step_as_host(KvmVcpu *v)
 
 bool kvm_rescue(KvmVcpu *v, char *why, size_t n)
 {
+    kvm_get_state(v);
+    return kvm_soft_here(v, true, why, n);
+}
+
+bool kvm_soft_here(KvmVcpu *v, bool counted, char *why, size_t n)
+{
     char text[96] = "", bytes[64];
     X86State *st = &v->x86->st;
     if (!prepare(v, why, n)) {
         return false;
     }
-    kvm_get_state(v);
     bool event = st->event.valid;
     uint64_t rip = st->rip, rcx = st->gpr[R_CX];
     kvm_describe_insn(v, text, sizeof(text), bytes, sizeof(bytes));
@@ -146,8 +151,10 @@ bool kvm_rescue(KvmVcpu *v, char *why, size_t n)
         snprintf(why, n, "it does not know the instruction either");
         return false;
     }
-    v->rescues++;
-    count(v, event ? "(event)" : text);
+    if (counted) {
+        v->rescues++;
+        count(v, event ? "(event)" : text);
+    }
     log_unimp("kvm: rescue of %s (%s) at %#" PRIx64 "\n", text, bytes, rip);
     kvm_put_state(v);
     return true;

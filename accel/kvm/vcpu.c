@@ -231,6 +231,9 @@ void kvm_run(Cpu *cpu)
         if (!take_requests(v)) {
             continue;
         }
+        if (v->k->guard) {
+            kvm_syscall_follow(v);
+        }
         kvm_debug_enter(v);
         int ret = run_once(v);
         if (ret == -EINTR || ret == -EAGAIN) {
