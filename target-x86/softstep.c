@@ -47,6 +47,12 @@ static bool step(X86Cpu *cpu)
     return x86_engine_step(cpu);
 }
 
+static bool knows(const X86Cpu *cpu, const uint8_t *bytes, unsigned n)
+{
+    X86Insn in;
+    return x86_decode(&in, bytes, n, cpu->hflags, cpu->feat) != X86_DEC_UD;
+}
+
 static void flush(X86Cpu *cpu)
 {
     softmmu_flush_all(cpu);
@@ -61,5 +67,5 @@ static void finish(X86Cpu *cpu)
 }
 
 const X86SoftStep x86_soft_step = {
-    .prepare = prepare, .step = step, .flush = flush, .finish = finish,
+    .prepare = prepare, .step = step, .knows = knows, .flush = flush, .finish = finish,
 };

@@ -16,6 +16,8 @@ typedef struct X86SoftStep {
     /* Executes the instruction at RIP, or delivers the event that waits; faults are
      * delivered. False: halted or waiting for SIPI. The vCPU's thread. */
     bool (*step)(X86Cpu *cpu);
+    /* Are these bytes an instruction of a CPU with these features? Pure. */
+    bool (*knows)(const X86Cpu *cpu, const uint8_t *bytes, unsigned n);
     void (*flush)(X86Cpu *cpu);
     void (*finish)(X86Cpu *cpu);   /* frees what prepare made */
 } X86SoftStep;

@@ -20,6 +20,7 @@ typedef struct CpuidTable {
 
 static CpuidTable supported; /* the host's: the same for every machine */
 static uint32_t features[X86F_NWORDS];
+static uint64_t elsewhere; /* components that lie not where the guest has seen them */
 
 static const struct {
     uint32_t leaf, sub;
@@ -69,8 +70,9 @@ static uint32_t arch_capabilities(int kvm_fd)
 }
 
 /* Guest code runs on the host's own XSAVE: areas of the standard format have its places,
- * whatever engine looks at them. A guest that was shown others keeps its engine. */
-static bool set_layout(const KvmMachine *k, Error *err)
+ * whatever engine looks at them. For a guest that was shown others, as a switch of engine
+ * finds it, KVM has not these components. */
+static void set_layout(const KvmMachine *k)
 {
     uint16_t at[10] = { 0 };
     for (unsigned n = 2; n < ARRAY_SIZE(at); n++) {
@@ -78,17 +80,22 @@ static bool set_layout(const KvmMachine *k, Error *err)
     }
     if (!k->m->ncpus) {
         x86_xsave_set_layout(at);
-        return true;
     }
-    uint64_t used = x86_xcr0_mask(X86_CPU(k->m->cpus[0]));
+    elsewhere = 0;
     for (unsigned n = 2; n < ARRAY_SIZE(at); n++) {
-        if (used >> n & 1 && at[n] && at[n] != x86_xsave_offset[n]) {
-            return error_set(err, "XSAVE areas have another layout here than the guest has seen "
-                             "(start dyad with -accel kvm, or with -cpu %s,-avx512f,-pku)",
-                             k->m->cfg.cpu_model ? k->m->cfg.cpu_model : "max");
-        }
+        elsewhere |= at[n] && at[n] != x86_xsave_offset[n] ? BIT(n) : 0;
     }
-    return true;
+    kvm_cut_layout(features);
+}
+
+void kvm_cut_layout(uint32_t *words)
+{
+    if (elsewhere & XCR0_AVX512) {
+        words[X86F_AVX512F / 32] &= ~(1u << X86F_AVX512F % 32);
+    }
+    if (elsewhere & XCR0_PKRU) {
+        words[X86F_PKU / 32] &= ~(1u << X86F_PKU % 32);
+    }
 }
 
 bool kvm_cpuid_init(KvmMachine *k, Error *err)
@@ -105,9 +112,7 @@ bool kvm_cpuid_init(KvmMachine *k, Error *err)
                                    e ? e->edx : 0 };
         features[rows[i].word] = regs[rows[i].reg];
     }
-    if (!set_layout(k, err)) {
-        return false;
-    }
+    set_layout(k);
     features[X86FW_ARCHCAP] = arch_capabilities(k->fd);
     set_feature(X86F_HYPERVISOR, true);
     /* The kernel tells of these by capabilities; both live in its local APIC. */

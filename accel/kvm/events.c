@@ -229,7 +229,11 @@ static KvmMsi *find_msi(KvmMachine *k, uint64_t addr, uint32_t data)
     assign(k, m, false); /* what was on its way goes by the old route */
     m->addr = addr;
     m->data = data;
-    return kvm_routes_update(k) ? m : NULL;
+    if (!kvm_routes_update(k)) {
+        m->addr = ~0ull; /* nobody's message: not to be found again */
+        return NULL;
+    }
+    return m;
 }
 
 bool kvm_msi_send(KvmMachine *k, uint64_t addr, uint32_t data)

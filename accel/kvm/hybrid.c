@@ -434,6 +434,7 @@ const uint32_t *kvm_soft_features(void)
     for (unsigned n = 0; n < ARRAY_SIZE(never); n++) {
         words[never[n] / 32] &= ~(1u << never[n] % 32);
     }
+    kvm_cut_layout(words);
     return words;
 }
 

@@ -140,6 +140,7 @@ bool kvm_cpu_has_virt(void); /* the host CPU shows VT-x or SVM */
 bool kvm_cpuid_init(KvmMachine *k, Error *err);
 const uint32_t *kvm_features(void);           /* words of features.h */
 struct kvm_cpuid2 *kvm_supported_cpuid(void); /* KVM_GET_SUPPORTED_CPUID's answer */
+void kvm_cut_layout(uint32_t *words); /* takes out what lies elsewhere in XSAVE areas */
 bool kvm_set_cpuid(KvmVcpu *v, Error *err);
 unsigned kvm_host_xsave_offset(unsigned component); /* of KVM's XSAVE area; 0 = none */
 

@@ -109,20 +109,31 @@ static bool prepare(KvmVcpu *v, char *why, size_t n)
 
 /* KVM refused the instruction for its own reason, not because the CPU model lacks it: some
  * hosts run guest code natively, CPUID included. The software engine may use all it has. */
-static bool step_as_host(KvmVcpu *v)
+static void features_as_host(X86Cpu *cpu)
 {
-    X86Cpu *cpu = v->x86;
-    uint32_t feat[X86F_NWORDS];
-    memcpy(feat, cpu->feat, sizeof(feat));
     for (unsigned i = 0; i < X86F_NWORDS; i++) {
         cpu->feat[i] |= x86_tcg_features()[i];
     }
     if (cpu->st.xcr0 & XCR0_AVX512) { /* XSAVE and XRSTOR move its state */
         cpu->feat[X86F_AVX512F / 32] |= 1u << X86F_AVX512F % 32;
     }
-    bool ok = kvm_soft_step->step(cpu);
-    memcpy(cpu->feat, feat, sizeof(feat));
-    return ok;
+}
+
+/* An instruction that exists, of a feature that the guest was shown and only KVM has? What
+ * no CPU knows, and what the guest's CPU has not, is #UD. */
+static bool beyond_software(KvmVcpu *v, const uint32_t *shown, const char *text)
+{
+    const uint32_t *have = x86_tcg_features();
+    uint8_t code[15];
+    uint32_t more = 0;
+    for (unsigned i = 0; i < X86F_NWORDS; i++) {
+        more |= shown[i] & ~have[i];
+    }
+    if (!more || text[0] == '(' || !strncmp(text, "ud", 2)) {
+        return false;
+    }
+    unsigned n = fetch(v, code, sizeof(code));
+    return n && !kvm_soft_step->knows(v->x86, code, n);
 }
 
 bool kvm_rescue(KvmVcpu *v, char *why, size_t n)
@@ -139,16 +150,17 @@ bool kvm_soft_here(KvmVcpu *v, bool counted, char *why, size_t n)
         return false;
     }
     bool event = st->event.valid;
-    uint64_t rip = st->rip, rcx = st->gpr[R_CX];
+    uint64_t rip = st->rip;
     kvm_describe_insn(v, text, sizeof(text), bytes, sizeof(bytes));
     kvm_soft_step->flush(v->x86);
-    bool stepped = step_as_host(v);
+    uint32_t feat[X86F_NWORDS];
+    memcpy(feat, v->x86->feat, sizeof(feat));
+    features_as_host(v->x86);
+    bool known = event || !beyond_software(v, feat, text);
+    bool stepped = known && kvm_soft_step->step(v->x86);
+    memcpy(v->x86->feat, feat, sizeof(feat));
     if (!stepped) {
-        snprintf(why, n, "the CPU is halted");
-        return false;
-    }
-    if (!event && st->rip == rip && st->gpr[R_CX] == rcx && !strncmp(text, "(", 1)) {
-        snprintf(why, n, "it does not know the instruction either");
+        snprintf(why, n, known ? "the CPU is halted" : "it does not know the instruction either");
         return false;
     }
     if (counted) {
