@@ -177,7 +177,9 @@ static void load(KvmVcpu *v)
     /* RDTSC reads the host's counter whatever the offset: it must be none, or trap. */
     s->cr4 = (st->cr4 & CR4_KEPT) | (st->tsc_offset ? CR4_TSD : st->cr4 & CR4_TSD);
     s->efer = st->efer & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
-    v->run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+    /* No event of the last visit waits, and a vector in there at the end is this one's. */
+    v->run->s.regs.events = (struct kvm_vcpu_events){ 0 };
+    v->run->kvm_dirty_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS;
     v->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS | KVM_SYNC_X86_EVENTS;
     kvm_xcrs_put(v); /* also what CPUID shows in ring 3 */
     kvm_xsave_put(v);
@@ -193,24 +195,29 @@ static uint8_t user_byte(KvmVcpu *v, uint64_t lin)
     return b;
 }
 
-/* What of an event's state is not that of the instruction's start. */
-static void rewind_event(KvmVcpu *v, const char **why)
+/* What of an event's state is not that of the instruction's start: traps. A signal may have
+ * come between the event and its delivery, which would have been the triple fault. */
+static void rewind_event(KvmVcpu *v, unsigned vector)
 {
     X86State *st = &v->x86->st;
-    unsigned vector = v->run->s.regs.events.exception.nr;
-    static const char *const names[32] = {
-        [0] = "#DE", [1] = "#DB", [3] = "#BP", [4] = "#OF", [6] = "#UD", [7] = "#NM",
-        [13] = "#GP", [14] = "#PF", [16] = "#MF", [17] = "#AC", [19] = "#XM",
-    };
-    *why = vector < 32 && names[vector] ? names[vector] : "other event";
     if (vector == 3) {
         bool int3 = user_byte(v, st->rip - 1) == 0xcc;
         bool int_3 = user_byte(v, st->rip - 2) == 0xcd && user_byte(v, st->rip - 1) == 3;
         st->rip -= int3 ? 1 : int_3 ? 2 : 0;
-    } else if (vector == 1 && st->rflags & FL_TF) {
+    } else if (vector == 1 && !(st->rflags & FL_TF) && user_byte(v, st->rip - 1) == 0xf1) {
+        st->rip--; /* INT1 */
+    } else if (vector == 1) { /* TF was set, in this visit; the instruction may have cleared it */
         st->event = (X86Event){ .valid = 1, .vector = 1, .dr6 = DR6_BS };
     }
-    st->rflags &= ~(uint64_t)FL_RF; /* of the fault, which is to come once more */
+}
+
+static const char *event_name(unsigned vector)
+{
+    static const char *const names[32] = {
+        [0] = "#DE", [1] = "#DB", [3] = "#BP", [4] = "#OF", [6] = "#UD", [7] = "#NM",
+        [13] = "#GP", [14] = "#PF", [16] = "#MF", [17] = "#AC", [19] = "#XM",
+    };
+    return vector < 32 && names[vector] ? names[vector] : "other event";
 }
 
 static void store(KvmVcpu *v, const char **why)
@@ -225,8 +232,13 @@ static void store(KvmVcpu *v, const char **why)
         st->rip = st->gpr[R_CX] - 2;
         st->rflags = st->gpr[11] | FL_ONE;
         *why = "SYSCALL";
-    } else if (v->ret == 0 && v->run->exit_reason == KVM_EXIT_SHUTDOWN) {
-        rewind_event(v, why);
+    } else {
+        unsigned vector = v->run->s.regs.events.exception.nr;
+        rewind_event(v, vector);
+        if (v->ret == 0 && v->run->exit_reason == KVM_EXIT_SHUTDOWN) {
+            *why = event_name(vector);
+            st->rflags &= ~(uint64_t)FL_RF; /* of the fault, which is to come once more */
+        }
     }
     x86_update_hflags(v->x86);
 }
