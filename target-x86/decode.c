@@ -639,9 +639,11 @@ static void scale_disp(Dec *d, const X86Row *row)
 static ALWAYS_INLINE int get_operands(Dec *d, const RowInfo *info)
 {
     X86Insn *in = d->in;
-    const uint8_t regs[] = { [SRC_FIXED] = 0, [SRC_REG] = in->reg, [SRC_RM] = in->rm,
-                             [SRC_VVVV] = in->vvvv,
-                             [SRC_OPCODE] = (in->opcode & 7) | (in->rex & 1) << 3 };
+    const uint64_t regs =
+        (uint64_t)in->reg << 8 * SRC_REG | (uint64_t)in->rm << 8 * SRC_RM |
+        (uint64_t)in->vvvv << 8 * SRC_VVVV |
+        (uint64_t)((in->opcode & 7) | (in->rex & 1) << 3) << 8 * SRC_OPCODE;
+    const unsigned mem = in->is_mem ? OPF_MEM : 0;
 
     for (unsigned n = 0; n < info->nops; n++) {
         const OpSource *s = &info->op[n];
@@ -649,15 +651,18 @@ static ALWAYS_INLINE int get_operands(Dec *d, const RowInfo *info)
         unsigned size = s->size[d->osz];
         int r = 1;
         if (likely(s->src < SRC_IMM)) {
-            o->size = size ? size : in->vl >> (s->flags & OPF_SHIFT);
-            if (s->flags & OPF_MEM && in->is_mem) {
-                o->kind = OPND_MEM;
-            } else {
-                unsigned reg = (regs[s->src] | s->fixed) & s->mask;
-                bool high = size == 1 && s->kind == OPND_GPR && reg - 4 < 4 && !in->has_rex;
-                o->kind = high ? OPND_GPR8H : s->kind;
-                o->reg = high ? reg - 4 : reg;
+            size = size ? size : in->vl >> (s->flags & OPF_SHIFT);
+            unsigned kind = s->kind, reg = (regs >> 8 * s->src | s->fixed) & s->mask;
+            if (s->flags & mem) {
+                kind = OPND_MEM;
+                reg = 0;
+            } else if (size == 1 && kind == OPND_GPR && reg - 4 < 4 && !in->has_rex) {
+                kind = OPND_GPR8H;
+                reg -= 4;
             }
+            o->kind = kind;
+            o->reg = reg;
+            o->size = size;
         } else if (s->src == SRC_IMM) {
             r = get_imm(d, o, size, s->flags & OPF_OPSIZE ? in->opsize : size,
                         s->flags & OPF_SIGNED);
@@ -708,8 +713,7 @@ int x86_decode(X86Insn *in, const uint8_t *bytes, unsigned n, uint32_t hflags,
 
     const Slot *slot = &x86_slots[d.enc][d.map][in->opcode];
     uint32_t sit = m64 ? SIT_64 : prot ? SIT_PROT : SIT_REAL;
-    sit |= in->rex & 8 ? SIT_W1 : SIT_W0;
-    sit |= in->rex & 1 ? SIT_REXB : 0;
+    sit |= SIT_W0 << (in->rex >> 3 & 1) | (uint32_t)(in->rex & 1) << SIT_REXB_BIT;
     if (d.enc == ENC_LEGACY) {
         sit |= legacy_situation(&d) | SIT_L0;
     } else {

@@ -22,7 +22,8 @@
 #define SIT_L1 (1u << 26)
 #define SIT_W0 (1u << 27)
 #define SIT_W1 (1u << 28)
-#define SIT_REXB (1u << 29)
+#define SIT_REXB_BIT 29
+#define SIT_REXB (1u << SIT_REXB_BIT)
 #define SIT_VVVV (1u << 30)  /* VEX.vvvv names a register */
 #define SIT_66REP (1u << 31) /* 66H beside F2H or F3H */
 
@@ -47,14 +48,14 @@ typedef struct OpSource {
                       * and OPF_OPSIZE: used with the operand size */
 } OpSource;
 
-/* A row as the decoder wants it. */
+/* A row as the decoder wants it: a cache line. */
 typedef struct RowInfo {
     const X86Row *row;
     uint32_t flags; /* the row's */
     uint8_t nops;
     bool vsib; /* the index is a vector register */
     OpSource op[4];
-} RowInfo;
+} __attribute__((aligned(64))) RowInfo;
 
 typedef struct Cand {
     uint32_t accept; /* SIT_* */
@@ -64,7 +65,7 @@ typedef struct Cand {
 
 typedef struct Slot {
     uint16_t start, count; /* of x86_cands */
-    bool modrm;
+    uint32_t modrm;        /* do its rows have a ModRM byte? */
 } Slot;
 
 enum { NENC = ENC_EVEX + 1, MAX_CANDS = 12000 };

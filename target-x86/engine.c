@@ -355,6 +355,7 @@ Tb *x86_engine_find(X86Cpu *cpu, bool build)
     if (!a.bytes) {
         return NULL;
     }
+    __builtin_prefetch(a.bytes); /* in case that it must be built */
     a.mode = x86_block_mode(cpu) | (a.large ? X86_KEY_LARGE : 0);
     Tb *tb = x86_tb_find(cpu, x86_engine.cache, a.ram_addr, a.mode);
     if (tb && tb->crossing) { /* is its tail still what it was built from? */

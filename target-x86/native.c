@@ -299,6 +299,7 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
     const Tb *from = tb_of_exit(x);
     uint64_t key = from->key - from->region_off + x->target;
 
+    __builtin_prefetch(&c->hash[tb_hash(key, from->mode)]); /* if not in another page */
     cpu->st.rip = x86_rip_at(cpu, env->vbase + x->target);
     x86_flags_from_env(cpu);
     if (unlikely(cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow ||

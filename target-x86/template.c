@@ -691,7 +691,7 @@ static void stubs(Tmpl *t)
         SlowSite *s = &t->slow[i];
         enc_patch(e, s->jcc, e->off);
         if (s->form == SLOW_TLB) { /* SLOW_PUNT: r11 does not matter */
-            enc_alu_rm(e, ALU_SUB, S1, rm_mem(S2, offsetof(TlbEntry, tag)));
+            enc_bytes(e, 0x1a2b4d, 3); /* sub r11, [r10]: the tag */
         } else if (s->form == SLOW_TURNED) {
             tmpl_turn_back(t, s);
         } else if (s->form == SLOW_BOTH) {

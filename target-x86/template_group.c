@@ -15,31 +15,32 @@
 
 enum { GROUP_MAX = 192 };
 
-static void plain_effect(const Tmpl *t, const X86Insn *in, Effect *f)
+/* A plain instruction. */
+static void plain_effect(const Tmpl *t, unsigned i, Effect *f)
 {
-    unsigned scratch = 0, seen = 0;
+    const X86Insn *in = &t->insns[i];
 
+    f->writes = t->writes[i];
+    if (t->flags[i].cls & TC_ENV) {
+        uint32_t seen = 0;
+        for (unsigned n = 0; n < in->nops; n++) {
+            const X86Opnd *o = &in->op[n];
+            seen |= o->kind == OPND_GPR && reg_in_env(o->reg) ? 1u << o->reg : 0;
+        }
+        f->stop = (seen & (seen - 1)) != 0; /* two of them would use r11 */
+    }
     for (unsigned n = 0; n < in->nops; n++) {
-        const X86Opnd *o = &in->op[n];
-        bool w = in->row->w[n] == ROLE_W || in->row->w[n] == ROLE_RW;
-        if (o->kind == OPND_GPR || o->kind == OPND_GPR8H) {
-            f->writes |= w ? 1u << o->reg : 0;
-            if (o->kind == OPND_GPR && reg_in_env(o->reg) && !(seen >> o->reg & 1)) {
-                seen |= 1u << o->reg;
-                scratch++;
-            }
-        } else if (o->kind == OPND_MEM) {
+        if (in->op[n].kind == OPND_MEM) {
             f->access = true;
-            f->size = tmpl_access_size(in, o);
-            f->write |= w;
+            f->size = tmpl_access_size(in, &in->op[n]);
+            f->write |= in->row->w[n] == ROLE_W || in->row->w[n] == ROLE_RW;
         }
     }
-    f->writes |= tmpl_implicit_writes(in);
-    f->stop = scratch > 1 /* would use r11 */ || tmpl_masked_access(in);
     if (!f->access) {
         /* add/sub rsp, imm */
-        if (f->writes == 1u << R_SP && in->row->enc == ENC_LEGACY && in->row->map == MAP_1 &&
-            (in->opcode == 0x81 || in->opcode == 0x83) && in->opsize == t->word) {
+        if (f->writes == 1u << R_SP && in->row->enc == ENC_LEGACY &&
+            in->row->map == MAP_1 && (in->opcode == 0x81 || in->opcode == 0x83) &&
+            in->opsize == t->word) {
             unsigned ext = in->modrm >> 3 & 7;
             f->moves_sp = ext == 0 || ext == 5;
             f->sp_delta = ext == 0 ? (int64_t)in->imm : -(int64_t)in->imm;
@@ -47,7 +48,8 @@ static void plain_effect(const Tmpl *t, const X86Insn *in, Effect *f)
         return;
     }
     if (!in->is_mem || in->index >= 0 || in->base < 0 || in->base == 16 ||
-        in->adsize != t->word || in->seg >= R_FS || (t->legacy && in->seg == R_CS) || !f->size || in->disp != (int32_t)in->disp) {
+        in->adsize != t->word || in->seg >= R_FS || (t->legacy && in->seg == R_CS) ||
+        !f->size || in->disp != (int32_t)in->disp || tmpl_masked_access(in)) {
         f->stop = true;
         return;
     }
@@ -67,58 +69,46 @@ static void stack_effect(Effect *f, int word, bool push, unsigned reg_written)
     f->writes = 1u << R_SP | reg_written;
 }
 
-static Effect make_effect(const Tmpl *t, unsigned i)
+static void make_effect(const Tmpl *t, unsigned i, Effect *f)
 {
     const X86Insn *in = &t->insns[i];
-    Effect f = { .base = -1 };
     uint8_t op = in->opcode;
 
-    if (in->row->enc == ENC_LEGACY && in->row->map == MAP_1) {
-        if (op >= 0x50 && op <= 0x57) {
-            stack_effect(&f, t->word, true, 0);
-            f.stop = in->opsize != t->word || in->op[0].reg == R_SP;
-            return f;
-        }
-        if (op >= 0x58 && op <= 0x5f) {
-            stack_effect(&f, t->word, false, 1u << in->op[0].reg);
-            f.stop = in->opsize != t->word || in->op[0].reg == R_SP;
-            return f;
-        }
-        if (op == 0x68 || op == 0x6a) {
-            stack_effect(&f, t->word, true, 0);
-            f.stop = in->opsize != t->word;
-            return f;
-        }
-        if (op == 0xc3 || op == 0xe8) {
-            stack_effect(&f, t->word, op == 0xe8, 0);
-            f.stop = in->opsize != t->word;
-            f.after = true;
-            return f;
-        }
-        if (op == 0x8d) {
-            f.stop = !tmpl_lea_is_direct(t, in);
-            f.writes = 1u << in->op[0].reg;
-            f.moves_sp = in->op[0].reg == R_SP && in->base == R_SP && in->index < 0 &&
-                         in->opsize == t->word;
-            f.sp_delta = in->disp;
-            return f;
-        }
-        if (op == 0x90 && !(in->rex & 1) && in->rep != 0xf3) {
-            return f;
-        }
+    *f = (Effect){ .base = -1 };
+    if (t->flags[i].cls & TC_PLAIN) {
+        plain_effect(t, i, f);
+        return;
     }
-    if (!tmpl_is_plain(t, i)) {
-        f.stop = true;
-        return f;
+    if (in->row->enc != ENC_LEGACY || in->row->map != MAP_1) {
+        f->stop = true;
+    } else if (op >= 0x50 && op <= 0x57) {
+        stack_effect(f, t->word, true, 0);
+        f->stop = in->opsize != t->word || in->op[0].reg == R_SP;
+    } else if (op >= 0x58 && op <= 0x5f) {
+        stack_effect(f, t->word, false, 1u << in->op[0].reg);
+        f->stop = in->opsize != t->word || in->op[0].reg == R_SP;
+    } else if (op == 0x68 || op == 0x6a) {
+        stack_effect(f, t->word, true, 0);
+        f->stop = in->opsize != t->word;
+    } else if (op == 0xc3 || op == 0xe8) {
+        stack_effect(f, t->word, op == 0xe8, 0);
+        f->stop = in->opsize != t->word;
+        f->after = true;
+    } else if (op == 0x8d) {
+        f->stop = !tmpl_lea_is_direct(t, in);
+        f->writes = 1u << in->op[0].reg;
+        f->moves_sp = in->op[0].reg == R_SP && in->base == R_SP && in->index < 0 &&
+                      in->opsize == t->word;
+        f->sp_delta = in->disp;
+    } else {
+        f->stop = op != 0x90 || in->rex & 1 || in->rep == 0xf3;
     }
-    plain_effect(t, in, &f);
-    return f;
 }
 
 static const Effect *effect(Tmpl *t, unsigned i)
 {
     while (t->neffects <= i) {
-        t->effect[t->neffects] = make_effect(t, t->neffects);
+        make_effect(t, t->neffects, &t->effect[t->neffects]);
         t->neffects++;
     }
     return &t->effect[i];
@@ -155,7 +145,8 @@ static bool find(Tmpl *t, unsigned i, Group *g)
             } else if (f->base != g->base) {
                 break;
             }
-            int64_t a = delta + f->off, nlo = MIN(lo, a), nhi = MAX(hi, a + (int64_t)f->size);
+            int64_t a = delta + f->off, nlo = MIN(lo, a),
+                    nhi = MAX(hi, a + (int64_t)f->size);
             if (nhi - nlo > GROUP_MAX) {
                 break;
             }
@@ -172,7 +163,8 @@ static bool find(Tmpl *t, unsigned i, Group *g)
             changed |= f->writes;
             g->sp_lost |= f->writes >> R_SP & 1;
         }
-        if (f->after || (g->base >= 0 && (g->base == R_SP ? g->sp_lost : changed >> g->base & 1))) {
+        if (f->after ||
+            (g->base >= 0 && (g->base == R_SP ? g->sp_lost : changed >> g->base & 1))) {
             break;
         }
     }

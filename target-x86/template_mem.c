@@ -93,31 +93,32 @@ SlowSite *tmpl_slow_site(Tmpl *t, unsigned form, uint32_t kind)
     return s;
 }
 
-/*
- *     mov r10, r11
- *     shr r10, 8                 ; index * 16
- *     and r10d, (TLB_SIZE-1)*16
- *     add r10, [env.rd or wr]
- *     add r11, [r10]             ; + negated tag: offset in the page on a hit
- *     cmp r11, 4096 - size
- *     ja  slow
- *     add r11, [r10+8]
- */
 void tmpl_check(Tmpl *t, unsigned kind)
 {
+    enum { MASK = (TLB_SIZE - 1) << 4, TABLE = 17, SIZE = 24, SLOW = 30 };
+    static const uint8_t code[] = {
+        0x4d, 0x89, 0xda,                             /* mov r10, r11 */
+        0x49, 0xc1, 0xea, TLB_PAGE_BITS - 4,          /* shr r10, 8: index * 16 */
+        0x41, 0x81, 0xe2, MASK & 0xff, MASK >> 8, 0, 0, /* and r10d, mask */
+        0x4c, 0x03, 0x15, 0, 0, 0, 0,                 /* add r10, [env.rd or wr] */
+        0x4d, 0x03, 0x1a,       /* add r11, [r10]: negated tag; offset in the page on a hit */
+        0x49, 0x81, 0xfb, 0, 0, 0, 0,                 /* cmp r11, 4096 - size */
+        0x0f, 0x87, 0, 0, 0, 0,                       /* ja slow */
+        0x4d, 0x03, 0x5a, offsetof(TlbEntry, host),   /* add r11, [r10 + 8] */
+    };
+    _Static_assert(offsetof(TlbEntry, tag) == 0 && MASK <= 0xffff, "the code above");
     Enc *e = &t->e;
     SlowSite *s = tmpl_slow_site(t, SLOW_TLB, kind);
+    uint32_t at = e->off;
+    uint8_t *p = enc_code(e, code, sizeof(code));
 
     tmpl_forget(t);
-
-    enc_mov_rr(e, S2, S1);
-    enc_shift_ri(e, 5, S2, TLB_PAGE_BITS - 4, true);
-    enc_alu_ri(e, ALU_AND, S2, (TLB_SIZE - 1) << 4, false);
-    enc_alu_rm(e, ALU_ADD, S2, rm_env(kind & MEM_WRITE ? ENV_F(wr) : ENV_F(rd)));
-    enc_alu_rm(e, ALU_ADD, S1, rm_mem(S2, offsetof(TlbEntry, tag)));
-    enc_alu_ri(e, ALU_CMP, S1, TLB_PAGE - (kind & MEM_SIZE), true);
-    s->jcc = enc_jcc(e, CC_A);
-    enc_alu_rm(e, ALU_ADD, S1, rm_mem(S2, offsetof(TlbEntry, host)));
+    if (p) {
+        int32_t table = kind & MEM_WRITE ? ENV_F(wr) : ENV_F(rd);
+        enc_put32(p + TABLE, (uint32_t)(e->env_base + table - (int64_t)(at + TABLE + 4)));
+        enc_put32(p + SIZE + 3, TLB_PAGE - (kind & MEM_SIZE));
+    }
+    s->jcc = at + SLOW + 3;
     s->back = e->off;
 }
 
@@ -170,11 +171,12 @@ enum { SEG_GS = 0x65 };
 /* rorx d, s, n; or mov, ror: the address bits above n into the low bits of d */
 static void rotate(Tmpl *t, int d, int s, unsigned n)
 {
-    static const Op rorx = { .prefix = 0xf2, .map = 3, .opcode = 0xf0, .vex = true, .w = true,
-                             .imm_len = 1 };
-    if (x86_host_has(X86F_BMI2)) {
-        enc_op(&t->e, &rorx, d, rm_reg(s));
-        enc_u8(&t->e, n);
+    if (x86_host_has(X86F_BMI2)) { /* C4, R X B map 3, W L0 F2, F0, ModRM, n */
+        uint32_t rxb = (d < 8) << 7 | 0x40 | (s < 8) << 5 | 3;
+        enc_bytes(&t->e,
+                  0xf0fb00c4 | rxb << 8 |
+                      (uint64_t)(0xc0 | (d & 7) << 3 | (s & 7)) << 32 | (uint64_t)n << 40,
+                  6);
     } else {
         enc_mov_rr(&t->e, d, s);
         enc_shift_ri(&t->e, 1, d, n, true);
@@ -186,11 +188,9 @@ static void compare_range(Tmpl *t, int d, int s, unsigned k)
 {
     Enc *e = &t->e;
 
-    if (k == 0) { /* cmp d16, imm8 */
-        static const Op cmp16 = { .prefix = 0x66, .opcode = 0x83, .imm_len = 1 };
+    if (k == 0) { /* cmp d16, imm8 (d is r10 or r11) */
         rotate(t, d, s, WIN_B_SHIFT);
-        enc_op(e, &cmp16, ALU_CMP, rm_reg(d));
-        enc_u8(e, WIN_B_INDEX);
+        enc_bytes(e, 0xf8834166 | (uint64_t)(d & 7) << 24 | (uint64_t)WIN_B_INDEX << 32, 5);
     } else { /* cmp d16, [env.win_a] */
         static const Op cmp16m = { .prefix = 0x66, .opcode = 0x3b };
         rotate(t, d, s, WIN_A_SHIFT);

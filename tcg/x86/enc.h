@@ -87,6 +87,21 @@ static inline void enc_copy(Enc *e, const uint8_t *b, unsigned n)
     }
 }
 
+/* n bytes of code made beforehand, n constant; returns where they are, to fill in fields
+ * (enc_put32), or NULL. */
+static inline uint8_t *enc_code(Enc *e, const uint8_t *b, unsigned n)
+{
+    if (unlikely(!enc_room(e, n + ENC_SLACK))) {
+        e->full = true;
+        return NULL;
+    }
+    uint8_t *p = e->rw + e->off;
+    memcpy(p, b, n);
+    e->off += n;
+    return p;
+}
+static inline void enc_put32(uint8_t *p, uint32_t v) { memcpy(p, &v, 4); }
+
 /* prefixes, opcode, ModRM, SIB, displacement */
 void enc_op(Enc *e, const Op *op, int reg, Rm rm);
 
