@@ -166,6 +166,7 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         if (tb) {
             break;
         }
+        __builtin_prefetch(c->pages[ram_addr >> 12], 1); /* tb_insert writes there */
         unsigned n = crossing ? 0
                               : decode_block(cpu, insns, bytes, snap, nsnap, ram_addr, mode,
                                              &size);

@@ -146,7 +146,8 @@ static inline bool x86_trace_wanted(const Tb *tb)
 
 static inline unsigned x86_win_hash(uint64_t ram)
 {
-    return (ram >> 6) * 0x9e3779b97f4a7c15ull >> 50 << 6 | (ram & 63);
+    /* what a block asks for lies in two cache lines */
+    return (ram >> 8) * 0x9e3779b97f4a7c15ull >> 52 << 8 | (ram & 255);
 }
 static inline unsigned x86_win_site(uint64_t ram)
 {

@@ -67,16 +67,22 @@ void tmpl_put(Tmpl *t, unsigned g, int h)
     }
 }
 
-/* mov r10,rax; lahf; seto al; mov [cc],eax; mov rax,r10 */
 void tmpl_emit_save(Enc *e)
 {
-    static const Op seto = { .map = 1, .opcode = 0x90 };
+    enum { CC = 9 };
+    static const uint8_t code[] = {
+        0x49, 0x89, 0xc2,       /* mov r10, rax */
+        0x9f,                   /* lahf */
+        0x0f, 0x90, 0xc0,       /* seto al */
+        0x89, 0x05, 0, 0, 0, 0, /* mov [cc], eax */
+        0x4c, 0x89, 0xd0,       /* mov rax, r10 */
+    };
+    uint32_t at = e->off;
+    uint8_t *p = enc_code(e, code, sizeof(code));
 
-    enc_mov_rr(e, S2, H_RAX);
-    enc_u8(e, 0x9f);
-    enc_op(e, &seto, 0, rm_reg(H_RAX));
-    enc_store32(e, rm_env(ENV_F(cc)), H_RAX);
-    enc_mov_rr(e, H_RAX, S2);
+    if (p) {
+        enc_put_env(e, p, CC, at, ENV_F(cc));
+    }
 }
 
 void tmpl_load_cc(Enc *e, int h)
@@ -85,16 +91,23 @@ void tmpl_load_cc(Enc *e, int h)
     enc_op(e, &movzx16, h, rm_env(ENV_F(cc)));
 }
 
-/* mov r10,rax; movzx eax,word [cc]; add al,127; sahf; mov rax,r10
- * (two bytes as they were stored: a wider load would wait for the store to retire) */
+/* Two bytes as they were stored: a wider load would wait for the store to retire. */
 static void emit_restore(Enc *e)
 {
-    enc_mov_rr(e, S2, H_RAX);
-    tmpl_load_cc(e, H_RAX);
-    enc_u8(e, 0x04);
-    enc_u8(e, 0x7f);
-    enc_u8(e, 0x9e);
-    enc_mov_rr(e, H_RAX, S2);
+    enum { CC = 6 };
+    static const uint8_t code[] = {
+        0x49, 0x89, 0xc2,             /* mov r10, rax */
+        0x0f, 0xb7, 0x05, 0, 0, 0, 0, /* movzx eax, word [cc] */
+        0x04, 0x7f,                   /* add al, 127 */
+        0x9e,                         /* sahf */
+        0x4c, 0x89, 0xd0,             /* mov rax, r10 */
+    };
+    uint32_t at = e->off;
+    uint8_t *p = enc_code(e, code, sizeof(code));
+
+    if (p) {
+        enc_put_env(e, p, CC, at, ENV_F(cc));
+    }
 }
 
 void tmpl_save_flags(Tmpl *t)
@@ -574,6 +587,28 @@ static bool one(Tmpl *t, const X86Insn *in)
 
 /* ---- entries and stubs ---- */
 
+/* Jumped over: r11 = virtual address of another page; is the block's page there? Returns
+ * the rel32 of the way out. */
+static uint32_t guard_entry(Enc *e, uint64_t key)
+{
+    enum { TAG = 5, MAP = 12, OUT = 18 };
+    static const uint8_t code[] = {
+        0xeb, 20,                         /* jmp over */
+        0x4d, 0x8d, 0x93, 0, 0, 0, 0,     /* lea r10, [r11 + tag] */
+        0x4c, 0x3b, 0x15, 0, 0, 0, 0,     /* cmp r10, [code_map entry] */
+        0x0f, 0x85, 0, 0, 0, 0,           /* jne out */
+    };
+    uint32_t at = e->off;
+    uint8_t *p = enc_code(e, code, sizeof(code));
+
+    if (p) {
+        enc_put32(p + TAG, code_map_tag(key));
+        enc_put_env(e, p, MAP, at,
+                    tmpl_env_off(offsetof(TcgEnv, code_map) + 8 * code_map_index(key)));
+    }
+    return at + OUT;
+}
+
 static void entries(Tmpl *t)
 {
     Tb *tb = t->tb;
@@ -581,10 +616,10 @@ static void entries(Tmpl *t)
     const TbTrace *tr = tb_trace(tb);
     bool dead = !t->live[0];
 
-    /* at code_off, through the hash: r11 = guest PC, r10 = entry, flags in env */
-    enc_alu_rm(e, ALU_CMP, S1, rm_mem(S2, offsetof(JmpEntry, pc)));
-    uint32_t miss = enc_jcc(e, CC_NE);
-    enc_patch(e, miss, x86_thunks.miss);
+    /* at code_off, through the hash: r11 = guest PC, r10 = entry, flags in env; behind the
+     * comparison (3 bytes) tb_cache.c patches the jump */
+    enc_bytes(e, 0x1a3b4d, 3); /* cmp r11, [r10] */
+    enc_bytes(e, 0x850f | (uint64_t)(x86_thunks.miss - (e->off + 6)) << 16, 6);
     if (t->placed) { /* is it this code segment? */
         Rm cs = rm_env(offsetof(X86State, seg) + R_CS * sizeof(X86Seg));
         cs.disp += offsetof(X86Seg, base);
@@ -600,15 +635,8 @@ static void entries(Tmpl *t)
         tb->entry_x = e->off;
     } else if (!tb->large && (!tb->crossing || tb->guards_tail) && !(tb->mode & X86_KEY_CPL0) &&
         !t->placed && tb->key < CODE_MAP_MAX_RAM) {
-        /* from another page: r11 = its virtual address */
-        uint32_t over = enc_jmp(e);
-        tb->entry_x = e->off;
-        enc_lea(e, S2, rm_mem(S1, code_map_tag(tb->key)), true);
-        enc_alu_rm(e, ALU_CMP, S2,
-                   rm_env(tmpl_env_off(offsetof(TcgEnv, code_map) +
-                                       8 * code_map_index(tb->key))));
-        t->guard_jcc = enc_jcc(e, CC_NE);
-        enc_patch(e, over, e->off);
+        tb->entry_x = e->off + 2;
+        t->guard_jcc = guard_entry(e, tb->key);
     }
     enc_store(e, rm_env(ENV_F(vbase)), S1);
     tb->entry_e = e->off;

@@ -10,22 +10,26 @@
 
 /* ---- jumps ---- */
 
-/*     imul r10d, r11d, JMP_FACTOR; shr r10d, 32-BITS; shl r10d, 4
- *     add r10, [env.jmp]; jmp [r10+8] */
+/* Flags must be in env: saved here (that only clobbers S2). */
 void tmpl_jump_pc(Tmpl *t)
 {
+    enum { F = JMP_FACTOR, TABLE = 18 };
+    static const uint8_t code[] = {
+        0x45, 0x69, 0xd3, F & 0xff, F >> 8 & 0xff, F >> 16 & 0xff, F >> 24 & 0xff,
+        /* imul r10d, r11d, JMP_FACTOR */
+        0x41, 0xc1, 0xea, 32 - JMP_BITS,                   /* shr r10d, 32-BITS */
+        0x41, 0xc1, 0xe2, 4,                               /* shl r10d, 4 */
+        0x4c, 0x03, 0x15, 0, 0, 0, 0,                      /* add r10, [env.jmp] */
+        0x41, 0xff, 0x62, offsetof(JmpEntry, host),        /* jmp [r10+8] */
+    };
     Enc *e = &t->e;
 
-    /* flags must be in env: the caller saved them (needs r10, so before S1 is set is
-     * not required: emit_save only clobbers S2) */
     tmpl_save_flags(t);
-    static const Op imul = { .opcode = 0x69, .imm_len = 4 };
-    enc_op(e, &imul, S2, rm_reg(S1));
-    enc_u32(e, JMP_FACTOR);
-    enc_shift_ri(e, 5, S2, 32 - JMP_BITS, false);
-    enc_shift_ri(e, 4, S2, 4, false);
-    enc_alu_rm(e, ALU_ADD, S2, rm_env(ENV_F(jmp)));
-    enc_jmp_rm(e, rm_mem(S2, offsetof(JmpEntry, host)));
+    uint32_t at = e->off;
+    uint8_t *p = enc_code(e, code, sizeof(code));
+    if (p) {
+        enc_put_env(e, p, TABLE, at, ENV_F(jmp));
+    }
     t->ended = true;
 }
 

@@ -114,8 +114,7 @@ void tmpl_check(Tmpl *t, unsigned kind)
 
     tmpl_forget(t);
     if (p) {
-        int32_t table = kind & MEM_WRITE ? ENV_F(wr) : ENV_F(rd);
-        enc_put32(p + TABLE, (uint32_t)(e->env_base + table - (int64_t)(at + TABLE + 4)));
+        enc_put_env(e, p, TABLE, at, kind & MEM_WRITE ? ENV_F(wr) : ENV_F(rd));
         enc_put32(p + SIZE + 3, TLB_PAGE - (kind & MEM_SIZE));
     }
     s->jcc = at + SLOW + 3;

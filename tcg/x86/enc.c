@@ -132,6 +132,13 @@ static ALWAYS_INLINE void op_at(Enc *e, uint8_t opcode, bool w, int reg, Rm rm,
 
 static NOINLINE void op1(Enc *e, uint8_t opcode, bool w, int reg, Rm rm)
 {
+    if (rm.kind == RM_ENV) {
+        unsigned rex = w << 3 | (reg > 7) << 2, n = rex ? 7 : 6;
+        uint64_t disp = (uint32_t)(e->env_base + rm.disp - (int64_t)(e->off + n));
+        uint64_t v = opcode | (5 | (reg & 7) << 3) << 8 | disp << 16;
+        enc_bytes(e, rex ? 0x40 | rex | v << 8 : v, n);
+        return;
+    }
     op_at(e, opcode, w, reg, rm, 0);
 }
 

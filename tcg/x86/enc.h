@@ -101,6 +101,13 @@ static inline uint8_t *enc_code(Enc *e, const uint8_t *b, unsigned n)
     return p;
 }
 static inline void enc_put32(uint8_t *p, uint32_t v) { memcpy(p, &v, 4); }
+/* The displacement at p[at], last in its instruction, so that it means env-area offset off;
+ * p lies at code offset from. */
+static inline void enc_put_env(const Enc *e, uint8_t *p, unsigned at, uint32_t from,
+                               int32_t off)
+{
+    enc_put32(p + at, (uint32_t)(e->env_base + off - (int64_t)(from + at + 4)));
+}
 
 /* prefixes, opcode, ModRM, SIB, displacement */
 void enc_op(Enc *e, const Op *op, int reg, Rm rm);
