@@ -35,8 +35,23 @@ static void populate(CodeBuf *b, size_t from, size_t n)
     (void)madvise(b->rw + from, n, 23 /* MADV_POPULATE_WRITE, Linux 5.14 */);
 }
 
+/* Pages of the writer's mapping that are not about to be written again: it need not have
+ * them (what they hold stays). */
+static void let_go(CodeBuf *b, size_t from, size_t to)
+{
+    if (from < to) {
+        (void)madvise(b->rw + from, to - from, MADV_DONTNEED);
+    }
+}
+
 void codebuf_region(CodeBuf *b, size_t from, size_t to)
 {
+    if (from != b->region) {
+        /* jumps are patched soon after they were made, mostly: the last region stays */
+        let_go(b, 0, MIN(from, b->region));
+        let_go(b, MAX(to, b->region + (to - from)), b->size);
+        b->region = from;
+    }
     b->used = MAX(from, b->fixed);
     b->backed = from;
     b->cold_start = b->cold_used = b->cold_end = to;

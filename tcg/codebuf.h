@@ -22,6 +22,7 @@ typedef struct CodeBuf {
      * (used: bump pointer) to cold_start, cold code downwards in pieces, of which the last
      * is filled from cold_used to cold_end. */
     size_t used, cold_start, cold_used, cold_end, cold_piece;
+    size_t region;       /* its start */
     size_t backed;       /* end of what the host has been asked to back */
     uint8_t *rw;         /* writer's mapping */
 } CodeBuf;

@@ -23,7 +23,6 @@ TbCache *tb_cache_create(uint64_t ram_max, uint8_t *ram_base, size_t arena_size,
 
     pthread_mutex_init(&c->lock, NULL);
     c->ops = *ops;
-    c->hash = xmap_large((1u << TB_HASH_BITS) * sizeof(TbRef));
     c->npages = ram_max >> 12;
     /* large and sparsely used: let the host give pages on touch */
     c->pages = mmap(NULL, c->npages * sizeof(*c->pages), PROT_READ | PROT_WRITE,
@@ -52,7 +51,6 @@ void tb_cache_destroy(TbCache *c)
     munmap(c->pages, c->npages * sizeof(*c->pages));
     munmap((void *)c->page_flags, c->npages);
     tb_regions_free(c);
-    xunmap_large(c->hash, (1u << TB_HASH_BITS) * sizeof(TbRef));
     pthread_mutex_destroy(&c->lock);
     free(c);
 }

@@ -14,7 +14,11 @@
 #include "tcg/tb_int.h"
 #include "util/alloc.h"
 
-enum { MIN_REGION = 256 * KiB, TB_ROOM = 4 * KiB };
+enum {
+    HASH_BYTES = sizeof(TbRef) << TB_HASH_BITS,
+    MIN_REGION = 256 * KiB,
+    TB_ROOM = 4 * KiB
+};
 
 /* ---- chunks ---- */
 
@@ -152,8 +156,10 @@ void tb_publish(TbCache *c, Tb *tb)
 
 /* ---- regions ---- */
 
-/* Below 4 GiB if that can be: host code names descriptions by shorter instructions then. */
-static char *map_arena(size_t size)
+#define MAPPED(c) ALIGN_UP(HASH_BYTES + (c)->arena_size, 2 * MiB)
+
+/* For the hash and the descriptions. Below 4 GiB if that can be: host code names descriptions by shorter instructions then. */
+static void *map_arena(size_t size)
 {
     enum { LARGE = 2 * MiB };
     const uintptr_t low = 0x90000000, end = 1ull << 32;
@@ -181,9 +187,8 @@ void tb_regions_init(TbCache *c, size_t arena_size)
                           : MIN(c->nchunks, (unsigned)TB_REGIONS);
     c->region_chunks = c->code ? c->nchunks : c->nchunks / c->nregions;
     c->arena_size = (size_t)c->nchunks * TB_CHUNK;
-    c->arena = map_arena(c->arena_size);
-    /* a guest that does little shall not cost a whole large page */
-    madvise(c->arena, MIN(c->arena_size, 2 * MiB), MADV_NOHUGEPAGE);
+    c->hash = map_arena(MAPPED(c));
+    c->arena = (char *)c->hash + HASH_BYTES;
     c->chunk = NEW_ARRAY(TbChunk, c->nchunks);
     c->free_chunk = NEW_ARRAY(uint16_t, c->nchunks);
     while (c->nfree < c->nchunks) {
@@ -207,7 +212,7 @@ void tb_regions_free(TbCache *c)
     for (unsigned i = 0; i < c->nregions; i++) {
         free(c->region[i].index);
     }
-    munmap(c->arena, c->arena_size);
+    munmap(c->hash, MAPPED(c));
     free(c->chunk);
     free(c->free_chunk);
 }
