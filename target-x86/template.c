@@ -791,6 +791,34 @@ static void log_host(const Tmpl *t, uint32_t cold_from, uint32_t cold_end)
     log_unlock(f);
 }
 
+/* A loop's further rounds begin here: registers that are known to be checked stay so if
+ * they are at its end too. */
+static void loop_begins(Tmpl *t, TbTrace *tr)
+{
+    tmpl_forget(t);
+    t->group.on = false;
+    tr->entry_loop = t->e.off;
+    t->start_in_env = t->in_env;
+    t->loop_verified[0] = t->verified[0];
+    t->loop_verified[1] = t->verified[1];
+}
+
+/* Behind a trace's last instruction. */
+static void trace_ends(Tmpl *t, TbTrace *tr)
+{
+    bool loop = tr->end == (int64_t)t->tb->region_off;
+
+    if (tr->peeled && (t->loop_verified[0] & ~t->verified[0] ||
+                       t->loop_verified[1] & ~t->verified[1])) {
+        loop = false; /* from the beginning again */
+    }
+    if (t->live[tr->peeled] && t->in_env != t->start_in_env) {
+        t->start_in_env ? tmpl_save_flags(t) : tmpl_restore_flags(t);
+    }
+    tr->loop_exit = loop ? t->nexits + 1 : 0;
+    tmpl_exit_to(t, tr->end);
+}
+
 bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
 {
     static __thread Tmpl tmpl;
@@ -840,6 +868,9 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         t->succ = !tr                       ? t->off + in->len
                   : t->i + 1u < tb->ninsns ? tmpl_insn_off(t, t->i + 1)
                                            : tr->end;
+        if (tr && tr->peeled && tr->peeled == t->i) {
+            loop_begins(t, tr);
+        }
         t->map[t->i].host = t->e.off - tb->code_off;
         t->map[t->i].flags_in_env = t->in_env ? TBI_START_ENV | TBI_OP_ENV : 0;
         if (t->shadow_next) {
@@ -868,11 +899,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         }
     }
     if (!t->ended && tr) {
-        if (t->live[0] && t->in_env != t->start_in_env) {
-            t->start_in_env ? tmpl_save_flags(t) : tmpl_restore_flags(t);
-        }
-        tr->loop_exit = tr->end == (int64_t)tb->region_off ? t->nexits + 1 : 0;
-        tmpl_exit_to(t, tr->end);
+        trace_ends(t, tr);
     } else if (!t->ended) {
         int64_t next = tmpl_next_off(t, t->succ);
         if (tb->next_crosses && !tb->large && (tb->mode & X86_KEY_CPL0 || t->placed)) {

@@ -115,7 +115,8 @@ typedef struct Tmpl {
     uint32_t guard2_jcc;      /* and of the check of a crossing block's second page, or of
                                * a trace's pages */
     uint32_t hot_jcc;         /* and of the counter that makes a block a trace's head */
-    bool start_in_env;        /* in_env behind the entries */
+    bool start_in_env;        /* in_env where a loop's round begins */
+    uint32_t loop_verified[2]; /* verified there */
     bool shadow_next;         /* the next instruction stands behind STI */
     bool ended;               /* control flow has been emitted */
 } Tmpl;

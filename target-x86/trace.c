@@ -19,6 +19,7 @@ enum {
     THRESHOLD = 2048,    /* executions */
     REACH = 32 * MiB,    /* from the head's page */
     SHARE = 8,           /* of the time of user code goes to traces at most, 1 in */
+    PEEL_MOST = 250,     /* instructions of a loop whose first round is by itself */
     REPS = 64,           /* executions of a repeated string instruction at most */
 };
 
@@ -206,6 +207,20 @@ static uint64_t build_heavy(X86Cpu *cpu, void *arg)
     return 0;
 }
 
+/* A loop twice: what the first round checks the second one, which repeats, need not. */
+static void peel(TraceRecord *r)
+{
+    r->peeled = 0;
+    if (r->n <= PEEL_MOST && r->mode & X86_KEY_WIN && r->n &&
+        r->end == r->insn[0].off) {
+        for (unsigned i = 0; i < r->n; i++) {
+            r->insn[r->n + i] = r->insn[i];
+        }
+        r->peeled = r->n;
+        r->n *= 2;
+    }
+}
+
 static bool too_dear(const TcgEnv *env)
 {
     return x86_engine.tier2 == TIER2_ON && x86_engine.windows &&
@@ -230,7 +245,8 @@ uint64_t x86_trace_hot(X86Cpu *cpu, Tb *tb)
     r.mode = tb->mode;
     r.n = r.jumps = r.npages = 0;
     record(cpu, &r);
-    if (!r.jumps || r.end < -REACH || r.end > REACH) {
+    peel(&r);
+    if ((!r.jumps && !r.peeled) || r.end < -REACH || r.end > REACH) {
         env->trace_short++;
         give_up(cpu, tb);
     } else {

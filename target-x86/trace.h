@@ -17,6 +17,7 @@ typedef struct TraceRecord {
     uint64_t head;      /* RAM address; the offsets count from its page */
     uint32_t mode;      /* of its block */
     unsigned n;
+    unsigned peeled;    /* instructions of a loop's first round, which is in it twice */
     unsigned jumps;     /* inside it */
     unsigned npages;
     int32_t end;        /* where it goes on */

@@ -87,6 +87,7 @@ static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, const X86Insn *in
     }
     tr->id = ++last_id;
     tr->end = r->end;
+    tr->peeled = r->peeled;
     tb->key = r->head;
     tb->mode = r->mode;
     tb->size = 1; /* the rest is spans */

@@ -73,7 +73,8 @@ typedef struct TbTraceInsn {
 } TbTraceInsn;
 
 typedef struct TbTrace {
-    uint32_t entry_loop;  /* code offset behind the entries' checks */
+    uint32_t entry_loop;  /* code offset where a further round of a loop begins */
+    uint16_t peeled;      /* instructions of the first round, which comes but once; or 0 */
     uint32_t id;          /* TRACE_MAP: which entry says that all its pages are there */
     int32_t end;          /* where it goes on, from vbase */
     uint16_t loop_exit;   /* 1 + the number of the exit to its own beginning, or 0 */
