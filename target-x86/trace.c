@@ -16,9 +16,9 @@
 #include "target-x86/window.h"
 
 enum {
-    THRESHOLD = 2048,    /* executions */
+    THRESHOLD = 3000,    /* executions */
     REACH = 32 * MiB,    /* from the head's page */
-    SHARE = 8,           /* of the time of user code goes to traces at most, 1 in */
+    SHARE = 16,          /* of the time of user code goes to traces at most, 1 in */
     PEEL_MOST = 250,     /* instructions of a loop whose first round is by itself */
     REPS = 64,           /* executions of a repeated string instruction at most */
 };
@@ -38,12 +38,12 @@ static uint64_t drop_heavy(X86Cpu *cpu, void *arg)
     return 0;
 }
 
-/* The block is left as it is from now on. */
-static void give_up(X86Cpu *cpu, Tb *tb)
+/* The block is left as it is from now on. It goes on counting until it is built again:
+ * that is cheaper. */
+static void give_up(const Tb *tb)
 {
     unsigned h = x86_group_hash(tb->key);
     x86_engine.no_trace[h / 8] |= 1u << (h % 8);
-    x86_aside(cpu, drop_heavy, tb);
 }
 
 /* Where the memory operand of the instruction at RIP lies, as its check will see it. */
@@ -238,7 +238,7 @@ uint64_t x86_trace_hot(X86Cpu *cpu, Tb *tb)
     cpu->st.rip = env->vbase + tb->region_off;
     x86_flags_from_env(cpu);
     if (cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow || x86_engine_attention(cpu) ||
-        !tb->valid || too_dear(env) || !softmmu_fetch(cpu, cpu->st.rip, &ram, &large) || ram != tb->key) {
+        !tb->valid || !x86_trace_wanted(tb) || too_dear(env) || !softmmu_fetch(cpu, cpu->st.rip, &ram, &large) || ram != tb->key) {
         return x86_native_go_on(cpu);
     }
     r.head = tb->key;
@@ -248,7 +248,7 @@ uint64_t x86_trace_hot(X86Cpu *cpu, Tb *tb)
     peel(&r);
     if ((!r.jumps && !r.peeled) || r.end < -REACH || r.end > REACH) {
         env->trace_short++;
-        give_up(cpu, tb);
+        give_up(tb);
     } else {
         env->traces++;
         env->trace_insns += r.n;
@@ -269,7 +269,8 @@ bool x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase)
         /* not fetched yet, perhaps never: it must not fault */
         if ((int64_t)lin < 0 || !x86_walk(cpu, lin, X86_FETCH, cpu->mmu_idx, false).ok ||
             !softmmu_fetch(cpu, lin, &ram, &large) || large || ram >> 12 != page[i].page) {
-            give_up(cpu, tb);
+            give_up(tb);
+            x86_aside(cpu, drop_heavy, tb);
             return false;
         }
     }

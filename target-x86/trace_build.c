@@ -107,19 +107,21 @@ void x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
 {
     TbCache *c = x86_engine.cache;
     static __thread X86Insn insns[TB_MAX_TRACE];
-    Tb *old = NULL, *tb = NULL;
-    bool full = false, same = true;
+    Tb *tb = NULL;
+    bool full = false;
 
     for (unsigned i = 0; i < r->npages; i++) {
         tb_watch_page(c, r->page[i].ram, &cpu->cpu);
     }
     pthread_mutex_lock(&c->lock);
     if (pages_watched(c, r) && decode(cpu, c, r, insns)) {
-        old = tb_find(c, r->head, r->mode);
+        Tb *old = tb_find(c, r->head, r->mode);
         tb = make(cpu, c, r, insns);
         full = !tb;
         if (full) {
             tb_no_room(c);
+        } else if (old) {
+            tb_drop_locked(c, old);
         }
     }
     if (tb) {
@@ -129,15 +131,11 @@ void x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
             tb_chain(c, tb_exit(tb, tb_trace(tb)->loop_exit - 1), tb, tb_trace(tb)->entry_loop);
         }
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        same = same_bytes(c, r, insns);
+        if (!same_bytes(c, r, insns)) { /* a store that came too early to find it */
+            tb_drop_locked(c, tb);
+        }
     }
     pthread_mutex_unlock(&c->lock);
-    if (tb && !same) { /* a store that came too early to find it in its pages */
-        tb_drop(c, tb);
-    }
-    if (tb && old) {
-        tb_drop(c, old);
-    }
     if (full) {
         tb_make_room(c, &cpu->cpu);
     }

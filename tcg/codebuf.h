@@ -11,7 +11,7 @@
 #include "util/compiler.h"
 #include "util/error.h"
 
-enum { CODE_ENV_SIZE = 128 * 1024 }; /* private bytes before each view */
+enum { CODE_ENV_SIZE = 256 * 1024 }; /* private bytes before each view */
 
 typedef struct CodeBuf {
     int fd;

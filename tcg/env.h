@@ -66,7 +66,7 @@ static ALWAYS_INLINE unsigned jmp_index(uint64_t pc)
 /* --- jumps between pages: which virtual page a RAM page with code is mapped at, for user
  * code of the current address space. Index: low bits of the RAM page number; the bits
  * above them are added to the (page-aligned) address. --- */
-#define CODE_MAP_BITS 11
+#define CODE_MAP_BITS 13
 #define CODE_MAP_SIZE (1u << CODE_MAP_BITS)
 #define CODE_MAP_MAX_RAM (1ull << (CODE_MAP_BITS + 12 + 12))
 #define CODE_MAP_EMPTY 0x8000000000000000ull

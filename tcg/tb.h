@@ -184,6 +184,7 @@ void tb_chain(TbCache *c, TbExit *x, Tb *to, uint32_t entry);
 void tb_insert(TbCache *c, Tb *tb);
 /* Drops one block, if it has not been dropped yet. Takes the lock. */
 void tb_drop(TbCache *c, Tb *tb);
+void tb_drop_locked(TbCache *c, Tb *tb); /* lock held */
 /* A store hit [ram_addr, +len): drops the blocks that overlap. Returns whether any was.
  * Takes the lock. Others may be running such blocks and finish them. */
 bool tb_invalidate(TbCache *c, uint64_t ram_addr, uint64_t len, void *self);

@@ -223,13 +223,18 @@ static void drop(TbCache *c, Tb *tb)
     c->dropped++;
 }
 
-void tb_drop(TbCache *c, Tb *tb)
+void tb_drop_locked(TbCache *c, Tb *tb)
 {
-    pthread_mutex_lock(&c->lock);
     if (tb->valid) {
         unlink_first(c, tb);
         drop(c, tb);
     }
+}
+
+void tb_drop(TbCache *c, Tb *tb)
+{
+    pthread_mutex_lock(&c->lock);
+    tb_drop_locked(c, tb);
     pthread_mutex_unlock(&c->lock);
 }
 
