@@ -231,7 +231,7 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         tb_no_room(c);
     }
     pthread_mutex_unlock(&c->lock);
-    if (full) { /* NULL: the loop asks again */
+    if (full) { /* NULL: the loop executes one instruction and asks again */
         tb_make_room(c, &cpu->cpu);
     }
     return tb;

@@ -28,7 +28,7 @@ CodeBuf *codebuf_create(size_t size, Error *err)
     return b;
 }
 
-enum { COLD_PIECE = 64 * 1024 };
+enum { COLD_PIECE = 64 * 1024, WORTH = 4 * 1024 * 1024 };
 
 static void populate(CodeBuf *b, size_t from, size_t n)
 {
@@ -36,7 +36,7 @@ static void populate(CodeBuf *b, size_t from, size_t n)
 }
 
 /* Pages of the writer's mapping that are not about to be written again: it need not have
- * them (what they hold stays). */
+ * them (what they hold stays). Regions smaller than WORTH come round too often. */
 static void let_go(CodeBuf *b, size_t from, size_t to)
 {
     if (from < to) {
@@ -46,7 +46,7 @@ static void let_go(CodeBuf *b, size_t from, size_t to)
 
 void codebuf_region(CodeBuf *b, size_t from, size_t to)
 {
-    if (from != b->region) {
+    if (from != b->region && to - from >= WORTH) {
         /* jumps are patched soon after they were made, mostly: the last region stays */
         let_go(b, 0, MIN(from, b->region));
         let_go(b, MAX(to, b->region + (to - from)), b->size);
