@@ -31,15 +31,23 @@ static void fill_words(uint64_t *p, uint64_t v, size_t n)
 #endif
 }
 
+/* Of a host page in TlbTable.by_host. */
+static unsigned host_hash(uint64_t host)
+{
+    return host >> TLB_PAGE_BITS & (TLB_SIZE - 1);
+}
+
 static void table_clear(TlbTable *t)
 {
     if (t->nfilled <= TLB_FILLED_MAX) {
         for (unsigned i = 0; i < t->nfilled; i++) {
-            t->e[t->filled[i]].tag = TLB_EMPTY;
-            t->e[t->filled[i]].host = TLB_EMPTY;
+            TlbEntry *e = &t->e[t->filled[i]];
+            t->by_host[host_hash(e->host)] = 0;
+            e->tag = e->host = TLB_EMPTY;
         }
     } else {
         fill_words(&t->e[0].tag, TLB_EMPTY, TLB_SIZE * 2);
+        fill_words((uint64_t *)t->by_host, 0, sizeof(t->by_host) / 8);
     }
     t->nfilled = 0;
     t->huge = 0;
@@ -52,9 +60,14 @@ static unsigned large_bit(uint64_t lin)
     return (lin >> 21) * 0x9e3779b97f4a7c15 >> 55;
 }
 
-static void table_set(TlbTable *t, uint64_t page, uint8_t *host_page, uint64_t page_size)
+static void table_set(TlbTable *t, uint64_t page, uint8_t *host_page, uint64_t page_size,
+                      bool write)
 {
     unsigned i = (page >> TLB_PAGE_BITS) & (TLB_SIZE - 1);
+    if (write) {
+        uint16_t *by = &t->by_host[host_hash((uint64_t)host_page)];
+        *by = !*by || *by == i + 1 ? i + 1 : TLB_SEVERAL;
+    }
     t->e[i].host = (uint64_t)host_page;
     t->e[i].tag = -page;
     if (page_size > 2 * MiB) {
@@ -449,20 +462,25 @@ void x86_tlb_flush_pcid(X86Cpu *cpu, uint16_t pcid)
     }
 }
 
+/* Of a table for stores. */
 static void drop_host_page(TlbTable *t, uint64_t host)
 {
-    if (t->nfilled <= TLB_FILLED_MAX) {
-        for (unsigned i = 0; i < t->nfilled; i++) {
-            TlbEntry *e = &t->e[t->filled[i]];
-            if (e->host == host) {
-                e->tag = e->host = TLB_EMPTY;
-            }
+    uint16_t *by = &t->by_host[host_hash(host)];
+
+    if (*by != TLB_SEVERAL) {
+        TlbEntry *e = &t->e[*by - 1];
+        if (*by && e->host == host) {
+            e->tag = e->host = TLB_EMPTY;
         }
         return;
     }
+    *by = 0; /* and what is left of them is found anew */
     for (unsigned i = 0; i < TLB_SIZE; i++) {
         if (t->e[i].host == host) {
             t->e[i].tag = t->e[i].host = TLB_EMPTY;
+        } else if (unlikely(host_hash(t->e[i].host) == host_hash(host)) &&
+                   t->e[i].host != TLB_EMPTY) {
+            *by = *by ? TLB_SEVERAL : i + 1;
         }
     }
 }
@@ -661,10 +679,10 @@ void softmmu_translate(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
     }
     uint8_t *host_page = ref->host - in_page;
     if (w.can_read) {
-        table_set(env->tlb_rd[mmu], page, host_page, w.page_size);
+        table_set(env->tlb_rd[mmu], page, host_page, w.page_size, false);
     }
     if (store) {
-        table_set(env->tlb_wr[mmu], page, host_page, w.page_size);
+        table_set(env->tlb_wr[mmu], page, host_page, w.page_size, true);
     }
     if (mmu == X86_MMU_KERNEL && !w.global) {
         TlbSet *set = env->tlb_set;

@@ -3,7 +3,8 @@
  * Which window range will an address lie in? A block is built when it is about to run, so
  * registers that it has not written yet are known, and a register that it loads can be
  * followed to the load: the guest's memory is looked at, without any effect on the guest.
- * A wrong guess costs the building of two blocks, this look up to 0.1 us.
+ * A wrong guess costs the rest of the block by reference functions and, the second time, its
+ * building; this look up to 0.1 us.
  */
 #include "target-x86/template.h"
 #include <string.h>

@@ -29,7 +29,7 @@ typedef struct TlbEntry {
  * host address it then gives is non-canonical too: a host fault, resolved exactly. */
 #define TLB_EMPTY 0x8000000000000000ull
 
-enum { TLB_FILLED_MAX = 254, TLB_LARGE_WORDS = 8 };
+enum { TLB_FILLED_MAX = 254, TLB_LARGE_WORDS = 8, TLB_SEVERAL = 0xffff };
 
 typedef struct TlbTable {
     TlbEntry e[TLB_SIZE];
@@ -38,6 +38,9 @@ typedef struct TlbTable {
     uint16_t nfilled, filled[TLB_FILLED_MAX];
     uint64_t huge;    /* 1 GiB regions (modulo 64) with pieces of pages beyond 2 MiB */
     uint64_t large[TLB_LARGE_WORDS]; /* 2 MiB regions (a hash) with pieces of such pages */
+    /* tables for stores: 1 + the entry that leads to host pages of this hash; TLB_SEVERAL:
+     * any may; 0: none */
+    uint16_t by_host[TLB_SIZE];
 } TlbTable;
 
 static ALWAYS_INLINE TlbEntry *tlb_entry(TlbTable *t, uint64_t lin)
