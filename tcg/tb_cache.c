@@ -199,18 +199,7 @@ static void unlink_after(TbCache *c, TbPage *p, Tb *before, Tb *tb)
     }
 }
 
-static void unlink_first(TbCache *c, Tb *tb)
-{
-    TbPage *p = c->pages[tb->key >> 12];
-    Tb *before = NULL;
-
-    for (Tb *at = p->list; at != tb; at = tb_at(c, at->page_next)) {
-        before = at;
-    }
-    unlink_after(c, p, before, tb);
-}
-
-/* A block that is in its first page's list no more. */
+/* It stays in its first page's list until that is walked: a page may have hundreds. */
 static void drop(TbCache *c, Tb *tb)
 {
     __atomic_store_n(&tb->valid, false, __ATOMIC_RELEASE);
@@ -226,7 +215,6 @@ static void drop(TbCache *c, Tb *tb)
 void tb_drop_locked(TbCache *c, Tb *tb)
 {
     if (tb->valid) {
-        unlink_first(c, tb);
         drop(c, tb);
     }
 }
@@ -255,7 +243,6 @@ static bool drop_in_page(TbCache *c, TbPage *p, uint64_t ram_addr, uint64_t len)
             while (x && x->tb == tb) {
                 x = x->next;
             }
-            unlink_first(c, tb);
             drop(c, tb);
             any = true;
         } else {
@@ -265,7 +252,9 @@ static bool drop_in_page(TbCache *c, TbPage *p, uint64_t ram_addr, uint64_t len)
     }
     Tb *before = NULL;
     for (Tb *tb = p->list; tb; tb = tb_at(c, tb->page_next)) {
-        if (overlaps(tb->key, tb->size, ram_addr, len)) {
+        if (!tb->valid) {
+            unlink_after(c, p, before, tb);
+        } else if (overlaps(tb->key, tb->size, ram_addr, len)) {
             unlink_after(c, p, before, tb);
             drop(c, tb);
             any = true;

@@ -283,7 +283,7 @@ static void sweep_page(TbCache *c, TbPage *p, unsigned region)
     p->swept = c->evicted_regions;
     Tb *last = NULL;
     for (Tb *tb = p->list; tb; tb = tb_at(c, tb->page_next)) {
-        if (lies_in(c, tb, region)) {
+        if (lies_in(c, tb, region) || !tb->valid) {
             continue;
         }
         left |= tb_granules(tb->key, tb->size);
@@ -324,6 +324,7 @@ static void detach(TbCache *c, Tb *tb, unsigned region)
             forget_jumps_from(c, to, region);
         }
     }
+    sweep_page(c, c->pages[tb->key >> 12], region); /* which lists dropped blocks, too */
     if (!tb->valid) {
         return;
     }
@@ -332,7 +333,6 @@ static void detach(TbCache *c, Tb *tb, unsigned region)
     for (unsigned i = 0; i < tb->nextras; i++) {
         tb_unlink_extra(tb_extra(tb, i));
     }
-    sweep_page(c, c->pages[tb->key >> 12], region);
     c->evicted_blocks++;
 }
 
