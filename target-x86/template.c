@@ -792,9 +792,17 @@ static void log_host(const Tmpl *t, uint32_t cold_from, uint32_t cold_end)
 }
 
 /* A loop's further rounds begin here: registers that are known to be checked stay so if
- * they are at its end too. */
+ * they are at its end too. Not those that move, however little: without a check in each
+ * round (and perhaps without an access, if that is masked) they could leave the margins. */
 static void loop_begins(Tmpl *t, TbTrace *tr)
 {
+    uint32_t moved = 0;
+
+    for (unsigned i = t->i; i < t->tb->ninsns; i++) {
+        moved |= t->writes[i];
+    }
+    t->verified[0] &= ~moved;
+    t->verified[1] &= ~moved;
     tmpl_forget(t);
     t->group.on = false;
     tr->entry_loop = t->e.off;

@@ -123,6 +123,10 @@ void tmpl_check(Tmpl *t, unsigned kind)
 
 /* ---- windows: bookkeeping of checked registers ---- */
 
+/* However long a trace, a checked register that moves little, with any displacement, stays
+ * within the margins. */
+_Static_assert((uint64_t)TB_MAX_TRACE * (1 << 20) + 2 * GiB < WIN_MARGIN, "TB_MAX_TRACE");
+
 /* Adds only a small constant to its one destination: what was checked stays so. */
 static bool moves_little(const X86Insn *in)
 {
