@@ -5,13 +5,13 @@
  * (memory changes, DMA) and the block cache.
  */
 #include "accel/tcg/tcg.h"
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "accel/area.h"
+#include "accel/signals.h"
 #include "hw/core/machine.h"
 #include "hw/core/nondet.h"
 #include "hw/core/sample.h"
@@ -215,35 +215,10 @@ static void forget_code(void *opaque, uint32_t from, uint32_t to)
 
 /* ---- host signals ---- */
 
-static void on_signal(int sig, siginfo_t *info, void *uc)
+static bool on_signal(int sig, void *info, void *uc)
 {
-    int saved = errno;
-    if (cpu_self && cpu_self->machine->accel == the_machine && cpu_self->engine &&
-        guest->host_signal(cpu_struct(cpu_self), sig, info, uc)) {
-        errno = saved;
-        return;
-    }
-    if (sig != SIGUSR1) {
-        signal(sig, SIG_DFL); /* our own bug: die with the default action */
-    }
-    errno = saved;
-}
-
-static bool install_signals(Error *err)
-{
-    static const int sigs[] = { SIGUSR1, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
-    struct sigaction sa;
-
-    memset(&sa, 0, sizeof(sa));
-    sa.sa_sigaction = on_signal;
-    sa.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
-    sigfillset(&sa.sa_mask);
-    for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++) {
-        if (sigaction(sigs[i], &sa, NULL) < 0) {
-            return error_set(err, "sigaction: %s", strerror(errno));
-        }
-    }
-    return true;
+    return cpu_self && cpu_self->machine->accel == the_machine && cpu_self->engine &&
+           guest->host_signal(cpu_struct(cpu_self), sig, info, uc);
 }
 
 /* Blocks may not run over breakpoints: build them anew. */
@@ -313,7 +288,7 @@ static bool tcg_init_machine(Machine *m, void *opaque, Error *err)
     t->cache = tb_cache_create(m->ram_max, m->ram_base, arena_size(o), t->code, &ops);
     t->made_tsc = nondet_host_tsc();
     t->made_ns = nondet_host_ns();
-    return install_signals(err) && guest->init(t->cache, o, err);
+    return accel_take_signals(on_signal, err) && guest->init(t->cache, o, err);
 }
 
 static void tcg_destroy(Machine *m)

@@ -5,13 +5,13 @@
  * exact between stretches.
  */
 #include "accel/twin/twin.h"
-#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "accel/signals.h"
 #include "accel/twin/twin_int.h"
 #include "hw/core/nondet.h"
 #include "target-x86/explain.h"
@@ -315,40 +315,14 @@ static void twin_kick(Cpu *cpu)
 
 /* ---- host signals ---- */
 
-static void on_signal(int sig, siginfo_t *info, void *uc)
+static bool on_signal(int sig, void *info, void *uc)
 {
-    int saved = errno;
-    bool ours = sig == SIGUSR1 && !twin_chain_signal(info);
-    if (ours) { /* nothing runs that it should stop */
-        errno = saved;
-        return;
+    if (sig == SIGUSR1 && !twin_chain_signal(info)) {
+        return true; /* nothing runs that it should stop */
     }
-    if (sig == SIGSEGV && twin_trace_fault(info->si_addr)) {
-        ours = true;
-    } else if (twin_here && twin_here->engine->signal) {
-        ours = twin_here->engine->signal(twin_here_cpu, sig, info, uc);
-    }
-    if (!ours && sig != SIGUSR1) {
-        signal(sig, SIG_DFL); /* our own bug: die with the default action */
-    }
-    errno = saved;
-}
-
-static bool install_signals(Error *err)
-{
-    static const int sigs[] = { SIGUSR1, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
-    struct sigaction sa;
-
-    memset(&sa, 0, sizeof(sa));
-    sa.sa_sigaction = on_signal;
-    sa.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
-    sigfillset(&sa.sa_mask);
-    for (unsigned i = 0; i < ARRAY_SIZE(sigs); i++) {
-        if (sigaction(sigs[i], &sa, NULL) < 0) {
-            return error_set(err, "sigaction: %s", strerror(errno));
-        }
-    }
-    return true;
+    return (sig == SIGSEGV && twin_trace_fault(((siginfo_t *)info)->si_addr)) ||
+           (twin_here && twin_here->engine->signal &&
+            twin_here->engine->signal(twin_here_cpu, sig, info, uc));
 }
 
 /* ---- AccelClass ---- */
@@ -400,7 +374,7 @@ Twin *twin_create(Machine *m, TwinOptions *opts, Error *err)
     m->accel = t;
     m->exec = &twin_exec_ops;
     bool ok = twin_parse_step(t, opts->step ? opts->step : "512", err) &&
-              install_signals(err) && create_side(t, 0, opts->first, err) &&
+              accel_take_signals(on_signal, err) && create_side(t, 0, opts->first, err) &&
               create_side(t, 1, opts->second, err);
     if (!ok) {
         twin_destroy(m);

@@ -4,7 +4,7 @@ tests_judge_torture_SOURCES = tests/judge/torture.c tests/judge/judge.h tests/ju
 	tests/judge/ldt.h tests/judge/rig.c tests/judge/oracle.c tests/judge/compare.c \
 	tests/judge/gen.c tests/judge/gen.h tests/judge/gen_one.c tests/judge/gen_flow.c \
 	tests/judge/gen_flow.h tests/judge/casefile.c tests/judge/shrink.c \
-	tests/unit/insn_gen.c tests/unit/insn_gen.h tests/unit/fp_gen.c tests/unit/fp_gen.h
+	tests/unit/tcg_board.c tests/unit/tcg_board.h tests/unit/insn_gen.c tests/unit/insn_gen.h tests/unit/fp_gen.c tests/unit/fp_gen.h
 tests_judge_torture_CPPFLAGS = $(AM_CPPFLAGS)
 tests_judge_torture_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)
 tests_judge_torture_LDADD = $(tests_unit_test_engine_LDADD)

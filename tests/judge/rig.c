@@ -5,18 +5,16 @@
  * at INT 81H or at a fault; both come to a handler in the guest, which writes to a port;
  * the state is then read from the frame on the kernel's stack.
  */
-#include "accel/tcg/tcg.h"
 #include "hw/core/machine.h"
 #include "target-x86/access.h"
-#include "target-x86/create.h"
 #include "target-x86/engine.h"
 #include "target-x86/leaf.h"
 #include "target-x86/models.h"
 #include "target-x86/native.h"
 #include "target-x86/softmmu.h"
-#include "target-x86/tcg_ops.h"
 #include "tests/judge/judge.h"
 #include "tests/judge/ldt.h"
+#include "tests/unit/tcg_board.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,56 +39,18 @@ const char *const judge_engine_names[JUDGE_NENGINES] = { "reference", "native",
                                                          "native-warm", "native-exact",
                                                          "interp" };
 
-static MemoryRegion ram, exit_port;
 static X86Cpu *cpu;
 static Machine *machine;
 static uint32_t features[X86F_NWORDS];
 static unsigned runs;
 
-/* ---- machine ---- */
-
-static void exit_write(void *opaque, uint64_t addr, uint64_t v, unsigned size)
-{
-    cpu_request(&cpu->cpu, CPU_REQ_STOP);
-}
-
-static uint64_t exit_read(void *opaque, uint64_t addr, unsigned size)
-{
-    return 0;
-}
-
-static const MemoryOps exit_ops = { exit_read, exit_write, 1, 1, false, false };
-
-static bool board_init(Machine *m, Error *err)
-{
-    if (!memory_init_ram(&ram, m, "ram", RAM, err)) {
-        return false;
-    }
-    memory_add(&m->mem_root, &ram, 0, 0);
-    memory_init_io(&exit_port, m, "exit", 1, &exit_ops, NULL);
-    memory_add(&m->io_root, &exit_port, 0xf4, 0);
-    m->ncpus = 1;
-    m->cpus[0] = m->cpu_factory->create(m, 0, err);
-    return m->cpus[0] != NULL;
-}
-
-static const MachineClass board_class = {
-    .name = "judge",
-    .size = sizeof(Machine),
-    .default_ram = RAM,
-    .max_cpus = 1,
-    .init = board_init,
-};
-const MachineClass *const machine_classes[] = { &board_class, NULL };
-const DeviceClass *const device_classes[] = { NULL };
-
 static uint8_t *phys(uint64_t at)
 {
-    return memory_host(&ram) + at;
+    return tcg_board_mem(at);
 }
 static void put64(uint64_t at, uint64_t v)
 {
-    memcpy(phys(at), &v, 8);
+    tcg_board_put64(at, v);
 }
 
 /* ---- the guest's world ---- */
@@ -163,38 +123,25 @@ static void build_gates(void)
     }
 }
 
-static void release(Machine *m, void *arg) { accel_tcg_class.destroy(m); }
-
 static void destroy(void) { machine_destroy(machine); }
 
 bool rig_init(bool windows)
 {
     static TcgOptions opts = { .backend = 0, .tb_size = 16 * MiB };
     Error err = ERROR_INIT;
-    MachineConfig cfg = { .ram_size = RAM, .cpus = 1, .cpu_model = "max" };
     uint32_t host[X86F_NWORDS];
 
     opts.mem = windows ? 2 : 0;
-    tcg_set_guest(&x86_tcg_ops);
-    machine = machine_create(&board_class, &cfg, &err);
+    machine = tcg_board_create(RAM, &opts, &err);
     if (!machine) {
         error_report(&err);
         return false;
     }
-    machine->cpu_factory = &x86_cpu_factory;
-    machine->release = release;
-    if (!accel_tcg_class.init_machine(machine, &opts, &err) ||
-        !machine_init(machine, &err)) {
-        error_report(&err);
-        return false;
-    }
     atexit(destroy);
-    cpu = X86_CPU(machine->cpus[0]);
-    cpu_self = &cpu->cpu;
+    cpu = tcg_board_cpu();
     host_features(host);
-    for (unsigned i = 0; i < X86F_NWORDS;
-         i++) { /* what both have, shown by "max" or not */
-        cpu->feat[i] = (cpu->feat[i] | x86_tcg_features()[i]) & host[i];
+    for (unsigned i = 0; i < X86F_NWORDS; i++) { /* what both have, shown by "max" or not */
+        cpu->feat[i] &= host[i];
         features[i] = cpu->feat[i];
     }
     build_tables();

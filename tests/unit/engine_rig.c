@@ -9,48 +9,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
-#include "accel/tcg/tcg.h"
-#include "target-x86/create.h"
 #include "target-x86/leaf.h"
 #include "target-x86/models.h"
 #include "target-x86/native.h"
 #include "target-x86/softmmu.h"
-#include "target-x86/tcg_ops.h"
+#include "tests/unit/tcg_board.h"
 
-static MemoryRegion ram, exit_port;
 X86Cpu *cpu;
+Machine *machine;
 
-static void exit_write(void *opaque, uint64_t addr, uint64_t v, unsigned size)
-{
-    cpu_request(&cpu->cpu, CPU_REQ_STOP);
-}
-
-static uint64_t exit_read(void *opaque, uint64_t addr, unsigned size) { return 0; }
-
-static const MemoryOps exit_ops = { exit_read, exit_write, 1, 1, false, false };
-
-static bool rig_init(Machine *m, Error *err)
-{
-    if (!memory_init_ram(&ram, m, "ram", RAM, err)) {
-        return false;
-    }
-    memory_add(&m->mem_root, &ram, 0, 0);
-    memory_init_io(&exit_port, m, "exit", 1, &exit_ops, NULL);
-    memory_add(&m->io_root, &exit_port, 0xf4, 0);
-    m->ncpus = 1;
-    m->cpus[0] = m->cpu_factory->create(m, 0, err);
-    return m->cpus[0] != NULL;
-}
-
-static const MachineClass rig_class = {
-    .name = "rig", .size = sizeof(Machine), .default_ram = RAM, .max_cpus = 1,
-    .init = rig_init,
-};
-const MachineClass *const machine_classes[] = { &rig_class, NULL };
-const DeviceClass *const device_classes[] = { NULL };
-
-uint8_t *mem(uint64_t at) { return memory_host(&ram) + at; }
-void put64(uint64_t at, uint64_t v) { memcpy(mem(at), &v, 8); }
+uint8_t *mem(uint64_t at) { return tcg_board_mem(at); }
+void put64(uint64_t at, uint64_t v) { tcg_board_put64(at, v); }
 
 /* 4 KiB pages for the first 2 MiB, one 2 MiB page each behind. */
 static void build_tables(void)
@@ -105,8 +74,6 @@ void base_state(X86State *st)
     st->gpr[R_SP] = STACK + 0x800;
 }
 
-Machine *machine;
-
 static const int engine_signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
 static struct sigaction engine_actions[ARRAY_SIZE(engine_signals)];
 
@@ -124,28 +91,17 @@ void take_signals(void)
     }
 }
 
-static void release(Machine *m, void *arg) { accel_tcg_class.destroy(m); }
-
 int setup(void **state)
 {
     static TcgOptions opts = { .backend = 0, .tb_size = 16 * MiB, .exact_flags = true };
     Error err = ERROR_INIT;
-    MachineConfig cfg = { .ram_size = RAM, .cpus = 1, .cpu_model = "max" };
 
-    tcg_set_guest(&x86_tcg_ops);
-    machine = machine_create(&rig_class, &cfg, &err);
-    assert_non_null(machine);
-    machine->cpu_factory = &x86_cpu_factory;
-    machine->release = release;
-    if (!accel_tcg_class.init_machine(machine, &opts, &err) || !machine_init(machine, &err)) {
+    machine = tcg_board_create(RAM, &opts, &err);
+    if (!machine) {
         error_report(&err);
         return -1;
     }
-    cpu = X86_CPU(machine->cpus[0]);
-    for (unsigned i = 0; i < X86F_NWORDS; i++) { /* not only what "max" shows */
-        cpu->feat[i] |= x86_tcg_features()[i];
-    }
-    cpu_self = &cpu->cpu;
+    cpu = tcg_board_cpu();
     build_tables();
     keep_signals();
     return 0;

@@ -1,6 +1,6 @@
 # tests of the engine
 check_PROGRAMS += tests/unit/test_engine
-tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/engine_rig.c tests/unit/engine_rig.h \
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c tests/unit/engine_rig.c tests/unit/engine_rig.h tests/unit/tcg_board.c tests/unit/tcg_board.h \
 	tests/unit/insn_gen.c tests/unit/insn_gen.h
 tests_unit_test_engine_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)
@@ -10,7 +10,7 @@ TESTS += tests/unit/test_engine
 
 check_PROGRAMS += tests/unit/test_engine_legacy
 tests_unit_test_engine_legacy_SOURCES = tests/unit/test_engine_legacy.c tests/unit/engine_rig.c \
-	tests/unit/engine_rig.h tests/unit/insn_gen.c tests/unit/insn_gen.h
+	tests/unit/engine_rig.h tests/unit/tcg_board.c tests/unit/tcg_board.h tests/unit/insn_gen.c tests/unit/insn_gen.h
 tests_unit_test_engine_legacy_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_legacy_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)
 tests_unit_test_engine_legacy_LDADD = $(tests_unit_test_engine_LDADD)
