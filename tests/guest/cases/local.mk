@@ -9,6 +9,7 @@ CASES64 = tests/guest/cases/c64_apic.c \
 	tests/guest/cases/c64_fpu.c \
 	tests/guest/cases/c64_mmio.c \
 	tests/guest/cases/c64_msr.c \
+	tests/guest/cases/c64_order.c \
 	tests/guest/cases/c64_paging.c \
 	tests/guest/cases/c64_priv.c \
 	tests/guest/cases/c64_races.c \
