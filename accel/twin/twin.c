@@ -266,10 +266,16 @@ static void one_stretch(Twin *t, unsigned i, uint32_t req)
             .valid) { /* the last stretch ended at a fault: its delivery comes first */
         req = 0;
     }
+    bool debug = r->cpu.debug != 0, single = t->single;
+    if (debug && r->cpu.debug & CPU_DEBUG_STEPPED && !r->st.halted) {
+        /* no step falls into an interrupt */
+        req &= ~(uint32_t)(CPU_REQ_HARD | CPU_REQ_NMI);
+    }
     bool nmi = req & CPU_REQ_NMI && x86_pending(r, CPU_REQ_NMI);
     t->stretches++;
-    t->chained = t->slice != 0;
-    bool same = twin_stretch(t, i, req, t->max_units, false);
+    t->chained = t->slice && !debug;
+    t->single |= debug;
+    bool same = twin_stretch(t, i, req, debug ? 1 : t->max_units, false);
     t->chained = false;
     if (!same) {
         t->start = r->st;
@@ -278,8 +284,12 @@ static void one_stretch(Twin *t, unsigned i, uint32_t req)
             return;
         }
     }
+    t->single = single;
     twin_settle(t, i);
     after_stretch(t, i, req, nmi);
+    if (debug) {
+        twin_debug_after(t, i);
+    }
 }
 
 static void twin_run(Cpu *c)
@@ -292,6 +302,11 @@ static void twin_run(Cpu *c)
         atomic_store(&c->exit_request, 0);
         uint32_t req = atomic_load(&c->request);
         bool idle = (r->st.halted || r->st.wait_sipi) && !x86_pending(r, req);
+        if (c->debug && (!idle || c->debug & CPU_DEBUG_STEPPED) &&
+            twin_debug_before(t, c->index)) {
+            machine_unlock(t->m);
+            continue;
+        }
         if (!idle && !cpu_must_leave(c) && !t->stopped) {
             one_stretch(t, c->index, req);
         }
@@ -364,6 +379,7 @@ static const CpuExecOps twin_exec_ops = {
     .info = twin_info_exec,
     .starting = twin_starting,
     .dma_mapped = twin_dma_mapped,
+    .debug_changed = twin_debug_changed,
 };
 
 Twin *twin_create(Machine *m, TwinOptions *opts, Error *err)

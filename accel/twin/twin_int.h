@@ -250,6 +250,12 @@ typedef struct TwinStep {
  * been brought to an equal state). True: reported, case written. */
 bool twin_diagnose(Twin *t, unsigned i, uint32_t req);
 
+/* ---- debug.c ---- */
+void twin_debug_changed(Machine *m);
+/* Before a stretch of vCPU i whose Cpu.debug is not 0. True: it stops here. */
+bool twin_debug_before(Twin *t, unsigned i);
+void twin_debug_after(Twin *t, unsigned i);
+
 /* ---- case.c ---- */
 /* A host fault of page tracing? Then it is mended. Signal context. */
 bool twin_trace_fault(void *addr);
