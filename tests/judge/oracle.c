@@ -309,6 +309,14 @@ static bool alignment_refused(const X86Insn *in)
            (in->row->flags & (RF_BRANCH | RF_END)) == (RF_BRANCH | RF_END);
 }
 
+/* An operand over the end of 4 GiB that AMD's CPUs take in parts: the first part's page fault
+ * comes before the #GP of the second, or the other way round. */
+static bool end_of_4g(const X86Insn *in, unsigned size, uint64_t off)
+{
+    return in->is_mem && ((!size && off > 0xfffffc00) || (size == 10 && off > 0xffffffe0) ||
+                          (in->row->enc == ENC_EVEX && off > 0xffffff00));
+}
+
 /* The stack on the code's pages, or an operand of ten bytes or more that leaves its
  * segment: some CPUs look at its first bytes' page first. */
 static bool odd_place(const X86Insn *in)
@@ -328,7 +336,7 @@ static bool odd_place(const X86Insn *in)
     unsigned size = operand_size(in);
     uint64_t off = oracle_address(in);
     if (wide || !in->is_mem || !in->has_modrm) {
-        return !size && in->is_mem && !(cpu->hflags & HF_CS64) && off > 0xfffffc00;
+        return wide && !(cpu->hflags & HF_CS64) && end_of_4g(in, size, off);
     }
     if (in->row->enc == ENC_EVEX && off + 128 > st->seg[in->seg].limit) {
         return true; /* AMD's masks hide page faults, not what is over the limit */
