@@ -111,7 +111,7 @@ bool judge_same(const JudgeCase *c, enum JudgeEngine e, const JudgeState *h,
                 FILE *text)
 {
     bool bad = false, fault = h->vector != JUDGE_DONE;
-    bool dead = fault && (e == ENG_NATIVE || e == ENG_WARM || e == ENG_IR);
+    bool dead = fault && e != ENG_REF && e != ENG_EXACT;
     uint64_t reg_mask = c->mode == JUDGE_64 ? ~0ull : 0xffffffff;
 
     bool either = c->either_fault && fault && g->vector != JUDGE_DONE;
@@ -165,10 +165,66 @@ static bool check(JudgeCase *c, enum JudgeEngine e, const JudgeState *host,
     return false;
 }
 
+static JudgeState host;
+static JudgeMem host_mem;
+
+static void run_and_check(JudgeCase *c, enum JudgeEngine e, FILE *text, int *first)
+{
+    static JudgeState got;
+    rig_run(e, &got);
+    check(c, e, &host, &host_mem, &got, rig_mem(), text, first);
+}
+
+/* The same code from other registers and flags, so that it takes other ways. */
+static void other_start(JudgeCase *d, const JudgeCase *c)
+{
+    uint64_t r = (c->len + 1) * 0x9e3779b97f4a7c15ull ^ c->in.gpr[R_AX] ^ c->in.rflags << 20;
+
+    *d = *c;
+    for (unsigned i = 0; i < 16; i++) {
+        r = r * 0x5851f42d4c957f2dull + 0x14057b7ef767814full;
+        if (i != R_SP && r >> 63) {
+            d->in.gpr[i] = r >> 62 & 1 ? d->in.gpr[i] ^ (r >> 40 & 0xff) : r >> 32;
+        }
+    }
+    d->in.rflags ^= r >> 32 & FL_STATUS;
+}
+
+/*
+ * Traces: of the case's own path, whose recording is judged as well; and of the path from
+ * another start, which the case leaves where it goes another way.
+ */
+static void judge_traces(JudgeCase *c, FILE *text, int *first)
+{
+    static JudgeCase d;
+    static JudgeState got;
+    uint64_t made = rig_traces();
+
+    rig_start(c, true);
+    rig_heat(c);
+    run_and_check(c, ENG_TRACE, text, first);
+    if (rig_traces() != made) {
+        rig_start(c, false);
+        run_and_check(c, ENG_TRACE, text, first);
+    }
+    other_start(&d, c);
+    rig_start(&d, true);
+    if (!rig_run(ENG_REF, &got)) { /* has no end */
+        return;
+    }
+    rig_start(&d, true);
+    rig_heat(&d);
+    made = rig_traces();
+    rig_run(ENG_TRACE, &got);
+    if (rig_traces() != made && !memcmp(rig_code(c->start), c->code, c->len)) {
+        rig_start(c, false);
+        run_and_check(c, ENG_TRACE, text, first);
+    }
+}
+
 JudgeResult judge_case(JudgeCase *c, FILE *text)
 {
-    static JudgeState host, got;
-    static JudgeMem host_mem;
+    static JudgeState got;
     JudgeResult r = { .engine = -1 };
 
     r.valid = oracle_run(c, &got);
@@ -179,13 +235,14 @@ JudgeResult judge_case(JudgeCase *c, FILE *text)
     if (judge_engines >> ENG_REF & 1) {
         check(c, ENG_REF, &host, &host_mem, &got, rig_mem(), text, &r.engine);
     }
-    for (unsigned e = ENG_NATIVE; e < JUDGE_NENGINES; e++) {
-        if (!(judge_engines >> e & 1)) {
-            continue;
+    for (unsigned e = ENG_NATIVE; e <= ENG_IR; e++) {
+        if (judge_engines >> e & 1) {
+            rig_start(c, e != ENG_WARM);
+            run_and_check(c, e, text, &r.engine);
         }
-        rig_start(c, e != ENG_WARM);
-        rig_run(e, &got);
-        check(c, e, &host, &host_mem, &got, rig_mem(), text, &r.engine);
+    }
+    if (judge_engines >> ENG_TRACE & 1 && c->mode == JUDGE_64) {
+        judge_traces(c, text, &r.engine);
     }
     return r;
 }

@@ -54,6 +54,12 @@ static bool is16(void)
     return gen.c->mode == JUDGE_16;
 }
 
+/* What conditions read, by half their number. */
+static const uint16_t uses[8] = { FL_OF,         FL_CF,
+                                  FL_ZF,         FL_CF | FL_ZF,
+                                  FL_SF,         FL_PF,
+                                  FL_SF | FL_OF, FL_SF | FL_OF | FL_ZF };
+
 /* Jcc, SETcc's cousins: forward over a few instructions. */
 void flow_forward(void)
 {
@@ -61,10 +67,6 @@ void flow_forward(void)
 
     if (kind < 4) { /* Jcc rel8 */
         unsigned cc = gen_rand() & 15;
-        static const uint16_t uses[8] = { FL_OF,         FL_CF,
-                                          FL_ZF,         FL_CF | FL_ZF,
-                                          FL_SF,         FL_PF,
-                                          FL_SF | FL_OF, FL_SF | FL_OF | FL_ZF };
         if (!gen_define_flags(uses[cc >> 1])) {
             return;
         }
@@ -196,19 +198,30 @@ void flow_call(void)
     gen_run();
 }
 
-/* Returns that were not called: push target; ret. JMP r. */
+/* Returns that were not called: push target; ret. JMP r. Half of them to one of two places,
+ * by a condition. */
 void flow_indirect(void)
 {
-    unsigned r = any_reg(), kind = gen_rand() % 3;
+    unsigned r = any_reg(), r2 = any_reg(), kind = gen_rand() % 3, cc = gen_rand() & 15;
     uint64_t v = gen_rand();
+    bool two = v >> 32 & 1 && r != r2;
+    uint32_t at2 = 0;
 
-    if (gen.c->mode != JUDGE_64) {
+    if (gen.c->mode != JUDGE_64 || (two && !gen_define_flags(uses[cc >> 1]))) {
         return;
     }
     uint8_t lea[7] = { 0x48 | (r > 7) << 2, 0x8d, 0x05 | (r & 7) << 3, 0 };
     uint8_t jmp[3] = { 0x41, 0xff, 0xe0 | (r & 7) };
     gen_put(lea, 7);
     uint32_t at = gen_cursor() - 4;
+    if (two) { /* lea r2, [near]; cmovcc r, r2 */
+        uint8_t lea2[7] = { 0x48 | (r2 > 7) << 2, 0x8d, 0x05 | (r2 & 7) << 3, 0 };
+        uint8_t cmov[4] = { 0x48 | (r > 7) << 2 | (r2 > 7), 0x0f, 0x40 | cc,
+                            0xc0 | (r & 7) << 3 | (r2 & 7) };
+        gen_put(lea2, 7);
+        at2 = gen_cursor() - 4;
+        gen_put(cmov, 4);
+    }
     if (kind == 0) {
         gen_put(r > 7 ? jmp : jmp + 1, r > 7 ? 3 : 2);
     } else {
@@ -222,7 +235,12 @@ void flow_indirect(void)
     for (unsigned i = 0; i < v % 5; i++) {
         put1(gen_rand() >> 20);
     }
-    uint32_t d = gen_cursor() - at - 4;
+    uint32_t d = gen_cursor() - at2 - 4;
+    if (two) {
+        patch(at2, &d, 4);
+        put_harmless(1 + v % 2);
+    }
+    d = gen_cursor() - at - 4;
     patch(at, &d, 4);
     gen_run();
 }

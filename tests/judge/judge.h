@@ -76,11 +76,23 @@ typedef struct JudgeCase {
 
 /* ---- engines ---- */
 
-enum JudgeEngine { ENG_REF, ENG_NATIVE, ENG_WARM, ENG_EXACT, ENG_IR, JUDGE_NENGINES };
+enum JudgeEngine {
+    ENG_REF,
+    ENG_NATIVE,
+    ENG_WARM,
+    ENG_EXACT,
+    ENG_IR,
+    ENG_TRACE, /* every block is hot at once or soon */
+    JUDGE_NENGINES
+};
 extern const char *const judge_engine_names[JUDGE_NENGINES];
 
 /* Signals that hit generated code so far. */
 uint64_t rig_kicks(void);
+/* Traces made so far (docs/traces.md). */
+uint64_t rig_traces(void);
+/* Blocks of the case become hot after 0 to 2 executions, by ENG_TRACE. */
+void rig_heat(const JudgeCase *c);
 /* Makes the machine, with user memory through windows (docs/windows.md) or the soft TLB.
  * Prints and returns false if it cannot. */
 bool rig_init(bool windows);
@@ -182,7 +194,7 @@ unsigned judge_row_index(const X86Row *row);
 /* Executions by row and mode; shared by the workers. */
 typedef struct JudgeCounts {
     uint64_t row[JUDGE_MAX_ROWS][JUDGE_NMODES];
-    uint64_t cases, insns, faults, differences, refused, kicks;
+    uint64_t cases, insns, faults, differences, refused, kicks, traces;
 } JudgeCounts;
 extern JudgeCounts *judge_counts;
 

@@ -37,7 +37,7 @@ enum {
 
 const char *const judge_engine_names[JUDGE_NENGINES] = { "reference", "native",
                                                          "native-warm", "native-exact",
-                                                         "interp" };
+                                                         "interp", "traces" };
 
 static X86Cpu *cpu;
 static Machine *machine;
@@ -349,8 +349,26 @@ uint64_t rig_kicks(void)
     return x86_env(cpu)->kicks;
 }
 
+uint64_t rig_traces(void)
+{
+    return x86_env(cpu)->traces;
+}
+
+void rig_heat(const JudgeCase *c)
+{
+    uint32_t h = c->len * 0x9e3779b1u ^ c->start;
+
+    memset(x86_engine.no_trace, 0, sizeof(x86_engine.no_trace));
+    for (unsigned i = 0; i < c->len; i++) {
+        h = (h ^ c->code[i]) * 16777619u;
+        x86_env(cpu)->hot[hot_index(CODE + c->start - CODE_BASE + i)] =
+            h >> 30 ? 0 : h >> 28 & 3;
+    }
+}
+
 bool rig_run(enum JudgeEngine e, JudgeState *out)
 {
+    x86_engine.tier2 = e == ENG_TRACE ? TIER2_RANDOM : TIER2_OFF;
     x86_engine.native = e != ENG_IR;
     x86_engine.exact_flags = e == ENG_EXACT;
     if (e == ENG_REF) {

@@ -199,6 +199,7 @@ static void work(unsigned index)
             atomic_fetch_add_explicit(&w->beat, 1, memory_order_relaxed);
             one_case(opt.first + i);
             judge_counts->kicks = rig_kicks();
+            judge_counts->traces = rig_traces();
         }
     }
 }
@@ -310,7 +311,7 @@ static void coverage(FILE *f)
 
 static void totals(FILE *f, double seconds)
 {
-    uint64_t cases = 0, insns = 0, refused = 0, diffs = 0, kicks = 0;
+    uint64_t cases = 0, insns = 0, refused = 0, diffs = 0, kicks = 0, traces = 0;
 
     for (unsigned w = 0; w < MAX_JOBS; w++) {
         const JudgeCounts *k = &shared->worker[w].counts;
@@ -319,14 +320,16 @@ static void totals(FILE *f, double seconds)
         refused += k->refused;
         diffs += k->differences;
         kicks += k->kicks;
+        traces += k->traces;
     }
     fprintf(
         f,
         "sequences %llu instructions %llu differences %llu (seed %llu, %.1f s, %.0f/s, "
-        "%llu tries came to nothing, %llu signals in generated code)\n",
+        "%llu tries came to nothing, %llu signals in generated code, %llu traces)\n",
         (unsigned long long)cases, (unsigned long long)insns, (unsigned long long)diffs,
         (unsigned long long)opt.seed, seconds, cases / seconds,
-        (unsigned long long)refused, (unsigned long long)kicks);
+        (unsigned long long)refused, (unsigned long long)kicks,
+        (unsigned long long)traces);
 }
 
 static bool torture(void)
