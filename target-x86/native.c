@@ -492,11 +492,13 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
     uint64_t site = tr ? tb_insn_ram(tb, kind >> 16, NULL) : tb->key + (kind >> 16);
     unsigned known = x86_win_site(site), state = WIN_SITE_ANY;
 
-    if (known != WIN_SITE_BOTH) {
+    if (known != WIN_SITE_BOTH && base != WIN_INDEX) {
         uint64_t a = base == 16 ? env->vbase : base < 16 ? cpu->st.gpr[base] : lin;
         window_seen(cpu, a);
         int k = window_range(env, a);
-        if (k >= 0) {
+        if (k < 0 && env->win_a == WIN_A_NONE) {
+            state = known; /* its page is not there yet: range A may still go there */
+        } else if (k >= 0) {
             state = known != WIN_SITE_UNKNOWN ? WIN_SITE_BOTH : k ? WIN_SITE_A : WIN_SITE_B;
         }
     }

@@ -166,7 +166,7 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
     }
     site->insn = *in;
     site->region_off = t->off;
-    t->verified[0] = t->verified[1] = 0; /* it may write any register */
+    t->verified[0] = t->verified[1] = t->small = 0; /* it may write any register */
     tmpl_forget(t);
     tmpl_save_flags(t);
     enc_mov_ri(&t->e, S2, (uint64_t)site);
@@ -803,12 +803,14 @@ static void loop_begins(Tmpl *t, TbTrace *tr)
     }
     t->verified[0] &= ~moved;
     t->verified[1] &= ~moved;
+    t->small &= ~moved;
     tmpl_forget(t);
     t->group.on = false;
     tr->entry_loop = t->e.off;
     t->start_in_env = t->in_env;
     t->loop_verified[0] = t->verified[0];
     t->loop_verified[1] = t->verified[1];
+    t->loop_small = t->small;
 }
 
 /* Behind a trace's last instruction. */
@@ -817,7 +819,7 @@ static void trace_ends(Tmpl *t, TbTrace *tr)
     bool loop = tr->end == (int64_t)t->tb->region_off;
 
     if (tr->peeled && (t->loop_verified[0] & ~t->verified[0] ||
-                       t->loop_verified[1] & ~t->verified[1])) {
+                       t->loop_verified[1] & ~t->verified[1] || t->loop_small & ~t->small)) {
         loop = false; /* from the beginning again */
     }
     if (t->live[tr->peeled] && t->in_env != t->start_in_env) {

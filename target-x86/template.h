@@ -95,6 +95,7 @@ typedef struct Tmpl {
                                * its memory operand; S2_KEPT: the operand may not use
                                * S2; 0 = none */
     uint32_t verified[2];     /* registers (16: vbase) known to lie in range B, A */
+    uint32_t small;           /* traces: registers known to be small as an index */
     Group group;
     SlowSite slow[MAX_SLOW];  /* from here on: not cleared for each block */
     unsigned nslow;
@@ -116,7 +117,7 @@ typedef struct Tmpl {
                                * a trace's pages */
     uint32_t hot_jcc;         /* and of the counter that makes a block a trace's head */
     bool start_in_env;        /* in_env where a loop's round begins */
-    uint32_t loop_verified[2]; /* verified there */
+    uint32_t loop_verified[2], loop_small; /* verified, small there */
     bool shadow_next;         /* the next instruction stands behind STI */
     bool ended;               /* control flow has been emitted */
 } Tmpl;

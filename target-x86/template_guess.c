@@ -122,6 +122,7 @@ unsigned tmpl_guess(const Tmpl *t, unsigned i, const X86Insn *as)
 
     if (t->tb->trace_at && state == WIN_SITE_UNKNOWN) { /* seen, just before */
         state = tb_trace(t->tb)->insn[i].site;
+        state = state < WIN_SITE_PAIR ? state : state > WIN_SITE_PAIR ? WIN_SITE_A : WIN_SITE_B;
     }
 
     if (state != WIN_SITE_UNKNOWN) {

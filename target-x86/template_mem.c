@@ -125,7 +125,10 @@ void tmpl_check(Tmpl *t, unsigned kind)
 
 /* However long a trace, a checked register that moves little, with any displacement, stays
  * within the margins. */
-_Static_assert((uint64_t)TB_MAX_TRACE * (1 << 20) + 2 * GiB < WIN_MARGIN, "TB_MAX_TRACE");
+_Static_assert((uint64_t)TB_MAX_TRACE * (1 << 20) + 2 * GiB +
+                       8 * ((uint64_t)TB_MAX_TRACE * 4096 + (1ull << WIN_INDEX_BITS)) <
+                   WIN_MARGIN,
+               "TB_MAX_TRACE");
 
 /* Adds only a small constant to its one destination: what was checked stays so. */
 static bool moves_little(const X86Insn *in)
@@ -153,12 +156,22 @@ static bool moves_little(const X86Insn *in)
     return op == 0xff && ext < 2;
 }
 
+/* The same for an index, which may be scaled by 8. */
+static bool moves_index(const X86Insn *in)
+{
+    int64_t by = in->opcode == 0x8d ? in->disp : (int64_t)in->imm;
+    return moves_little(in) && (in->opcode == 0xff || (by <= 4096 && by >= -4096));
+}
+
 void tmpl_win_after(Tmpl *t, const X86Insn *in)
 {
     if (t->win) {
         uint32_t w = t->writes[t->i];
         if (t->s1_host && w >> (t->s1_host - 1) & 1) {
             t->s1_host = 0;
+        }
+        if (t->small & w && !moves_index(in)) {
+            t->small &= ~w;
         }
         if ((t->verified[0] | t->verified[1]) & w && !moves_little(in)) {
             t->verified[0] &= ~w;
@@ -341,6 +354,52 @@ static bool stays(const Tmpl *t, const Rm *m)
            !(s2 && (!t->held[1] || (t->wanted && t->wanted != t->held[1])));
 }
 
+/* Traces, where a path has shown that a base register points into range k and the index is
+ * small: both are checked, each once while it keeps its value. */
+static bool is_pair(const Tmpl *t, const X86Insn *in, unsigned k)
+{
+    const TbTrace *tr = tb_trace(t->tb);
+
+    return tr && tr->insn[t->i].site == WIN_SITE_PAIR + k && in->index >= 0 && in->base >= 0 &&
+           in->base < 16 && in->seg < R_FS && !reg_in_env(in->base) && !reg_in_env(in->index);
+}
+
+static Rm win_pair(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
+{
+    Enc *e = &t->e;
+    int h = host_reg(in->base), x = host_reg(in->index);
+    bool base_known = t->verified[k] >> in->base & 1, index_known = t->small >> in->index & 1;
+
+    if (!base_known || !index_known) {
+        tmpl_before_check(t, in);
+    }
+    if (!index_known) { /* lea d,[index + 2^n]; shr d, n+1; jnz */
+        int d = t->s1_host ? S2 : S1;
+        tmpl_clobber(t, d);
+        enc_lea(e, d, rm_mem(x, 1 << WIN_INDEX_BITS), true);
+        enc_shift_ri(e, 5, d, WIN_INDEX_BITS + 1, true);
+        SlowSite *s = tmpl_slow_site(t, SLOW_GUESS,
+                                     MEM_GUESS | WIN_INDEX << 10 | tmpl_site(t, t->i) << 16);
+        s->jcc = enc_jcc(e, CC_NE);
+        s->back = e->off;
+        t->small |= 1u << in->index;
+    }
+    if (!base_known) {
+        check_range(t, t->s1_host ? S2 : S1, h, k, in->base, tmpl_site(t, t->i));
+        t->verified[k] |= 1u << in->base;
+    }
+    if (k == 0) {
+        return (Rm){ RM_MEM, h, x, in->scale, disp, SEG_GS };
+    }
+    if (t->s1_host != in->base + 1) {
+        tmpl_clobber(t, S1);
+        enc_load(e, S1, delta_a());
+        enc_lea(e, S1, (Rm){ RM_MEM, S1, h, 0, 0, 0 }, true);
+        t->s1_host = in->base + 1;
+    }
+    return (Rm){ RM_MEM, S1, x, in->scale, disp, 0 };
+}
+
 /* With an index, or a segment base: the address without its displacement is checked. */
 static Rm win_computed(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
 {
@@ -470,6 +529,8 @@ static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
     unsigned k = state == WIN_SITE_A;
     if (in->index < 0 && in->seg < R_FS) {
         *rm = win_base(t, in, k, disp);
+    } else if (is_pair(t, in, k)) {
+        *rm = win_pair(t, in, k, disp);
     } else {
         tmpl_before_check(t, in);
         *rm = win_computed(t, in, k, disp);
