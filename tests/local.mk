@@ -43,6 +43,7 @@ planted:
 kvm-boot: dyad$(EXEEXT)
 	$(top_srcdir)/scripts/kvm-kernel kvm-kernel
 	python3 $(top_srcdir)/tests/boot/kvm ./dyad kvm-kernel kvm
+	python3 $(top_srcdir)/tests/boot/kvm ./dyad kvm-kernel kvm,ring0=kvm
 .PHONY: kvm-boot
 
 # Long ones, by hand, from Debian's packages (what is not installed is a SKIP):

@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include "accel/kvm/kvm_int.h"
 #include "target-x86/cpuid.h"
 #include "util/alloc.h"
@@ -129,6 +132,27 @@ bool kvm_cpuid_init(KvmMachine *k, Error *err)
         }
     }
     return true;
+}
+
+void kvm_widen_features(X86Cpu *cpu)
+{
+    /* Not what has a bit in CR4 that such a KVM refuses: it does not show these. */
+    static const uint16_t refused[] = { X86F_PCID, X86F_INVPCID, X86F_PKU, X86F_LA57 };
+    uint32_t have[X86F_NWORDS];
+    memcpy(have, x86_tcg_features(), sizeof(have));
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+        have[refused[i] / 32] &= ~(1u << refused[i] % 32);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        uint32_t r[4] = { 0 };
+#if defined(__x86_64__)
+        if (rows[i].leaf >> 28 != 4 && __get_cpuid_max(rows[i].leaf & 0x80000000, NULL) >=
+                                           rows[i].leaf) {
+            __cpuid_count(rows[i].leaf, rows[i].sub, r[0], r[1], r[2], r[3]);
+        }
+#endif
+        cpu->feat[rows[i].word] |= r[rows[i].reg] & have[rows[i].word];
+    }
 }
 
 const uint32_t *kvm_features(void)

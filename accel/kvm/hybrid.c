@@ -511,11 +511,12 @@ void kvm_soft_info(const KvmMachine *k, FILE *f)
 {
     for (unsigned i = 0; i < k->m->ncpus; i++) {
         const KvmVcpu *v = &k->vcpu[i];
-        fprintf(f, "CPU %u: %" PRIu64 " visits of ring 3 to KVM, %" PRId64 " ms in all, "
-                   "shadow pages dropped %" PRIu64 " times\n",
-                i, v->visits, v->visit_ns / 1000000, v->drops);
+        fprintf(f, "CPU %u: software's ring 0 entered %" PRIu64 " times, %" PRIu64
+                   " visits of ring 3 to KVM, %" PRId64 " ms in all, shadow pages dropped "
+                   "%" PRIu64 " times\n",
+                i, x86_env(v->x86)->rings / 2, v->visits, v->visit_ns / 1000000, v->drops);
         for (unsigned n = 0; n < KVM_EVENTS && v->by_event[n].count; n++) {
-            fprintf(f, "  rescued: %-16s %" PRIu64 "\n", v->by_event[n].name,
+            fprintf(f, "  ended by: %-15s %" PRIu64 "\n", v->by_event[n].name,
                     v->by_event[n].count);
         }
     }

@@ -345,7 +345,8 @@ static void kvm_info_exec(Machine *m, const char *what, void *f)
 
 static bool kvm_check_ready(Machine *m, Error *err)
 {
-    const KvmMachine *k = kvm_of(m);
+    KvmMachine *k = kvm_of(m);
+    k->ready = true;
     return !k->mem_error[0] || error_set(err, "kvm: %s", k->mem_error);
 }
 
@@ -514,6 +515,13 @@ static bool kvm_init_machine(Machine *m, void *opts, Error *err)
         return false;
     }
     kvm_mem_init(k);
+    k->ready = m->ncpus != 0; /* a running machine changes engine: nobody asks later */
+    if (k->ready && k->mem_error[0]) {
+        error_set(err, "%s", k->mem_error);
+        kvm_mem_finish(k);
+        kvm_free(k);
+        return false;
+    }
     x86_engine_features = k->soft ? kvm_soft_features : kvm_features;
     if (!k->soft) {
         m->accel = k;
@@ -538,6 +546,9 @@ static bool kvm_leave(Machine *m, Error *err)
                           err)) {
             return false;
         }
+    }
+    for (unsigned i = 0; i < m->ncpus && kvm_of(m)->native_cpuid; i++) {
+        kvm_widen_features(X86_CPU(m->cpus[i]));
     }
     if (!kvm_of(m)->soft) {
         kvm_rescue_free(kvm_of(m)); /* the software engine makes its own */

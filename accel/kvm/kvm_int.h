@@ -93,6 +93,7 @@ typedef struct KvmMachine {
     int irqchip;        /* IRQCHIP_* in force */
     bool have_xcrs, have_debugregs, have_tsc_offset, have_msr_exits;
     bool guard;         /* SYSCALL is completed here (syscall.c) */
+    bool native_cpuid;  /* the guest's CPUID is the host's, whatever it was to be shown */
     unsigned max_vcpus;
     KvmVcpu vcpu[MACHINE_MAX_CPUS];
     void *area[MACHINE_MAX_CPUS]; /* of vCPU structs made here */
@@ -102,6 +103,7 @@ typedef struct KvmMachine {
     MemoryListener mem, io;
     KvmSlot slots[KVM_MAX_SLOTS];
     char mem_error[160]; /* first slot that KVM refused */
+    bool ready;          /* the board is complete */
     uint64_t slot_changes, eventfds;
     /* interrupts */
     uint64_t rte[CHIP_GSIS];     /* split: as the routing table has them */
@@ -141,6 +143,9 @@ bool kvm_cpuid_init(KvmMachine *k, Error *err);
 const uint32_t *kvm_features(void);           /* words of features.h */
 struct kvm_cpuid2 *kvm_supported_cpuid(void); /* KVM_GET_SUPPORTED_CPUID's answer */
 void kvm_cut_layout(uint32_t *words); /* takes out what lies elsewhere in XSAVE areas */
+/* The guest has seen the host's CPUID (native_cpuid): the translator gets all of it that it
+ * has, for the guest may have chosen it. */
+void kvm_widen_features(X86Cpu *cpu);
 bool kvm_set_cpuid(KvmVcpu *v, Error *err);
 unsigned kvm_host_xsave_offset(unsigned component); /* of KVM's XSAVE area; 0 = none */
 
@@ -207,9 +212,11 @@ bool kvm_debug_exit(KvmVcpu *v); /* false: the vCPU cannot go on */
 
 /* syscall.c. Where SYSCALL goes in KVM when it must not arrive: canonical, mapped nowhere. */
 #define KVM_SYSCALL_TRAP 0xffffd5c0de5ca000ull
-/* Before the vCPUs: is SYSCALL to be completed here (k->guard)? Tried in a VM, 1 to 2 ms. */
+/* Before the vCPUs, tried in a VM (1 to 2 ms): is SYSCALL to be completed here (k->guard), is
+ * CPUID native? */
 void kvm_syscall_setup(KvmMachine *k);
 bool kvm_syscall_init_cpu(KvmVcpu *v);
+void kvm_syscall_moved(KvmVcpu *v);            /* KVM was given another state */
 void kvm_syscall_follow(KvmVcpu *v);           /* before each KVM_RUN */
 /* The exit was the breakpoint's on page faults: completed, or passed on to the guest;
  * *went_on: false if the vCPU cannot go on. False: some other breakpoint. */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include "accel/kvm/kvm_int.h"
 #include "util/alloc.h"
+#include "util/log.h"
 
 enum { PAGE = 4096 };
 
@@ -26,6 +27,7 @@ static int slot_set(KvmMachine *k, unsigned n, uint64_t size)
     return kvm_ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &r);
 }
 
+/* Before the machine is ready: an error. After: the guest's accesses exit, one by one. */
 static void refused(KvmMachine *k, const FlatRange *r, int ret)
 {
     if (!k->mem_error[0]) {
@@ -33,6 +35,9 @@ static void refused(KvmMachine *k, const FlatRange *r, int ret)
                  "cannot map %s at %#" PRIx64 " (%" PRIu64 " MiB): %s", r->mr->name, r->start,
                  (uint64_t)((r->last - r->start + 1) / MiB),
                  ret == -ENOSPC ? "too many memory slots" : strerror(-ret));
+        if (k->ready) {
+            warn_report("kvm: %s: it is slow from now on", k->mem_error);
+        }
     }
 }
 

@@ -158,7 +158,13 @@ static void sregs_put(KvmVcpu *v)
     s.efer = st->efer;
     s.cr8 = v->cr8;
     s.apic_base = v->apic_base;
-    vcpu_ioctl(v, KVM_SET_SREGS, &s, "KVM_SET_SREGS");
+    int ret = kvm_ioctl(v->fd, KVM_SET_SREGS, &s);
+    if (ret < 0) {
+        log_printf("kvm: vCPU %d: KVM_SET_SREGS: %s: CR0 %#llx CR3 %#llx CR4 %#llx EFER %#llx "
+                   "APIC base %#llx CR8 %#llx\n",
+                   v->cpu->index, strerror(-ret), s.cr0, s.cr3, s.cr4, s.efer, s.apic_base,
+                   s.cr8);
+    }
 }
 
 /* ---- FPU and extended state ---- */
@@ -488,6 +494,9 @@ void kvm_put_state(KvmVcpu *v)
     v->run->ready_for_interrupt_injection =
         v->run->if_flag && !v->x86->st.int_shadow && !v->x86->st.event.valid;
     sregs_put(v);
+    if (v->k->guard) {
+        kvm_syscall_moved(v);
+    }
     regs_put(v);
     kvm_xcrs_put(v);
     kvm_xsave_put(v);

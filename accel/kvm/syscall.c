@@ -42,7 +42,8 @@ static void probe_tables(uint8_t *ram)
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         memcpy(ram + rows[i].at, &rows[i].entry, 8);
     }
-    memcpy(ram + USER, "\x0f\x05\xf4", 3); /* syscall; hlt */
+    /* mov eax, 7; xor ecx, ecx; cpuid; syscall; hlt */
+    memcpy(ram + USER, "\xb8\x07\x00\x00\x00\x31\xc9\x0f\xa2\x0f\x05\xf4", 12);
     ram[KERNEL] = 0xf4;
 }
 
@@ -84,10 +85,11 @@ static int probe_state(int vcpu)
     return ret < 0 ? ret : kvm_ioctl(vcpu, KVM_SET_MSRS, &msrs) == 2 ? 0 : -1;
 }
 
-/* Runs it: the exit's reason, or -1. */
-static int probe_run(int kvm, int vm, uint8_t *ram, size_t run_size,
-                     struct kvm_cpuid2 *cpuid)
+/* Runs it: the exit's reason, or -1; *ebx: what CPUID gave. */
+static int probe_run(int vm, uint8_t *ram, size_t run_size,
+                     struct kvm_cpuid2 *cpuid, uint32_t *ebx)
 {
+    struct kvm_regs r;
     struct kvm_userspace_memory_region slot = { .memory_size = PROBE_RAM,
                                                 .userspace_addr = (uintptr_t)ram };
     int vcpu = kvm_ioctl(vm, KVM_CREATE_VCPU, NULL), reason = -1;
@@ -103,7 +105,8 @@ static int probe_run(int kvm, int vm, uint8_t *ram, size_t run_size,
         for (unsigned i = 0; i < 100 && ret == -EINTR; i++) {
             ret = kvm_ioctl(vcpu, KVM_RUN, NULL);
         }
-        reason = ret < 0 ? -1 : (int)run->exit_reason;
+        reason = ret < 0 || kvm_ioctl(vcpu, KVM_GET_REGS, &r) < 0 ? -1 : (int)run->exit_reason;
+        *ebx = reason < 0 ? 0 : (uint32_t)r.rbx;
     }
     if (run != MAP_FAILED) {
         munmap(run, run_size);
@@ -112,14 +115,28 @@ static int probe_run(int kvm, int vm, uint8_t *ram, size_t run_size,
     return reason;
 }
 
-/* Does SYSCALL of ring 3 end in ring 0 here? Yes, too, if it cannot be tried. */
-static bool changes_ring(int kvm, size_t run_size, struct kvm_cpuid2 *cpuid)
+static uint32_t offered(const struct kvm_cpuid2 *c) /* EBX of CPUID 7 */
 {
-    int vm = kvm_ioctl(kvm, KVM_CREATE_VM, NULL);
+    for (unsigned i = 0; i < c->nent; i++) {
+        if (c->entries[i].function == 7 && c->entries[i].index == 0) {
+            return c->entries[i].ebx;
+        }
+    }
+    return 0;
+}
+
+/* Is SYSCALL of ring 3 wrong here, is CPUID the host's own whatever KVM was told? No, if it
+ * cannot be tried. */
+static void probe(KvmMachine *k, bool *wrong_syscall)
+{
+    struct kvm_cpuid2 *cpuid = kvm_supported_cpuid();
+    int vm = kvm_ioctl(k->fd, KVM_CREATE_VM, NULL), reason = -1;
     uint8_t *ram = mmap(NULL, PROBE_RAM, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    int reason = vm < 0 || ram == MAP_FAILED ? -1
-                                             : probe_run(kvm, vm, ram, run_size, cpuid);
+    uint32_t ebx = 0;
+    if (vm >= 0 && ram != MAP_FAILED) {
+        reason = probe_run(vm, ram, k->run_size, cpuid, &ebx);
+    }
     if (vm >= 0) {
         close(vm);
     }
@@ -127,7 +144,8 @@ static bool changes_ring(int kvm, size_t run_size, struct kvm_cpuid2 *cpuid)
         munmap(ram, PROBE_RAM);
     }
     /* HLT runs in ring 0; the page fault of ring 3 shuts down. */
-    return reason != KVM_EXIT_SHUTDOWN;
+    *wrong_syscall = reason == KVM_EXIT_SHUTDOWN;
+    k->native_cpuid = reason >= 0 && ebx != offered(cpuid);
 }
 
 /* ---- the guard ---- */
@@ -153,10 +171,11 @@ void kvm_syscall_setup(KvmMachine *k)
         .base = MSR_LSTAR,
         .bitmap = denied,
     };
-    k->guard = has(k, KVM_CAP_SYNC_REGS, KVM_SYNC_X86_SREGS) &&
-               has(k, KVM_CAP_X86_USER_SPACE_MSR, KVM_MSR_EXIT_REASON_FILTER) &&
+    bool wrong;
+    probe(k, &wrong);
+    k->guard = wrong && has(k, KVM_CAP_SYNC_REGS, KVM_SYNC_X86_SREGS) &&
+               has(k, KVM_CAP_X86_USER_SPACE_MSR, 0) &&
                has(k, KVM_CAP_X86_MSR_FILTER, 0) && has(k, KVM_CAP_SET_GUEST_DEBUG, 0) &&
-               !changes_ring(k->fd, k->run_size, kvm_supported_cpuid()) &&
                kvm_ioctl(k->vm, KVM_ENABLE_CAP, &cap) == 0 &&
                kvm_ioctl(k->vm, KVM_X86_SET_MSR_FILTER, &f) == 0;
 }
@@ -188,6 +207,16 @@ static uint64_t handler_in(const uint8_t *gate)
     memcpy(w, gate, 8);
     memcpy(&high, gate + 8, 4);
     return w[2] & 0x8000 ? (uint64_t)high << 32 | (uint32_t)w[3] << 16 | w[0] : 0;
+}
+
+void kvm_syscall_moved(KvmVcpu *v)
+{
+    const X86State *st = &v->x86->st;
+    struct kvm_sregs *s = &v->run->s.regs.sregs; /* ours to look at: it is not marked dirty */
+    s->idt.base = st->idt.base;
+    s->idt.limit = st->idt.limit;
+    s->efer = st->efer;
+    v->pf_gate = NULL;
 }
 
 void kvm_syscall_follow(KvmVcpu *v)
