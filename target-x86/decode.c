@@ -741,6 +741,7 @@ int x86_decode(X86Insn *in, const uint8_t *bytes, unsigned n, uint32_t hflags,
         return X86_DEC_UD;
     }
     const X86Row *row = info->row;
+    __builtin_prefetch(row); /* whoever asked will look at it */
     set_opsize(&d, info, d32);
     in->seg = R_DS;
     if (in->is_mem) {

@@ -355,7 +355,6 @@ Tb *x86_engine_find(X86Cpu *cpu, bool build)
     if (!a.bytes) {
         return NULL;
     }
-    __builtin_prefetch(a.bytes); /* in case that it must be built */
     a.mode = x86_block_mode(cpu) | (a.large ? X86_KEY_LARGE : 0);
     Tb *tb = x86_tb_find(cpu, x86_engine.cache, a.ram_addr, a.mode);
     if (tb && tb->crossing) { /* is its tail still what it was built from? */
@@ -370,6 +369,7 @@ Tb *x86_engine_find(X86Cpu *cpu, bool build)
     if (tb || !build) {
         return tb;
     }
+    __builtin_prefetch(a.bytes);
     __builtin_prefetch(&x86_engine.cache->pages[a.ram_addr >> 12]);
     __builtin_prefetch(a.mode & X86_KEY_WIN
                            ? &x86_engine.win_site[x86_win_hash(a.ram_addr) / 2]

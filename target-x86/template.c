@@ -829,6 +829,17 @@ static void trace_ends(Tmpl *t, TbTrace *tr)
     tmpl_exit_to(t, tr->end);
 }
 
+/* Not by memset: the compiler makes that a REP STOS, which takes longer. */
+static ALWAYS_INLINE void clear(Tmpl *t)
+{
+    uint64_t *p = (uint64_t *)t;
+
+    for (unsigned i = 0; i < offsetof(Tmpl, slow) / 8; i++) {
+        p[i] = 0;
+        __asm__ volatile("" : : : "memory");
+    }
+}
+
 bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
 {
     static __thread Tmpl tmpl;
@@ -837,7 +848,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     TbTrace *tr = tb_trace(tb);
 
     codebuf_back(code);
-    memset(t, 0, offsetof(Tmpl, slow));
+    clear(t);
     t->win = tb->mode & X86_KEY_WIN;
     t->legacy = !(tb->mode & HF_CS64);
     t->placed = x86_mode_placed(tb->mode);

@@ -97,7 +97,8 @@ typedef struct Tmpl {
     uint32_t verified[2];     /* registers (16: vbase) known to lie in range B, A */
     uint32_t small;           /* traces: registers known to be small as an index */
     Group group;
-    SlowSite slow[MAX_SLOW];  /* from here on: not cleared for each block */
+    /* from here on: not cleared for each block */
+    SlowSite slow[MAX_SLOW] __attribute__((aligned(8)));
     unsigned nslow;
     uint8_t live[TB_MAX_TRACE + 1]; /* status flags live before each (packed, FLP_*) */
     FlagUse flags[TB_MAX_TRACE];

@@ -61,6 +61,17 @@ void self_modifying(void)
     (void)call((void *)TEST_VA);
     put_mov(code, 5);
     check("run through an alias", call((void *)TEST_VA), 5);
+    /* stored to at two addresses before it becomes code */
+    static u8 fresh[4096] ALIGNED(4096);
+    t_pt[1] = (ulong)fresh | 7;
+    invlpg((void *)(TEST_VA + 4096));
+    put_mov(fresh, 1);
+    put_mov((u8 *)TEST_VA + 4096, 2);
+    (void)call(fresh);
+    put_mov((u8 *)TEST_VA + 4096, 3);
+    check("data at two addresses, then code, written at the second", call(fresh), 3);
+    put_mov(fresh, 4);
+    check("and at the first", call(fresh), 4);
     /* across a page */
     put_mov(code + 4093, 0x11223344);
     check("across a page", call(code + 4093), 0x11223344);
