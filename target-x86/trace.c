@@ -272,10 +272,15 @@ bool x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase)
     for (unsigned i = 0; i < tr->npages; i++) {
         uint64_t ram, lin = vbase + page[i].off;
         bool large;
-        /* not fetched yet, perhaps never: it must not fault */
-        if ((int64_t)lin < 0 || !x86_walk(cpu, lin, X86_FETCH, cpu->mmu_idx, false).ok ||
-            !softmmu_fetch(cpu, lin, &ram, &large) || large || ram >> 12 != page[i].page) {
-            give_up(tb);
+        /* not fetched yet, perhaps never: it must not fault. A CPU may set A ahead of a
+         * fetch (SDM vol. 3, 4.8); the other side of a twin does not. */
+        X86WalkResult w = x86_walk(cpu, lin, X86_FETCH, cpu->mmu_idx, false);
+        bool ahead = w.ok && !w.accessed && x86_engine.tapped;
+        if ((int64_t)lin < 0 || !w.ok || ahead || !softmmu_fetch(cpu, lin, &ram, &large) ||
+            large || ram >> 12 != page[i].page) {
+            if (!ahead) {
+                give_up(tb);
+            }
             x86_aside(cpu, drop_heavy, tb);
             return false;
         }
