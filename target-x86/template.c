@@ -905,11 +905,12 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         } else if (!t->group.on && !t->no_groups) {
             tmpl_group_begin(t);
         }
+        t->saved_late = false;
         one(t, in);
         if (t->group.on) {
             tmpl_group_after(t);
         }
-        if (t->in_env) {
+        if (t->in_env && !t->saved_late) {
             t->map[t->i].flags_in_env |= TBI_OP_ENV;
         }
         if (t->e.off - tb->code_off > most && tr) {

@@ -82,6 +82,7 @@ typedef struct Tmpl {
     int64_t succ;             /* that of the one behind it, in a trace */
     uint32_t region;          /* size of the code region (4 KiB or 2 MiB) */
     bool in_env;              /* flags are in env->cc (else EFLAGS) */
+    bool saved_late;          /* they went there behind what the instruction accesses */
     bool failed;              /* arena full */
     unsigned neffects;
     bool no_groups;

@@ -24,6 +24,7 @@ void tmpl_jump_pc(Tmpl *t)
     };
     Enc *e = &t->e;
 
+    t->saved_late = !t->in_env;
     tmpl_save_flags(t);
     uint32_t at = e->off;
     uint8_t *p = enc_code(e, code, sizeof(code));

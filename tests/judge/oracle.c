@@ -522,6 +522,10 @@ bool oracle_run(JudgeCase *c, JudgeState *out)
     oracle_begin(c);
     c->steps = 0;
     while (cpu->st.rip != end) {
+        uint64_t at = cpu->st.rip + base;
+        if (at - c->start >= c->len && at - CODE_BASE < CODE_SIZE) {
+            return false; /* among old bytes, which no engine was told about */
+        }
         OracleVerdict v = oracle_step(&undef);
         if (v == ORACLE_REFUSE || v == ORACLE_BAD || ++c->steps > 5000) {
             return false;

@@ -123,7 +123,11 @@ static void build_gates(void)
     }
 }
 
-static void destroy(void) { machine_destroy(machine); }
+static void destroy(void)
+{
+    host_kicks(0);
+    machine_destroy(machine);
+}
 
 bool rig_init(bool windows)
 {

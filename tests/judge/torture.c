@@ -22,7 +22,7 @@ enum { MAX_JOBS = 64, HANG_SECONDS = 60, SKIPPED = 77 };
 
 static const char usage[] =
     "usage: torture [-seed N] [-first N] [-count N | -seconds N] [-jobs N] [-row MNEMONIC]\n"
-    "               [-mode 64|32|16] [-engine NAME] [-mem soft|window] [-out DIR]\n"
+    "               [-mode 64|32|16] [-engine NAME | -without NAME] [-mem soft|window] [-out DIR]\n"
     "               [-report FILE] [-keep-going] [-kicks NANOSECONDS]\n"
     "       torture [-mem soft|window] -case FILE...\n"
     "-kicks: signals so often throughout; else every fourth block of cases has some.\n"
@@ -242,6 +242,7 @@ static bool supervise(pid_t *pid, unsigned jobs)
             if (WIFSIGNALED(status)) {
                 printf("DIED by signal %d: seed %llu case %llu\n", WTERMSIG(status),
                        (unsigned long long)opt.seed, (unsigned long long)w->now);
+                fflush(stdout);
                 ok = false;
             } else if (WEXITSTATUS(status) == SKIPPED) {
                 skip = true;
@@ -415,11 +416,13 @@ static bool run_file(const char *path)
 
 /* ---- options ---- */
 
-static bool set_engine(const char *name)
+static bool set_engine(const char *name, bool without)
 {
     for (unsigned e = 0; e < JUDGE_NENGINES; e++) {
         if (!strcmp(name, judge_engine_names[e])) {
-            judge_engines = 1u << e | (e == ENG_WARM ? 1u << ENG_NATIVE : 0);
+            judge_engines = without         ? judge_engines & ~(1u << e)
+                            : e == ENG_WARM ? 1u << ENG_WARM | 1u << ENG_NATIVE
+                                            : 1u << e;
             return true;
         }
     }
@@ -444,8 +447,8 @@ static bool option(const char *name, const char *value)
         { "-out", NULL, &opt.out },     { "-report", NULL, &opt.report },
         { "-mem", NULL, &opt.mem },     { "-kicks", &opt.kicks, NULL },
     };
-    if (!strcmp(name, "-engine")) {
-        return set_engine(value);
+    if (!strcmp(name, "-engine") || !strcmp(name, "-without")) {
+        return set_engine(value, name[1] == 'w');
     }
     if (!strcmp(name, "-jobs")) {
         opt.jobs = MIN(strtoul(value, NULL, 0), (unsigned long)MAX_JOBS);
