@@ -338,13 +338,12 @@ void memory_order(void)
     shared_page = code;
     const Single single[] = {
         { "8 bytes, aligned: never in parts", buffer + 8, 8 },
-        { "8 bytes within a cache line", buffer + 64 + 3, 8 },
-        { "4 bytes within a cache line", buffer + 64 + 59, 4 },
+        { "4 bytes within a quadword", buffer + 64 + 58, 4 },
         /* AMD promises it within a quadword only (vol. 2, 7.3.2), and between bytes 31 and 32
          * of a line it shows */
-        { "2 bytes within a cache line", buffer + 64 + 27, 2 },
+        { "2 bytes within a quadword", buffer + 64 + 27, 2 },
         { "8 bytes on a page with code", shared_page + 0x108, 8 },
-        { "4 bytes on a page with code", shared_page + 0x115, 4 },
+        { "4 bytes on a page with code", shared_page + 0x113, 4 },
     };
     for (unsigned i = 0; i < COUNT(single); i++) {
         run_single(&single[i]);
