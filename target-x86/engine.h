@@ -95,7 +95,8 @@ typedef struct X86Engine {
     unsigned tier2;     /* TIER2_* */
     /* blocks whose groups fail often, a bit by key hash */
     uint8_t group_failed[8192];
-    uint8_t no_trace[8192]; /* and those that shall not become traces' heads */
+    uint8_t no_trace[8192]; /* and those that shall not become traces' heads, */
+    unsigned given_up;      /* so many since it was emptied (racy) */
     /* what is known of memory operands in window blocks, 4 bits (WIN_SITE_*) by hash of
      * the instruction's RAM address; a collision costs speed only. Racy. */
     uint8_t win_site[1 << 19];

@@ -16,7 +16,9 @@ _Static_assert(ALIGN_UP(sizeof(X86Cpu), 64) + sizeof(TcgEnv) <= CODE_ENV_SIZE, "
 static void ops_configure(const TcgOptions *opts)
 {
     x86_engine.native = x86_engine.cache->code && opts->backend == 0;
-    x86_engine.tier2 = opts->tier2;
+    /* a trace wants 32 KiB at once, a region is a sixteenth of the buffer */
+    bool small = x86_engine.native && x86_engine.cache->code->size < 8 * MiB;
+    x86_engine.tier2 = small && opts->tier2 == TIER2_ON ? TIER2_OFF : opts->tier2;
     x86_engine.exact_flags = opts->exact_flags;
     x86_engine.max_insns = opts->one_insn ? opts->one_insn : TB_MAX_INSNS;
 }

@@ -19,6 +19,7 @@ enum {
     THRESHOLD = 3000,    /* executions */
     REACH = 32 * MiB,    /* from the head's page */
     SHARE = 16,          /* of the time of user code goes to traces at most, 1 in */
+    GIVEN_UP_MOST = 16384, /* heads that are none; then all are asked again */
     PEEL_MOST = 250,     /* instructions of a loop whose first round is by itself */
     REPS = 64,           /* executions of a repeated string instruction at most */
 };
@@ -43,6 +44,13 @@ static uint64_t drop_heavy(X86Cpu *cpu, void *arg)
 static void give_up(const Tb *tb)
 {
     unsigned h = x86_group_hash(tb->key);
+
+    if (++x86_engine.given_up == GIVEN_UP_MOST) { /* other programs have the bits by now */
+        x86_engine.given_up = 0;
+        for (unsigned i = 0; i < sizeof(x86_engine.no_trace); i++) {
+            *(volatile uint8_t *)&x86_engine.no_trace[i] = 0;
+        }
+    }
     x86_engine.no_trace[h / 8] |= 1u << (h % 8);
 }
 

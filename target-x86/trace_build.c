@@ -116,9 +116,12 @@ void x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
     pthread_mutex_lock(&c->lock);
     if (pages_watched(c, r) && decode(cpu, c, r, insns)) {
         Tb *old = tb_find(c, r->head, r->mode);
-        tb = make(cpu, c, r, insns);
-        full = !tb;
-        if (full) {
+        bool done = old && old->trace_at; /* another vCPU was faster */
+        tb = done ? NULL : make(cpu, c, r, insns);
+        full = !tb && !done;
+        if (done) {
+            /* that one stays */
+        } else if (full) {
             tb_no_room(c);
         } else if (old) {
             tb_drop_locked(c, old);

@@ -131,6 +131,8 @@ uint32_t *twin_all_pages(Twin *t, uint32_t *n)
 
 /* ---- dead flags ---- */
 
+enum { DEAD_INSNS = 200 }; /* looked at */
+
 /* A shift or rotate by a count leaves the flags alone if the count is 0: old flags pass
  * through, which is neither a use nor a definition. RCL and RCR do use CF. */
 static bool shift_by_count(const X86Insn *in)
@@ -146,18 +148,26 @@ static bool shift_by_count(const X86Insn *in)
                              : row->map == MAP_0F && (op & 0xf6) == 0xa4;
 }
 
+/* A direct jump or call of 64-bit code, which leaves flags alone: a trace goes on there. */
+static bool goes_elsewhere(const X86Cpu *cpu, const X86Insn *in)
+{
+    return cpu->hflags & HF_CS64 && in->row->enc == ENC_LEGACY && in->row->map == MAP_1 &&
+           (in->opcode == 0xe8 || in->opcode == 0xe9 || in->opcode == 0xeb);
+}
+
 uint32_t twin_dead_flags(TwinSide *s, X86Cpu *cpu)
 {
     uint64_t lin = cpu->cpu.ops->get_pc(&cpu->cpu), gpa;
     uint32_t used = 0, dead = 0;
-    unsigned avail = TLB_PAGE - (lin & (TLB_PAGE - 1));
-    const uint8_t *p = x86_debug_translate(cpu, lin, &gpa)
-                           ? x86_phys_host(cpu, gpa, false)
-                           : NULL;
-    for (unsigned i = 0; p && avail && i < TB_MAX_INSNS; i++) {
+
+    for (unsigned i = 0; i < DEAD_INSNS; i++) {
         X86Insn in;
-        int len = x86_decode(&in, p, MIN(avail, 15u), cpu->hflags, cpu->feat);
-        if (len <= 0 || len > (int)avail) {
+        unsigned avail = TLB_PAGE - (lin & (TLB_PAGE - 1));
+        const uint8_t *p = x86_debug_translate(cpu, lin, &gpa)
+                               ? x86_phys_host(cpu, gpa, false)
+                               : NULL;
+        int len = p ? x86_decode(&in, p, MIN(avail, 15u), cpu->hflags, cpu->feat) : 0;
+        if (len <= 0) {
             break;
         }
         bool count = shift_by_count(&in);
@@ -165,11 +175,12 @@ uint32_t twin_dead_flags(TwinSide *s, X86Cpu *cpu)
         bool sure = !count || (!by_cl && in.imm & (in.op[0].size == 8 ? 63 : 31));
         used |= count ? 0 : x86_flags_used(&in);
         dead |= sure ? (in.row->fl_def | in.row->fl_undef) & ~used : 0;
-        if (in.row->flags & (RF_BRANCH | RF_END)) {
+        lin += len;
+        if (goes_elsewhere(cpu, &in)) {
+            lin += in.imm;
+        } else if (in.row->flags & (RF_BRANCH | RF_END)) {
             break;
         }
-        p += len;
-        avail -= len;
     }
     return dead & FL_STATUS;
 }
