@@ -190,15 +190,45 @@ static void code_map_drop(TcgEnv *env, uint64_t page)
     }
 }
 
+/* Empty tables in fresh memory. An address space's are made when it is first used: a guest
+ * that does little shall not cost them all. */
+void softmmu_table_make(TlbTable *t)
+{
+    for (unsigned i = 0; i < TLB_SIZE; i++) {
+        *(volatile uint64_t *)&t->e[i].tag = TLB_EMPTY;
+        *(volatile uint64_t *)&t->e[i].host = TLB_EMPTY;
+    }
+}
+
+void softmmu_jmp_make(const TcgEnv *env, JmpTable *j)
+{
+    for (unsigned i = 0; i < JMP_SIZE; i++) {
+        *(volatile uint64_t *)&j->e[i].pc = JMP_EMPTY;
+        *(volatile uint64_t *)&j->e[i].host = (uint64_t)env->jmp_miss;
+    }
+}
+
+void softmmu_slot_make(const TcgEnv *env, Slot *s)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        softmmu_table_make(s->rd[i]);
+        softmmu_table_make(s->wr[i]);
+    }
+    softmmu_jmp_make(env, s->jmp);
+    s->made = true;
+}
+
 static void slot_clear(X86Cpu *cpu, Slot *s)
 {
     TcgEnv *env = x86_env(cpu);
     softmmu_code_map_clear(env);
-    for (unsigned i = 0; i < 2; i++) {
-        table_clear(s->rd[i]);
-        table_clear(s->wr[i]);
+    if (s->made) {
+        for (unsigned i = 0; i < 2; i++) {
+            table_clear(s->rd[i]);
+            table_clear(s->wr[i]);
+        }
+        softmmu_jmp_clear(env, s->jmp);
     }
-    softmmu_jmp_clear(env, s->jmp);
     s->gen = ++env->tlb_set->next_gen;
 }
 
@@ -292,6 +322,9 @@ void x86_tlb_switch(X86Cpu *cpu, uint64_t new_cr3, bool flush)
     if (!s) {
         s = old;
         slot_clear(cpu, s);
+        if (!s->made) {
+            softmmu_slot_make(env, s);
+        }
         s->used = true;
         s->pcid = pcid;
     } else if (flush) {
@@ -489,7 +522,7 @@ void softmmu_protect(X86Cpu *cpu, const uint8_t *host_page)
 {
     TlbSet *set = x86_env(cpu)->tlb_set;
     for (unsigned i = 0; i < SLOTS; i++) {
-        for (unsigned k = 0; k < 2; k++) {
+        for (unsigned k = 0; set->slot[i].made && k < 2; k++) {
             drop_host_page(set->slot[i].wr[k], (uint64_t)host_page);
         }
     }
@@ -501,8 +534,9 @@ void softmmu_drop_stores(X86Cpu *cpu)
 {
     TlbSet *set = x86_env(cpu)->tlb_set;
     for (unsigned i = 0; i < SLOTS; i++) {
-        table_clear(set->slot[i].wr[0]);
-        table_clear(set->slot[i].wr[1]);
+        for (unsigned k = 0; set->slot[i].made && k < 2; k++) {
+            table_clear(set->slot[i].wr[k]);
+        }
     }
     table_clear(set->kern_wr);
     window_drop_all(cpu);
@@ -844,7 +878,9 @@ void softmmu_jmp_forget(X86Cpu *cpu, uint32_t from, uint32_t to)
     /* an eviction, with this vCPU's thread outside generated code */
     TlbSet *set = x86_env(cpu)->tlb_set;
     for (unsigned i = 0; i < SLOTS; i++) {
-        forget(cpu, set->slot[i].jmp, from, to);
+        if (set->slot[i].made) {
+            forget(cpu, set->slot[i].jmp, from, to);
+        }
     }
     forget(cpu, set->kern_jmp, from, to);
 }

@@ -14,25 +14,12 @@ enum {
     ALL_BYTES = NTABLES * TABLE_BYTES + NJUMPS * JUMP_BYTES,
 };
 
-static TlbTable *table_create(char **at)
+/* The next piece of the memory: the tables of one address space lie together. */
+static void *piece(char **at, size_t bytes)
 {
-    TlbTable *t = (TlbTable *)*at;
-    *at += TABLE_BYTES;
-    for (unsigned i = 0; i < TLB_SIZE; i++) {
-        t->e[i].tag = t->e[i].host = TLB_EMPTY;
-    }
-    return t;
-}
-
-static JmpTable *jmp_create(char **at, const TcgEnv *env)
-{
-    JmpTable *j = (JmpTable *)*at;
-    *at += JUMP_BYTES;
-    for (unsigned i = 0; i < JMP_SIZE; i++) {
-        j->e[i].pc = JMP_EMPTY;
-        j->e[i].host = (uint64_t)env->jmp_miss;
-    }
-    return j;
+    void *p = *at;
+    *at += bytes;
+    return p;
 }
 
 bool softmmu_init(X86Cpu *cpu, Error *err)
@@ -41,18 +28,22 @@ bool softmmu_init(X86Cpu *cpu, Error *err)
     TlbSet *set = env->tlb_set = xalloc(sizeof(TlbSet));
     char *at = set->memory = xmap_large(ALL_BYTES);
 
+    set->kern_rd = piece(&at, TABLE_BYTES);
+    set->kern_wr = piece(&at, TABLE_BYTES);
+    set->kern_jmp = piece(&at, JUMP_BYTES);
     for (unsigned i = 0; i < SLOTS; i++) {
         Slot *s = &set->slot[i];
         for (unsigned k = 0; k < 2; k++) {
-            s->rd[k] = table_create(&at);
-            s->wr[k] = table_create(&at);
+            s->rd[k] = piece(&at, TABLE_BYTES);
+            s->wr[k] = piece(&at, TABLE_BYTES);
         }
-        s->jmp = jmp_create(&at, env);
+        s->jmp = piece(&at, JUMP_BYTES);
         s->gen = ++set->next_gen;
     }
-    set->kern_rd = table_create(&at);
-    set->kern_wr = table_create(&at);
-    set->kern_jmp = jmp_create(&at, env);
+    softmmu_table_make(set->kern_rd);
+    softmmu_table_make(set->kern_wr);
+    softmmu_jmp_make(env, set->kern_jmp);
+    softmmu_slot_make(env, &set->slot[0]);
     set->global_gen = ++set->next_gen;
     for (unsigned k = 0; k < 2; k++) {
         for (unsigned i = 0; i < CODE_TLB; i++) {

@@ -26,7 +26,7 @@ typedef struct LargeEntry {
 
 typedef struct Slot {
     uint32_t pcid;
-    bool used;
+    bool used, made;       /* made: its tables are in order, however empty */
     uint64_t stamp, gen;   /* last use; generation of its fetch translations */
     TlbTable *rd[2], *wr[2]; /* user, kernel with AC */
     JmpTable *jmp;
@@ -55,6 +55,10 @@ struct TlbSet {
 typedef struct TlbSet TlbSet;
 
 
+/* Empty tables in fresh, zeroed memory. Leaf. */
+void softmmu_table_make(TlbTable *t);
+void softmmu_jmp_make(const TcgEnv *env, JmpTable *j);
+void softmmu_slot_make(const TcgEnv *env, Slot *s);
 void softmmu_large_clear(TlbSet *set);
 void softmmu_use_slot(X86Cpu *cpu, Slot *s);
 

@@ -842,7 +842,7 @@ static ALWAYS_INLINE void clear(Tmpl *t)
 
 bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
 {
-    static __thread Tmpl tmpl;
+    static Tmpl tmpl; /* the cache's lock is held; a thread's own would be touched when it begins */
     Tmpl *t = &tmpl;
     CodeBuf *code = c->code;
     TbTrace *tr = tb_trace(tb);

@@ -106,7 +106,7 @@ static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, const X86Insn *in
 void x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
 {
     TbCache *c = x86_engine.cache;
-    static __thread X86Insn insns[TB_MAX_TRACE];
+    static X86Insn insns[TB_MAX_TRACE]; /* the cache's lock is held */
     Tb *tb = NULL;
     bool full = false;
 

@@ -195,11 +195,15 @@ void tb_regions_init(TbCache *c, size_t arena_size)
         c->free_chunk[c->nfree] = c->nchunks - 1 - c->nfree;
         c->nfree++;
     }
+    /* one piece: large enough for the host to give its pages when they are touched */
+    uint32_t *index = c->code ? NEW_ARRAY(uint32_t, (size >> TB_INDEX_SHIFT) + 3 * c->nregions)
+                              : NULL;
     for (unsigned i = 0; i < c->nregions && c->code; i++) {
         TbRegion *r = &c->region[i];
         r->from = i * part;
         r->to = i + 1 < c->nregions ? (i + 1) * part : size;
-        r->index = NEW_ARRAY(uint32_t, ((r->to - r->from) >> TB_INDEX_SHIFT) + 2);
+        r->index = index;
+        index += ((r->to - r->from) >> TB_INDEX_SHIFT) + 2;
     }
     c->region[0].filled = ++c->fillings;
     if (c->code) {
@@ -209,9 +213,7 @@ void tb_regions_init(TbCache *c, size_t arena_size)
 
 void tb_regions_free(TbCache *c)
 {
-    for (unsigned i = 0; i < c->nregions; i++) {
-        free(c->region[i].index);
-    }
+    free(c->region[0].index);
     munmap(c->hash, MAPPED(c));
     free(c->chunk);
     free(c->free_chunk);
