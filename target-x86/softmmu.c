@@ -178,6 +178,9 @@ void softmmu_code_map_set(X86Cpu *cpu, uint64_t ram_addr, uint64_t vbase)
 
 static void code_map_drop(TcgEnv *env, uint64_t page)
 {
+    if ((int64_t)page < 0) {
+        return; /* they know user code only */
+    }
     trace_map_clear(env);
     bool listed = env->code_map_n <= CODE_MAP_FILLED;
     unsigned n = listed ? env->code_map_n : CODE_MAP_SIZE;

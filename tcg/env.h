@@ -73,7 +73,7 @@ static ALWAYS_INLINE unsigned jmp_index(uint64_t pc)
 #define CODE_MAP_SIZE (1u << CODE_MAP_BITS)
 #define CODE_MAP_MAX_RAM (1ull << (CODE_MAP_BITS + 12 + 12))
 #define CODE_MAP_EMPTY 0x8000000000000000ull
-enum { CODE_MAP_FILLED = 254 };
+enum { CODE_MAP_FILLED = 1022 };
 static ALWAYS_INLINE unsigned code_map_index(uint64_t ram_addr)
 {
     return ram_addr >> 12 & (CODE_MAP_SIZE - 1);
