@@ -333,6 +333,11 @@ static bool odd_place(const X86Insn *in)
                                       near_code(ss + (st->gpr[R_BP] & mask)))) {
         return true;
     }
+    /* POPA over a page's end: AMD's CPUs have written registers when a later read faults */
+    if (in->row->map == MAP_1 && in->opcode == 0x61 && in->row->flags & RF_STACK &&
+        (ss + (st->gpr[R_SP] & mask)) % 4096 + 8 * in->opsize > 4096) {
+        return true;
+    }
     unsigned size = operand_size(in);
     uint64_t off = oracle_address(in);
     if (wide || !in->is_mem || !in->has_modrm) {
