@@ -63,6 +63,9 @@ static void check_vector(X86Cpu *cpu, uint32_t f)
 
 static NOINLINE void check_row(X86Cpu *cpu, uint32_t f)
 {
+    if (f & RF_CPL0) { /* most of these are serializing (SDM vol. 3, 9.3) */
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
     if ((f & RF_PE) && (cpu->hflags & (HF_PE | HF_VM)) != HF_PE) {
         x86_raise(cpu, EXC_UD);
     }

@@ -44,6 +44,7 @@ static void exec_RETF(X86Cpu *cpu, const X86Insn *in)
 
 static void exec_IRET(X86Cpu *cpu, const X86Insn *in)
 {
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* serializing */
     x86_iret(cpu, in);
 }
 

@@ -241,10 +241,16 @@ static void exec_WRMSR(X86Cpu *cpu, const X86Insn *in)
     cpu->end_block = 1;
 }
 
+static void exec_SERIALIZE(X86Cpu *cpu, const X86Insn *in)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 static void exec_CPUID(X86Cpu *cpu, const X86Insn *in)
 {
     uint32_t r[4];
 
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* serializing */
     x86_cpuid(cpu, cpu->st.gpr[R_AX], cpu->st.gpr[R_CX], r);
     cpu->st.gpr[R_AX] = r[0];
     cpu->st.gpr[R_BX] = r[1];
@@ -506,7 +512,7 @@ const X86Row x86_rows_sys[] = {
     G7("RDTSCP", 7, 1, 0, X86F_RDTSCP, exec_RDTSCP),
     G7("CLZERO", 7, 4, 0, X86F_CLZERO, exec_CLZERO),
     { .name = "SERIALIZE", .map = MAP_0F, .op = 0x01, .pp = PP_NP, .ext = EXT(5),
-      .rm = EXT(0), .flags = RF_REG | RF_END, .feat = X86F_SERIALIZE, .exec = exec_NOP },
+      .rm = EXT(0), .flags = RF_REG | RF_END, .feat = X86F_SERIALIZE, .exec = exec_SERIALIZE },
     SYS("CLTS", 0x06, RF_CPL0 | RF_END, 0, exec_CLTS),
     SYS("INVD", 0x08, RF_CPL0, 0, exec_NOP),
     SYS("WBINVD", 0x09, RF_CPL0, 0, exec_NOP),

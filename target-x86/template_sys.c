@@ -671,7 +671,10 @@ bool tmpl_sys(Tmpl *t, const X86Insn *in)
         if (in->opcode == 0xae && in->rep == 0xf3 && !in->is_mem) {
             return fsgsbase(t, in);
         }
-        if (in->opcode == 0x01 && in->modrm == 0xe8) { /* SERIALIZE: fetch again */
+        if (in->opcode == 0x01 && in->modrm == 0xe8) { /* SERIALIZE: MFENCE, fetch again */
+            enc_u8(&t->e, 0x0f);
+            enc_u8(&t->e, 0xae);
+            enc_u8(&t->e, 0xf0);
             tmpl_exit_to(t, tmpl_next_off(t, (int64_t)t->off + in->len));
             return true;
         }
