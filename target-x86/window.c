@@ -152,6 +152,55 @@ static void drop(WinSet *w, WinRoot *r, uint32_t i)
     w->stats->dropped++;
 }
 
+/* Unmaps the pages that put_off collected, neighbours with one system call. */
+static void unmap_gone(WinSet *w, WinRoot *r)
+{
+    uint64_t *a = w->gone;
+
+    for (unsigned gap = w->ngone / 2; gap; gap /= 2) { /* Shell's sort */
+        for (unsigned i = gap; i < w->ngone; i++) {
+            uint64_t v = a[i];
+            unsigned k = i;
+            for (; k >= gap && a[k - gap] > v; k -= gap) {
+                a[k] = a[k - gap];
+            }
+            a[k] = v;
+        }
+    }
+    for (unsigned i = 0, n; i < w->ngone; i += n) {
+        uint8_t *at = host_of(r, a[i]);
+        for (n = 1; at && i + n < w->ngone && host_of(r, a[i + n]) == at + n * 4096ull; n++) {
+        }
+        if (at) {
+            unmap(at, n * 4096ull);
+        }
+    }
+    w->ngone = 0;
+}
+
+/* Drops a small page of the current root; unmap_gone must follow before it runs. */
+static void put_off(WinSet *w, WinRoot *r, WinPage *p)
+{
+    if (w->ngone == WIN_GONE) {
+        unmap_gone(w, r);
+    }
+    w->gone[w->ngone++] = page_addr(p);
+    forget(r, p - r->pages);
+    r->redo += REDO;
+    w->stats->dropped++;
+}
+
+/* A page that is compared with the page tables before the root runs again. */
+static void look_later(X86Cpu *cpu, WinRoot *r, uint64_t page)
+{
+    if (r->npend == WIN_PEND) {
+        r->stale = true;
+    } else {
+        r->pend[r->npend++] = page;
+    }
+    x86_env(cpu)->win_user = WIN_USER_ASK;
+}
+
 static void wipe(WinSet *w, WinRoot *r)
 {
     if (!r->n) {
@@ -284,6 +333,49 @@ static unsigned run(X86Cpu *cpu, WinSet *w, WinRoot *r, uint64_t page, const Wan
     return n;
 }
 
+/* Maps what a walk at gva has found; p: the mapping that is there, or NULL. */
+static bool map_it(X86Cpu *cpu, WinSet *w, WinRoot *r, uint64_t gva, WinPage *p,
+                   const Want *t)
+{
+    uint64_t page = gva & ~(uint64_t)((t->large ? LARGE : 4096) - 1);
+    unsigned flags = flags_of(t), before = 0, n = 1;
+    uint8_t *at = host_of(r, page);
+
+    if (p && t->ram == p->ram && (p->page & ~4095ull) == page &&
+        ((p->page ^ (page | flags)) & ~(uint64_t)WP_WRITE) == 0) { /* its rights change */
+        int prot = PROT_READ | (t->write ? PROT_WRITE : 0);
+        bool ok = p->page == (page | flags) ||
+                  sys6(NR_MPROTECT, (long)at, page_size(p), prot, 0, 0, 0) == 0;
+        p->page = page | flags;
+        if (!ok) {
+            drop(w, r, p - r->pages);
+        }
+        return ok;
+    }
+    bool in_place = p && !(p->page & WP_LARGE) && !t->large;
+    if (in_place) {
+        forget(r, p - r->pages); /* the new mapping takes its place */
+    } else if (p) {
+        drop(w, r, p - r->pages);
+    }
+    for (uint32_t i = 0; t->large && i < r->n;) { /* small mappings under it go first */
+        if ((page_addr(&r->pages[i]) ^ page) < LARGE) {
+            drop(w, r, i);
+        } else {
+            i++;
+        }
+    }
+    if (!t->large) {
+        before = run(cpu, w, r, page, t, -4096);
+        n = 1 + before + run(cpu, w, r, page, t, 4096);
+    }
+    bool ok = add(w, r, page - before * 4096ull, flags, t->ram - before * 4096ull, n);
+    if (!ok && in_place) {
+        unmap(at, 4096);
+    }
+    return ok;
+}
+
 bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write)
 {
     WinSet *w = x86_env(cpu)->win;
@@ -311,40 +403,13 @@ bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write)
         x86_walk(cpu, gva, write ? X86_WRITE : X86_READ, X86_MMU_USER, true);
     if (!walk.ok || !want(cpu, w, &walk, &t) || (write && !t.write)) {
         w->stats->refused++;
+        if (!walk.ok) {
+            look_later(cpu, r, gva & ~4095ull); /* when the guest has served its fault */
+        }
         charge(r, begun, COST_MOST);
         return false;
     }
-    uint64_t page = gva & ~(uint64_t)((t.large ? LARGE : 4096) - 1);
-    unsigned flags = flags_of(&t), before = 0, n = 1;
-    bool ok;
-    if (p && t.ram == p->ram && (p->page & ~4095ull) == page &&
-        (p->page | WP_WRITE) == (page | flags)) { /* the first store to it */
-        ok = sys6(NR_MPROTECT, (long)host_of(r, page), page_size(p), PROT_READ | PROT_WRITE, 0,
-                  0, 0) == 0;
-        p->page |= ok ? WP_WRITE : 0;
-    } else {
-        bool in_place = p && !(p->page & WP_LARGE) && !t.large;
-        if (in_place) {
-            forget(r, p - r->pages); /* the new mapping takes its place */
-        } else if (p) {
-            drop(w, r, p - r->pages);
-        }
-        for (uint32_t i = 0; t.large && i < r->n;) { /* small mappings under it go first */
-            if ((page_addr(&r->pages[i]) ^ page) < LARGE) {
-                drop(w, r, i);
-            } else {
-                i++;
-            }
-        }
-        if (!t.large) {
-            before = run(cpu, w, r, page, &t, -4096);
-            n = 1 + before + run(cpu, w, r, page, &t, 4096);
-        }
-        ok = add(w, r, page - before * 4096ull, flags, t.ram - before * 4096ull, n);
-        if (!ok && in_place) {
-            unmap(host_of(r, page), 4096);
-        }
-    }
+    bool ok = map_it(cpu, w, r, gva, p, &t);
     w->stats->fills++;
     w->stats->fill_ticks += tsc() - begun;
     charge(r, begun, COST_MOST);
@@ -407,6 +472,47 @@ static void forget_a(WinSet *w, WinRoot *r)
     r->a_index = WIN_A_NONE;
 }
 
+static bool same(const WinPage *a, const WinPage *b)
+{
+    return a->page == b->page && a->ram == b->ram;
+}
+
+/* Makes the mapping of a page (p; NULL: there is none) what the page tables say now. A page
+ * that has another frame or other rights gets them at once: it costs half of what dropping
+ * it and a fault would. */
+static void look(X86Cpu *cpu, WinSet *w, WinRoot *r, uint64_t page, WinPage *p)
+{
+    X86WalkResult walk = x86_walk(cpu, page, X86_READ, X86_MMU_USER, false);
+    Want t;
+
+    if (walk.ok && walk.accessed && want(cpu, w, &walk, &t) &&
+        (!p || t.large == (bool)(p->page & WP_LARGE))) {
+        if (!p || t.ram != p->ram || (flags_of(&t) ^ p->page) & (WP_PIECE | WP_WRITE)) {
+            r->redo += p ? REDO / 2 : 0;
+            map_it(cpu, w, r, page, p, &t);
+        }
+    } else if (p && p->page & WP_LARGE) {
+        drop(w, r, p - r->pages);
+    } else if (p) {
+        put_off(w, r, p);
+    }
+}
+
+/* The pages that look_later noted. */
+static void look_now(X86Cpu *cpu, WinSet *w, WinRoot *r)
+{
+    uint64_t begun = tsc();
+
+    for (unsigned i = 0; i < r->npend; i++) {
+        if (host_of(r, r->pend[i])) {
+            look(cpu, w, r, r->pend[i], find(r, r->pend[i]));
+        }
+    }
+    r->npend = 0;
+    unmap_gone(w, r);
+    charge(r, begun, COST_MOST);
+}
+
 /* Brings the current root's mappings up to date with the page tables. */
 static void resync(X86Cpu *cpu, WinSet *w, WinRoot *r)
 {
@@ -415,14 +521,10 @@ static void resync(X86Cpu *cpu, WinSet *w, WinRoot *r)
 
     w->stats->resyncs++;
     for (uint32_t i = 0; i < r->n;) {
-        WinPage *p = &r->pages[i];
-        X86WalkResult walk = x86_walk(cpu, page_addr(p), X86_READ, X86_MMU_USER, false);
-        Want t;
-        bool keep = walk.ok && walk.accessed && want(cpu, w, &walk, &t) && t.ram == p->ram &&
-                    t.large == (bool)(p->page & WP_LARGE) &&
-                    t.piece == (bool)(p->page & WP_PIECE) &&
-                    (t.write || !(p->page & WP_WRITE));
-        if (keep) {
+        uint64_t page = page_addr(&r->pages[i]);
+        WinPage was = r->pages[i];
+        look(cpu, w, r, page, &r->pages[i]);
+        if (i < r->n && same(&was, &r->pages[i])) {
             i++;
             continue;
         }
@@ -432,8 +534,8 @@ static void resync(X86Cpu *cpu, WinSet *w, WinRoot *r)
             use(cpu, w);
             break;
         }
-        drop(w, r, i);
     }
+    unmap_gone(w, r);
     r->pcid = cpu->st.cr4 & CR4_PCIDE ? cpu->st.cr3 & 0xfff : 0;
     r->stale = false;
     r->losses += bad != 0;
@@ -541,7 +643,7 @@ static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
     for (unsigned i = 0; i < WIN_BUCKETS; i++) {
         r->bucket[i] = ~0u;
     }
-    r->n = r->npieces = 0;
+    r->n = r->npieces = r->npend = 0;
     if (!reserve(r, 0)) {
         return false;
     }
@@ -623,6 +725,9 @@ void window_transition(X86Cpu *cpu, bool user)
     }
     if (r->on && r->stale) {
         resync(cpu, w, r);
+    }
+    if (r->on && r->npend) {
+        look_now(cpu, w, r);
     }
     if (r->on && r->a_index == WIN_A_NONE) {
         window_seen(cpu, cpu->st.rip);
@@ -708,14 +813,12 @@ void window_flush_page(X86Cpu *cpu, uint64_t lin)
         WinRoot *r = &w->root[i];
         WinPage *p = r->n ? find(r, lin) : NULL;
         if (p) {
-            drop(w, r, p - r->pages);
+            look_later(cpu, r, page_addr(p));
         }
-        for (uint32_t k = 0; r->npieces && k < r->n;) {
+        for (uint32_t k = 0; r->npieces && k < r->n; k++) {
             p = &r->pages[k];
             if (p->page & WP_PIECE && (page_addr(p) ^ lin) < LARGE) {
-                drop(w, r, k);
-            } else {
-                k++;
+                look_later(cpu, r, page_addr(p));
             }
         }
     }
@@ -729,11 +832,16 @@ void window_protect(X86Cpu *cpu, const uint8_t *host_page)
         uint64_t ram = (uint64_t)(host_page - w->ram_base);
         for (uint32_t k = 0; k < r->n;) {
             WinPage *p = &r->pages[k];
-            if (p->page & WP_WRITE && ram - p->ram < page_size(p)) {
+            bool hit = p->page & WP_WRITE && ram - p->ram < page_size(p);
+            if (hit && !(p->page & WP_LARGE) &&
+                sys6(NR_MPROTECT, (long)host_of(r, page_addr(p)), 4096, PROT_READ, 0, 0, 0) ==
+                    0) {
+                p->page &= ~(uint64_t)WP_WRITE;
+            } else if (hit) {
                 drop(w, r, k);
-            } else {
-                k++;
+                continue;
             }
+            k++;
         }
     }
 }

@@ -12,6 +12,8 @@ enum {
     WIN_VMAS = 24000,        /* mappings of the process: each may cost two host VMAs, of
                               * which Linux allows 65,530 (vm.max_map_count) */
     WIN_AROUND = 15,         /* pages mapped with one that faulted, up and down, at most */
+    WIN_GONE = 512,          /* pages collected before they are unmapped, runs at once */
+    WIN_PEND = 32,           /* pages to look at before the root runs; more: all of them */
 };
 
 enum {
@@ -43,6 +45,9 @@ typedef struct WinRoot {
     uint8_t *area[2];        /* host address of the range's first byte, or NULL */
     unsigned miss_limit;     /* accesses outside both ranges before A moves */
     unsigned n, npieces;     /* npieces: of the root's life, not of now */
+    unsigned npend;
+    uint64_t pend[WIN_PEND]; /* guest pages to look at: voided by INVLPG, or the guest has
+                              * just served a fault there */
     WinPage *pages;          /* WIN_PAGES */
     uint32_t *bucket;        /* WIN_BUCKETS */
 } WinRoot;
@@ -55,8 +60,8 @@ struct WinSet {
     WinRoot root[WIN_ROOTS];
     WinRoot *cur;
     uint64_t stamp, since;   /* since: TSC at the last transition to user */
-    uint64_t last_addr, last_rip_guard;
-    unsigned repeats;
+    unsigned ngone;
+    uint64_t gone[WIN_GONE]; /* of the current root: off the list, not unmapped yet */
     int ram_fd;
     const uint8_t *ram_base;
     WinStats *stats;         /* of the vCPU's TcgEnv */
