@@ -4,13 +4,17 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include "util/compiler.h"
+#include "hw/core/cpu.h"
 
 static AccelSignalFn *receiver;
 
 static void on_signal(int sig, siginfo_t *info, void *uc)
 {
     int saved = errno;
+    if (sig == SIGUSR1 && info->si_code == SI_TIMER && cpu_self &&
+        info->si_value.sival_ptr == cpu_self) {
+        cpu_timer_signal(cpu_self);
+    }
     if (!receiver(sig, info, uc) && sig != SIGUSR1) {
         signal(sig, SIG_DFL); /* our own bug: die with the default action */
     }

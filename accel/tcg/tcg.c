@@ -251,6 +251,7 @@ static const CpuExecOps tcg_exec_ops = {
     .info = tcg_info_exec,
     .sample = tcg_sample,
     .debug_changed = tcg_debug_changed,
+    .own_timers = true,
 };
 
 /* Address space for the descriptions of blocks: host code is longer than they are. */

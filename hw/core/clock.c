@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include "hw/core/core_int.h"
 #include "hw/core/nondet.h"
 #include "util/alloc.h"
 
@@ -75,9 +76,20 @@ void timer_init(Timer *t, Clock *c, void (*fn)(void *), void *opaque)
     *t = (Timer){ .clock = c, .fn = fn, .opaque = opaque, .deadline = -1 };
 }
 
+void timer_bind(Timer *t, struct Cpu *cpu)
+{
+    t->cpu = cpu;
+    cpu->timer = t;
+}
+
 void timer_del(Timer *t)
 {
     if (t->deadline < 0) {
+        return;
+    }
+    if (t->own) { /* the host timer may still come: timer_run_own sees that it is not due */
+        t->own = false;
+        t->deadline = -1;
         return;
     }
     for (Timer **pp = &t->clock->timers; *pp; pp = &(*pp)->next) {
@@ -94,6 +106,10 @@ void timer_mod(Timer *t, int64_t deadline)
     Clock *c = t->clock;
     timer_del(t);
     t->deadline = deadline < 0 ? 0 : deadline;
+    if (t->cpu && c->running && cpu_timer_set(t->cpu, t->deadline + c->offset)) {
+        t->own = true;
+        return;
+    }
     Timer **pp = &c->timers;
     while (*pp && (*pp)->deadline <= t->deadline) {
         pp = &(*pp)->next;
@@ -102,6 +118,21 @@ void timer_mod(Timer *t, int64_t deadline)
     *pp = t;
     if (c->timers == t && c->running) {
         notify(c);
+    }
+}
+
+void timer_run_own(Timer *t)
+{
+    if (!t->own || !t->clock->running) {
+        return;
+    }
+    int64_t deadline = t->deadline;
+    t->own = false;
+    t->deadline = -1;
+    if (deadline <= clock_now(t->clock)) {
+        t->fn(t->opaque);
+    } else {
+        timer_mod(t, deadline);
     }
 }
 

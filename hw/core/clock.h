@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Clocks and timers. Virtual time counts nanoseconds while the machine runs and stops
- * when it is paused; it is saved. Timers fire on the main loop's thread with the machine
- * lock held.
+ * when it is paused; it is saved. Timers fire with the machine lock held, on the main
+ * loop's thread or (timer_bind) a vCPU's.
  */
 #ifndef HW_CORE_CLOCK_H
 #define HW_CORE_CLOCK_H
@@ -27,9 +27,14 @@ struct Timer {
     void *opaque;
     int64_t deadline;     /* ns of the clock; -1 = not armed */
     Timer *next;          /* the clock's list, by deadline */
+    struct Cpu *cpu;      /* bound to it, or NULL */
+    bool own;             /* armed on the vCPU's host timer, not in the list */
 };
 
 void timer_init(Timer *t, Clock *c, void (*fn)(void *), void *opaque);
+/* From now on it may fire on this vCPU's thread, machine lock held too: what comes and goes
+ * with the guest's ticks needs no other thread. One timer for each vCPU; not armed. */
+void timer_bind(Timer *t, struct Cpu *cpu);
 /* Arms for an absolute time (past = as soon as possible). Machine lock. */
 void timer_mod(Timer *t, int64_t deadline);
 void timer_del(Timer *t);

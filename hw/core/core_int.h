@@ -21,6 +21,14 @@ void address_space_destroy(AddressSpace *as);
 void cpu_lock_wait_begin(Cpu *cpu);
 void cpu_lock_wait_end(Cpu *cpu);
 
+/* cpu_timer.c; the vCPU's thread. run: machine lock held; fires the vCPU's timer if it is
+ * due, or arms its host timer again. */
+void cpu_timer_begin(Cpu *cpu);
+void cpu_timer_end(Cpu *cpu);
+void cpu_timer_run(Cpu *cpu);
+/* clock.c; machine lock. Fires the timer of a vCPU on the vCPU's thread if it is due. */
+void timer_run_own(Timer *t);
+
 /* Tells the engine and KVM-like listeners that translations are void, with all vCPUs
  * outside. fn runs inside the section. */
 void memory_exclusive(Machine *m, void (*fn)(Machine *m, void *arg), void *arg);

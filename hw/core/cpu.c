@@ -246,13 +246,18 @@ static void *cpu_thread(void *arg)
     prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     cpu_self = cpu;
     profile_thread_begin(cpu);
+    cpu_timer_begin(cpu);
     machine_lock(m);
     while (!m->quit) {
         if (cpu->request & CPU_REQ_WORK) {
             run_work(cpu);
         } else if (must_park(cpu)) {
             park(cpu);
+            cpu_timer_run(cpu); /* the clock stood */
         } else {
+            if (cpu->request & CPU_REQ_TIMER) {
+                cpu_timer_run(cpu);
+            }
             cpu->parked = false;
             if (cpu->request & CPU_REQ_RESET) {
                 cpu_clear_request(cpu, CPU_REQ_RESET);
@@ -271,6 +276,7 @@ static void *cpu_thread(void *arg)
             machine_lock(m);
         }
     }
+    cpu_timer_end(cpu);
     machine_unlock(m);
     profile_thread_end(cpu);
     return NULL;

@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 #include "hw/core/debug.h"
 #include "util/compiler.h"
 #include "util/error.h"
@@ -39,6 +40,7 @@ enum {
     /* An NMI came while one had not reached an instruction boundary yet: of two that CPUs
      * send at once, one is taken and the other latched. Dropped where NMIs are blocked. */
     CPU_REQ_NMI2 = 1 << 11,
+    CPU_REQ_TIMER = 1 << 12, /* this vCPU's own timer may be due (cpu_timer.c) */
 };
 
 /* The interrupt controller a vCPU is wired to (hw/intc/lapic.c implements it). Called by
@@ -115,6 +117,8 @@ typedef struct CpuExecOps {
     void (*flush_writes)(struct Machine *m);
     /* Optional: the board is complete; false if the engine cannot run it. */
     bool (*ready)(struct Machine *m, Error *err);
+    bool own_timers; /* SIGUSR1 on a vCPU's thread makes run() return: timers of vCPUs may
+                      * fire on their threads */
 } CpuExecOps;
 
 struct Cpu {
@@ -148,10 +152,13 @@ struct Cpu {
     uint64_t halts, io_exits;   /* counters for info */
     bool debug_hold;            /* the debugger keeps it parked while others run */
     DebugStop debug_stop;       /* what it has met */
+    struct Timer *timer;        /* bound to it (timer_bind), or NULL */
 
     /* hw/core's own: */
     _Atomic uint32_t wake_seq;  /* futex: counts requests */
     _Atomic uint32_t sleeping;  /* in cpu_wait_halted */
+    timer_t host_timer;         /* cpu_timer.c */
+    bool has_host_timer;
     uint8_t excl_state;         /* CPU_OUTSIDE.. (excl_lock) */
     bool synced;                /* architectural state is current, engine's may be stale */
 };
@@ -171,12 +178,20 @@ void cpu_clear_request(Cpu *cpu, uint32_t bits);
 bool cpu_start_thread(Cpu *cpu, Error *err);
 
 /* Called by the engine in run(): true when run() must return (STOP, WORK, EXCL, RESET,
- * YIELD). */
+ * YIELD, TIMER). */
 static inline bool cpu_must_leave(Cpu *cpu)
 {
     return atomic_load_explicit(&cpu->request, memory_order_acquire) &
-           (CPU_REQ_STOP | CPU_REQ_WORK | CPU_REQ_EXCL | CPU_REQ_RESET | CPU_REQ_YIELD);
+           (CPU_REQ_STOP | CPU_REQ_WORK | CPU_REQ_EXCL | CPU_REQ_RESET | CPU_REQ_YIELD |
+            CPU_REQ_TIMER);
 }
+
+/* Arms the vCPU's host timer for a time of the host's monotonic clock, ns; false if it has
+ * none that works for its engine now. Any thread, machine lock. */
+bool cpu_timer_set(Cpu *cpu, int64_t host_ns);
+/* The signal of the vCPU's host timer (si_value is the vCPU) came. Its thread, signal
+ * context. */
+void cpu_timer_signal(Cpu *cpu);
 
 /* Called by the engine for a halted vCPU: waits until has_work or cpu_must_leave. */
 void cpu_wait_halted(Cpu *cpu);

@@ -613,6 +613,7 @@ static bool lapic_realize(Device *dev, Error *err)
     dev->machine->chips.lapic[l->cpu->index] =
         (SoftChip){ l, lapic_chip_get, lapic_chip_sleep, lapic_chip_set };
     device_add_timer(dev, &l->timer, lapic_timer_fire, l);
+    timer_bind(&l->timer, l->cpu);
     l->cpu->irq_ops = &lapic_irq_ops;
     l->cpu->irq_opaque = l;
     lapic_reset_regs(l, false);
@@ -629,6 +630,7 @@ static void lapic_unrealize(Device *dev)
         }
     }
     if (l->cpu) {
+        l->cpu->timer = NULL;
         l->cpu->irq_ops = NULL;
     }
 }
