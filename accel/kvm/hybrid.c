@@ -11,10 +11,10 @@
  * are the models': a request kicks the vCPU out.
  *
  * KVM shadows the guest's page tables and does not see our stores to them: all shadow
- * pages are dropped when the guest flushed any translation since the last visit. Stores
- * of ring 3 in KVM are not seen by the translator: before a visit, translated code in
- * pages that ring 3 may write is dropped, and such pages are marked so that building code
- * there brings this vCPU back first (TCG_PAGE_STORED).
+ * pages are dropped when the guest, on any vCPU, flushed any translation since the last
+ * visit. Stores of ring 3 in KVM are not seen by the translator: before a visit, translated
+ * code in pages that ring 3 may write is dropped, and such pages are marked so that building
+ * code there brings this vCPU back first (TCG_PAGE_STORED).
  *
  * Going over costs about 100 us, so a vCPU goes when a whole tick saw it in ring 3, and
  * more rarely after visits that were short. The vCPU's thread; the ticker is a thread of
@@ -128,23 +128,21 @@ static void walk(Walk *w, uint64_t table, unsigned level)
     }
 }
 
-/* KVM drops all its shadow pages when any slot goes. Two vCPUs at once: whoever's slot
- * goes, it goes after both have asked. */
-static void drop_shadow(KvmMachine *k)
+/* Flushes of all vCPUs: a table that one let go of may be another's soon. */
+static uint64_t flushes(const KvmMachine *k)
 {
-    struct kvm_userspace_memory_region r = {
-        .slot = KVM_MAX_SLOTS, .guest_phys_addr = 1ull << 40, .memory_size = 4096,
-        .userspace_addr = (uintptr_t)k->dummy,
-    };
-    kvm_ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &r);
-    r.memory_size = 0;
-    kvm_ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &r);
+    uint64_t n = 0;
+    for (unsigned i = 0; i < k->m->ncpus; i++) {
+        n += __atomic_load_n(&x86_env(k->vcpu[i].x86)->tlb_seq, __ATOMIC_RELAXED);
+    }
+    return n;
 }
 
 static bool prepare_memory(KvmVcpu *v)
 {
+    KvmMachine *k = v->k;
     Walk w = { .v = v };
-    uint64_t seq = x86_env(v->x86)->tlb_seq, gpa;
+    uint64_t seq = flushes(k), gpa;
     if (v->cpu->ops->translate(v->cpu, KVM_SYSCALL_TRAP, &gpa)) {
         return false;
     }
@@ -152,9 +150,9 @@ static bool prepare_memory(KvmVcpu *v)
     if (w.failed) {
         return false;
     }
-    if (seq != v->shadow_seq) {
-        drop_shadow(v->k);
-        v->shadow_seq = seq;
+    if (seq != atomic_load(&k->shadow_seq)) {
+        kvm_drop_shadow(k);
+        atomic_store(&k->shadow_seq, seq);
         v->drops++;
     }
     return true;
@@ -394,7 +392,7 @@ static bool soft_init_cpu(Cpu *cpu, Error *err)
         !kvm_set_msr(v, MSR_SYSENTER_CS, 0)) {
         return error_set(err, "kvm: ring0=soft: cannot prepare CPU %d", cpu->index);
     }
-    v->shadow_seq = ~0ull;
+    atomic_store(&v->k->shadow_seq, ~0ull);
     atomic_store(&v->ready, true);
     return true;
 }
@@ -411,6 +409,7 @@ static void soft_starting(Machine *m)
     if (tcg_ops->starting) {
         tcg_ops->starting(m);
     }
+    atomic_store(&k->shadow_seq, ~0ull); /* a snapshot or a debugger may have stored */
     k->ticking = k->ticking || pthread_create(&k->ticker, NULL, ticker, k) == 0;
 }
 
@@ -459,10 +458,6 @@ void kvm_soft_enter(Machine *m)
 bool kvm_soft_init(KvmMachine *k, Error *err)
 {
     Machine *m = k->m;
-    k->dummy = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (k->dummy == MAP_FAILED) {
-        return error_set(err, "ring0=soft: %s", strerror(errno));
-    }
     k->tcg_opts = xalloc(accel_tcg_class.size);
     property_defaults(accel_tcg_class.props, k->tcg_opts);
     if (!accel_tcg_class.init_machine(m, k->tcg_opts, err)) {
@@ -501,9 +496,6 @@ void kvm_soft_free(KvmMachine *k)
         accel_tcg_class.destroy(k->m);
     }
     free(k->tcg_opts);
-    if (k->dummy && k->dummy != MAP_FAILED) {
-        munmap(k->dummy, 4096);
-    }
     x86_engine_is_host = false;
 }
 

@@ -260,6 +260,7 @@ static void kvm_sync_to(Cpu *cpu)
 static void kvm_starting(Machine *m)
 {
     KvmMachine *k = kvm_of(m);
+    kvm_drop_shadow(k);
     kvm_irqchip_start(k);
 }
 

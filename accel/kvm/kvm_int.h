@@ -61,7 +61,7 @@ typedef struct KvmVcpu {
     _Atomic bool ready;
     struct kvm_sregs user_sregs; /* what of them is the same in each visit */
     int ret;            /* of the last KVM_RUN */
-    uint64_t shadow_seq, rings; /* TcgEnv's at the last visit, the last tick */
+    uint64_t rings;     /* TcgEnv's at the last tick */
     unsigned skip, wait; /* ticks to let pass after a short visit; left of them */
     uint64_t visits, drops;
     bool visiting; /* ring 3 is in KVM now: general registers are there */
@@ -118,7 +118,8 @@ typedef struct KvmMachine {
     _Atomic uint8_t *page_flags; /* rescue: a byte per RAM page */
     /* ring0=soft (hybrid.c) */
     bool soft, tcg_made, ticking;
-    void *dummy, *tcg_opts;
+    _Atomic uint64_t shadow_seq; /* flushes of all vCPUs when KVM dropped its shadow pages */
+    void *tcg_opts;
     pthread_t ticker;
     _Atomic bool ticker_quit;
 } KvmMachine;
@@ -154,6 +155,9 @@ void kvm_mem_init(KvmMachine *k);
 void kvm_mem_finish(KvmMachine *k);
 /* Slots' dirty logging as the regions want it now. */
 void kvm_mem_update_logging(KvmMachine *k);
+
+/* Software stored to page tables: what KVM made of them is forgotten. Any thread. */
+void kvm_drop_shadow(KvmMachine *k);
 
 /* regs.c; the vCPU's thread or parked */
 void kvm_regs_init_msrs(KvmMachine *k, int vcpu_fd);

@@ -15,6 +15,7 @@
 #include "util/log.h"
 
 enum { PAGE = 4096 };
+#define SPARE_PAGE 0xfeffb000ull /* below what kvm.c gives KVM: nobody's memory */
 
 static int slot_set(KvmMachine *k, unsigned n, uint64_t size)
 {
@@ -87,6 +88,21 @@ static void slot_sync(KvmMachine *k, unsigned n)
         }
     }
     free(bits);
+}
+
+/* KVM may shadow the guest's page tables, and does not see our stores to them. It drops all
+ * that when any slot goes. Two vCPUs at once: whoever's slot goes, it goes after both have
+ * asked. */
+void kvm_drop_shadow(KvmMachine *k)
+{
+    static uint8_t dummy[PAGE] __attribute__((aligned(PAGE)));
+    struct kvm_userspace_memory_region r = {
+        .slot = KVM_MAX_SLOTS, .guest_phys_addr = SPARE_PAGE, .memory_size = PAGE,
+        .userspace_addr = (uintptr_t)dummy,
+    };
+    kvm_ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &r);
+    r.memory_size = 0;
+    kvm_ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &r);
 }
 
 static KvmMachine *of_mem(MemoryListener *l) { return container_of(l, KvmMachine, mem); }

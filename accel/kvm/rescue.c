@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include "accel/kvm/kvm_int.h"
 #include "target-x86/models.h"
+#include "target-x86/softmmu.h"
 #include "util/disas.h"
 #include "util/log.h"
 
@@ -136,6 +137,13 @@ static bool beyond_software(KvmVcpu *v, const uint32_t *shown, const char *text)
     return n && !kvm_soft_step->knows(v->x86, code, n);
 }
 
+/* Pages that the software engine found for stores of ring 0; its TLB is empty before. */
+static uint64_t kernel_stores(const KvmVcpu *v)
+{
+    const TcgEnv *env = x86_env(v->x86);
+    return env->fill[1][1] + env->fill[2][1];
+}
+
 bool kvm_rescue(KvmVcpu *v, char *why, size_t n)
 {
     kvm_get_state(v);
@@ -157,7 +165,11 @@ bool kvm_soft_here(KvmVcpu *v, bool counted, char *why, size_t n)
     memcpy(feat, v->x86->feat, sizeof(feat));
     features_as_host(v->x86);
     bool known = event || !beyond_software(v, feat, text);
+    uint64_t stores = kernel_stores(v);
     bool stepped = known && kvm_soft_step->step(v->x86);
+    if (kernel_stores(v) != stores) { /* perhaps to a page table */
+        kvm_drop_shadow(v->k);
+    }
     memcpy(v->x86->feat, feat, sizeof(feat));
     if (!stepped) {
         snprintf(why, n, known ? "the CPU is halted" : "it does not know the instruction either");

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-# 64-bit mode: four-level paging, ring 3 by IRET and back by SYSCALL, CMPXCHG16B with LOCK
-# (KVM's emulator has none: rescued), INT3, SSE, MSRs, start-up of a second CPU if there
-# is one (built with SMP: its letter is 's').
+# 64-bit mode: four-level paging, ring 3 by IRET and back by SYSCALL, without a handler of
+# page faults ('u') and with one ('f' its fault, 'y'), CMPXCHG16B with LOCK (KVM's emulator
+# has none: rescued), also of a page table that ring 3 has used ('t'), INT3, SSE, MSRs,
+# start-up of a second CPU if there is one (built with SMP: its letter is 's').
         .include "macros.inc"
         .include "multiboot.inc"
 _start: mov $stack, %esp
@@ -54,6 +55,9 @@ long:   mov $16, %eax
         cmpl $0, boot
         jne second
         movl $1, boot
+        mov $0xff, %al            # no interrupts: a KVM made of software lets them into ring 3
+        outb %al, $0x21
+        outb %al, $0xa1
         putc 'a'
         mov $0x123456789abcdef0, %rax
         mov %rax, %rbx
@@ -118,17 +122,58 @@ long:   mov $16, %eax
         lea user(%rip), %rax
         push %rax
         iretq
-user:   mov $1000000, %ecx
+user:   movl $0x20, 0x2000000     # both through their own entries
+        movl $0x22, 0x2200000
+        mov $1000000, %ecx
         xor %ebx, %ebx
 3:      add %rcx, %rbx
         dec %ecx
         jnz 3b
         syscall
-system: movabs $500000500000, %rax
+        mov 0x2000000, %ebx
+        movq $1, 0x40000000       # not mapped: the handler steps over its 12 bytes
+        syscall
+system: mov %cr3, %rax            # ring 3 may not
+        mov $stack, %esp
+        mov %cs, %edx
+        cmp $8, %edx
+        jne bad
+        cmpl $0, faults
+        jne 8f
+        movabs $500000500000, %rax
         cmp %rax, %rbx
         jne bad
-        mov $stack, %esp
         putc 'u'
+        orl $tss, gdt+50
+        movl $kstack, tss+4
+        mov $0x30, %eax
+        ltr %ax
+        lea fault(%rip), %rax
+        mov %ax, idt+224
+        movw $8, idt+226
+        movw $0x8e00, idt+228
+        shr $16, %eax
+        mov %ax, idt+230
+        # two entries of a page table change places
+        lea pd+128(%rip), %rdi
+        mov (%rdi), %rax
+        mov 8(%rdi), %rdx
+        mov %rdx, %rbx
+        mov %rcx, %rsi
+        mov %rax, %rcx
+        lock cmpxchg16b (%rdi)
+        jne bad
+        mov %cr3, %rax
+        mov %rax, %cr3
+        mov %rsi, %rcx
+        mov $ustack, %esp
+        sysretq
+8:      cmp $0x22, %ebx
+        jne bad
+        putc 't'
+        cmpl $1, faults
+        jne bad
+        putc 'y'
         # a second CPU: its trampoline at 8000H, INIT, start-up
         # (an image of its own: CPUID may tell the host's count)
         .ifdef SMP
@@ -156,6 +201,16 @@ second: movl $0x600d, apword
         jmp 6b
 int3:   movl $3, last
         iretq
+fault:  push %rax
+        incl faults
+        mov %cr2, %rax
+        cmp $0x40000000, %rax
+        jne bad
+        putc 'f'
+        pop %rax
+        add $8, %rsp
+        addq $12, (%rsp)
+        iretq
 bad:    putc '!'
         finish 1
         .balign 4096
@@ -173,7 +228,7 @@ tramp:  cli
         or $1, %eax
         mov %eax, %cr0
         ljmpl $0x28, $ap32
-tgdtr:  .word 47
+tgdtr:  .word 63
         .long gdt
 tramp_end:
         .code32
@@ -189,7 +244,8 @@ cell:   .quad 1, 2
 sse:    .long 1, 2, 3, 4
 gdt:    .quad 0, 0x00af9a000000ffff, 0x00cf92000000ffff
         .quad 0x00cff2000000ffff, 0x00affa000000ffff, 0x00cf9a000000ffff
-gdtr:   .word 47
+        .quad 0x0000890000000067, 0 # TSS
+gdtr:   .word 63
         .long gdt
 idtr:   .word 1023
         .quad idt
@@ -202,8 +258,11 @@ pd3:    .skip 4096
 idt:    .skip 1024
 boot:   .skip 4
 last:   .skip 4
+faults: .skip 4
+tss:    .skip 104
 apword: .skip 4
         .skip 4096
+kstack: .skip 4096
 ustack: .skip 4096
 apstack: .skip 4096
 stack:

@@ -3,14 +3,15 @@
  * The guest of tests/guest/pingpong, on the start and library of tests/guest/cases: in
  * each step it computes in ring 3 under timer interrupts, writes the block it computed to
  * a virtio disk while it reads an earlier one back (both requests in flight, each ended by
- * an MSI-X message), and adds what came to a sum. Neither sum nor disk may depend on which
- * engine ran what. A lost interrupt, timer or request hangs it.
+ * an MSI-X message), and adds what came to a sum. In each step one of 16 pages
+ * of ring 3 moves to another frame: an engine that remembers page tables from before shows. Neither sum nor disk
+ * may depend on which engine ran what. A lost interrupt, timer or request hangs it.
  * Legacy virtio (1.2, 4.1.4.8): queue registers in the I/O ports of BAR 0.
  */
 #include "cases/lib.h"
 
 enum { STEPS = 400, BLOCK = 4096, SECTORS = BLOCK / 512, TICK_VECTOR = 0x51, DISK_VECTOR = 0x52 };
-enum { QUEUE_MAX = 256, DESC_NEXT = 1, DESC_WRITE = 2 };
+enum { PAGES = 16, QUEUE_MAX = 256, DESC_NEXT = 1, DESC_WRITE = 2 };
 
 typedef struct Desc {
     u64 addr;
@@ -32,6 +33,10 @@ static u16 io;
 static volatile u32 ticks, messages;
 static u8 out[BLOCK] ALIGNED(4096) USER_DATA = { 1 };
 static u8 in[BLOCK] ALIGNED(4096);
+#define MOVING 0x18000000000ul /* PML4 slot 3 */
+extern u64 pml4[512];
+static u64 tables[3][512] ALIGNED(4096);
+static u32 frames[23][1024] ALIGNED(4096);
 
 static u32 pci_read(u32 dev, u32 reg)
 {
@@ -130,10 +135,32 @@ static void submit(u32 k, u32 block)
     outw(io + 16, 0);
 }
 
+static void map_moving(void)
+{
+    pml4[3] = (ulong)tables[0] | 7;
+    tables[0][0] = (ulong)tables[1] | 7;
+    tables[1][0] = (ulong)tables[2] | 7;
+    for (u32 f = 0; f < COUNT(frames); f++) {
+        frames[f][0] = f * 0x9e3779b9u;
+    }
+    for (u32 n = 0; n < PAGES; n++) {
+        tables[2][n] = (ulong)frames[n] | 7;
+    }
+}
+
+static void move_page(u32 step)
+{
+    tables[2][step % PAGES] = (ulong)frames[step * 7 % COUNT(frames)] | 7;
+    write_cr3(read_cr3());
+}
+
 /* The block of a step, in ring 3; ends by UD2. */
 USER static void compute(ulong seed)
 {
     u32 x = seed;
+    for (ulong n = 0; n < PAGES; n++) {
+        x = x * 5 + *(volatile u32 *)(MOVING + n * 4096);
+    }
     for (u32 i = 0; i < BLOCK / 4; i++) {
         for (u32 k = 0; k < 16; k++) {
             x = x * 1103515245u + 12345u;
@@ -150,6 +177,7 @@ static void run(void)
         print("no disk\n");
         return;
     }
+    map_moving();
     handlers[TICK_VECTOR] = on_tick;
     handlers[DISK_VECTOR] = on_disk;
     apic_write(0xf0, 0x1ff);
@@ -158,6 +186,7 @@ static void run(void)
     apic_write(0x380, 2000000); /* about 2 ms at 1 GHz */
     for (u32 step = 0; step < STEPS; step++) {
         u32 until = ticks + 1;
+        move_page(step);
         run_user(compute, sum, 0x200);
         cli();
         u16 done = used[1];
