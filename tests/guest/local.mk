@@ -5,5 +5,5 @@ GUEST_TESTS = tests/guest/check_tcg tests/guest/check_twin tests/guest/check_kvm
 TESTS += $(GUEST_TESTS)
 EXTRA_DIST += $(GUEST_TESTS) tests/guest/run tests/guest/pingpong tests/guest/macros.inc \
 	tests/guest/multiboot.inc tests/guest/real16.S tests/guest/prot32.S \
-	tests/guest/long64.S tests/guest/pingpong.c tests/guest/gdbwalk.S
+	tests/guest/long64.S tests/guest/pingpong.c tests/guest/hold.c tests/guest/hold.h tests/guest/gdbwalk.S
 include tests/guest/cases/local.mk
