@@ -260,7 +260,10 @@ static void kvm_sync_to(Cpu *cpu)
 static void kvm_starting(Machine *m)
 {
     KvmMachine *k = kvm_of(m);
-    kvm_drop_shadow(k);
+    if (k->ran) { /* another engine, a snapshot or a debugger may have stored meanwhile */
+        kvm_drop_shadow(k);
+    }
+    k->ran = true;
     kvm_irqchip_start(k);
 }
 

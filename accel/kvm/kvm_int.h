@@ -104,6 +104,7 @@ typedef struct KvmMachine {
     KvmSlot slots[KVM_MAX_SLOTS];
     char mem_error[160]; /* first slot that KVM refused */
     bool ready;          /* the board is complete */
+    bool ran;            /* KVM may have shadows of page tables */
     uint64_t slot_changes, eventfds;
     /* interrupts */
     uint64_t rte[CHIP_GSIS];     /* split: as the routing table has them */
