@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a CPU holds over a stretch of ring 3, for tests/guest/pingpong: general registers,
- * XSAVE state, MSRs, debug registers, CR2, CR8, all with values of the step's own. Changes
- * of engine fall into the stretch; whatever comes back another is counted.
+ * XSAVE state, MSRs, bases, debug registers, CR2, CR8, all with values of the step's own.
+ * Changes of engine fall into the stretch; what comes back another is counted.
  */
 #include "hold.h"
 
 enum { AREA = 4096, LEGACY = 416, HEADER = 512, MXCSR_MASK = 28 };
 
 static const u32 msrs[] = {
-    0xc0000081, /* STAR, LSTAR, SFMASK */
-    0xc0000082, 0xc0000084,
-    0xc0000102, /* GS base to swap */
-    0x175, /* SYSENTER ESP, EIP */
+    0xc0000081,                         /* STAR, LSTAR, SFMASK */
+    0xc0000082, 0xc0000084, 0xc0000102, /* GS base to swap */
+    0x175,                              /* SYSENTER ESP, EIP */
     0x176,
 };
 static u64 mask; /* XCR0; 0: no XSAVE */
@@ -43,8 +42,8 @@ void hold_start(void)
     if (!(cpuid(1, 0).c & 1u << 26)) {
         return;
     }
-    write_cr4(read_cr4() | 0x40000);    /* OSXSAVE */
-    mask = cpuid(0xd, 0).a & 0xe7;      /* x87, SSE, AVX, AVX-512 */
+    write_cr4(read_cr4() | 0x40000); /* OSXSAVE */
+    mask = cpuid(0xd, 0).a & 0xe7;   /* x87, SSE, AVX, AVX-512 */
     asm volatile("xsetbv" ::"c"(0), "a"((u32)mask), "d"(0));
     area_size = cpuid(0xd, 0).b;
     mask = area_size > AREA ? 0 : mask;
@@ -88,7 +87,8 @@ static u32 compare_vectors(u32 step)
     memset(saved + LEGACY, 0, HEADER + 64 - LEGACY);
     *(u64 *)(saved + HEADER) = mask;
     for (u32 i = 0; i < area_size; i += 8) {
-        lost += differs(step, "XSAVE's byte", i, *(u64 *)(saved + i), *(u64 *)(loaded + i));
+        lost += differs(step, "XSAVE's byte", i, *(u64 *)(saved + i),
+                        *(u64 *)(loaded + i));
     }
     return lost;
 }
@@ -97,16 +97,18 @@ static u32 compare_vectors(u32 step)
 #define EACH(r, n, move) move(r, n) "\n\t"
 #define IN(r, n) "mov regs_in+8*" #n ", %%" #r
 #define OUT(r, n) "mov %%" #r ", regs_out+8*" #n
-#define ALL(move)                                                                         \
-    EACH(rax, 0, move) EACH(rcx, 1, move) EACH(rdx, 2, move) EACH(rbx, 3, move)           \
-    EACH(rbp, 5, move) EACH(rsi, 6, move) EACH(rdi, 7, move) EACH(r8, 8, move)            \
-    EACH(r9, 9, move) EACH(r10, 10, move) EACH(r11, 11, move) EACH(r12, 12, move)         \
-    EACH(r13, 13, move) EACH(r14, 14, move) EACH(r15, 15, move)
+#define ALL(move)                                                                 \
+    EACH(rax, 0, move)                                                            \
+    EACH(rcx, 1, move) EACH(rdx, 2, move) EACH(rbx, 3, move) EACH(rbp, 5, move)   \
+        EACH(rsi, 6, move) EACH(rdi, 7, move) EACH(r8, 8, move) EACH(r9, 9, move) \
+            EACH(r10, 10, move) EACH(r11, 11, move) EACH(r12, 12, move)           \
+                EACH(r13, 13, move) EACH(r14, 14, move) EACH(r15, 15, move)
 USER static void stretch(ulong unused)
 {
-    asm volatile(ALL(IN) "1: decl turns\n\tjnz 1b\n\t"  ALL(OUT)
-                 "mov %%fs:0, %%rax\n\tmov %%rax, seen\n\t"
-                 "mov %%gs:0, %%rax\n\tmov %%rax, seen+8\n\tud2" ::: "memory");
+    asm volatile(ALL(IN) "1: decl turns\n\tjnz 1b\n\t" ALL(
+                     OUT) "mov %%fs:0, %%rax\n\tmov %%rax, seen\n\t"
+                          "mov %%gs:0, %%rax\n\tmov %%rax, seen+8\n\tud2" ::
+                              : "memory");
 }
 
 u32 hold(u32 step)
@@ -138,7 +140,8 @@ u32 hold(u32 step)
     lost += differs(step, "CR", 2, read_cr2(), pattern(step, 24));
     lost += vectors ? compare_vectors(step) : 0;
     for (u32 i = 0; i < 16; i++) {
-        lost += i != 4 && differs(step, "register", i, regs_out[i], pattern(step, 30 + i));
+        lost += i != 4 &&
+                differs(step, "register", i, regs_out[i], pattern(step, 30 + i));
     }
     for (u32 i = 0; i < 2; i++) {
         lost += differs(step, "FS, GS:", i, seen[i], pattern(step, 60 + i));

@@ -3,9 +3,10 @@
  * The guest of tests/guest/pingpong, on the start and library of tests/guest/cases: in
  * each step it computes in ring 3 under timer interrupts, writes the block it computed to
  * a virtio disk while it reads an earlier one back (both requests in flight, each ended by
- * an MSI-X message), and adds what came to a sum. In each step one of 16 pages
- * of ring 3 moves to another frame, and registers hold values (hold.c): an engine that remembers page tables from before shows. Neither sum nor disk
- * may depend on which engine ran what. A lost interrupt, timer or request hangs it.
+ * an MSI-X message), and adds what came to a sum. In each step one of 16 pages of ring 3
+ * moves to another frame, and registers hold values (hold.c): an engine that remembers page
+ * tables from before, or loses a register, shows. Neither sum nor disk may depend on which
+ * engine ran what. A lost interrupt, timer or request hangs it.
  * Legacy virtio (1.2, 4.1.4.8): queue registers in the I/O ports of BAR 0.
  */
 #include "hold.h"
