@@ -5,10 +5,11 @@
 #include <signal.h>
 #include <string.h>
 #include "hw/core/cpu.h"
+#include "util/fsbase.h"
 
 static AccelSignalFn *receiver;
 
-static void on_signal(int sig, siginfo_t *info, void *uc)
+static NOINLINE void receive(int sig, siginfo_t *info, void *uc)
 {
     int saved = errno;
     if (sig == SIGUSR1 && info->si_code == SI_TIMER && cpu_self &&
@@ -19,6 +20,13 @@ static void on_signal(int sig, siginfo_t *info, void *uc)
         signal(sig, SIG_DFL); /* our own bug: die with the default action */
     }
     errno = saved;
+}
+
+static FSBASE_HANDLER void on_signal(int sig, siginfo_t *info, void *uc)
+{
+    uint64_t fs = fsbase_signal_begin(uc);
+    receive(sig, info, uc);
+    fsbase_signal_end(fs);
 }
 
 bool accel_take_signals(AccelSignalFn *fn, Error *err)

@@ -173,6 +173,7 @@ typedef struct X86Cpu {
     uint8_t fpu_live;            /* guest FPU/vector state is in the host registers
                                   * (native back end); x86_fpu_sync() brings it back */
     uint32_t aside_mxcsr;        /* x86_aside(): what it put aside */
+    bool aside_small;            /* its bits above 127 are zero */
     uint8_t aside[16 * 32] __attribute__((aligned(32)));
     uint64_t trace_random;       /* state of tier2=random */
     uint8_t one_unit;            /* twin runs: leave generated code after each block */

@@ -92,6 +92,7 @@ typedef struct X86Engine {
     unsigned max_insns; /* per block */
     uint64_t row_calls[X86_ROW_SLOTS]; /* reference calls from host code, by row (racy) */
     unsigned windows;   /* WIN_* policy */
+    bool fsbase;        /* generated code may use FS (util/fsbase.h) */
     unsigned tier2;     /* TIER2_* */
     /* blocks whose groups fail often, a bit by key hash */
     uint8_t group_failed[8192];

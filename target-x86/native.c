@@ -15,6 +15,7 @@
 #include "target-x86/window.h"
 #include "tcg/codebuf.h"
 #include "util/asan.h"
+#include "util/fsbase.h"
 
 #if defined(__x86_64__)
 
@@ -41,6 +42,43 @@ static void move_zmm(X86Cpu *cpu, uint32_t thunk)
 #define SAVE_XMM(n) "movdqa %%xmm" #n ", 32*" #n "(%0)\n\t"
 #define LOAD_XMM(n) "movdqa 32*" #n "(%0), %%xmm" #n "\n\t"
 
+/*
+ * Upper halves that are zero are put back by VZEROUPPER, not loaded: a CPU takes loaded ones
+ * for used whatever they hold, and then each SSE instruction has to merge its result with
+ * the old register and waits for that (loops of SSE code took three times as long).
+ */
+#define OR_AT(n) "vpor 32*" #n "(%1), %%xmm0, %%xmm0\n\t"
+#define OR_STEP16(n) "vpor 16*" #n "(%1), %%xmm0, %%xmm0\n\t"
+#define OR_STEP32(n) "vpor 32*" #n "(%1), %%ymm0, %%ymm0\n\t"
+#define ALL_ZERO(text, p)                                                             \
+    ({                                                                                \
+        bool z_;                                                                      \
+        __asm__ volatile("vpxor %%xmm0, %%xmm0, %%xmm0\n\t" text                      \
+                         "vptest %%ymm0, %%ymm0\n\tvzeroupper"                        \
+                         : "=@ccz"(z_)                                                \
+                         : "r"(p)                                                     \
+                         : "memory");                                                 \
+        z_;                                                                           \
+    })
+
+/* These clobber vector registers. Bits 128..255 of YMM0-15 in cpu->aside: */
+static NOINLINE bool aside_zero_host_fpu(const X86Cpu *cpu)
+{
+    return ALL_ZERO(SIXTEEN(OR_AT), cpu->aside + 16);
+}
+
+/* the same in the XSAVE area */
+static NOINLINE bool ymmh_zero_host_fpu(const X86Cpu *cpu)
+{
+    return ALL_ZERO(SIXTEEN(OR_STEP16), cpu->st.xsave.ymmh);
+}
+
+/* bits 256..511 of ZMM0-15 */
+static NOINLINE bool zmmh_zero_host_fpu(const X86Cpu *cpu)
+{
+    return ALL_ZERO(SIXTEEN(OR_STEP32), cpu->st.xsave.zmmh);
+}
+
 static NOINLINE void aside_host_fpu(X86Cpu *cpu)
 {
     uint8_t *a = cpu->aside;
@@ -57,6 +95,10 @@ static NOINLINE void aside_host_fpu(X86Cpu *cpu)
     if (cpu->fpu_live & LIVE_ZMM) {
         move_zmm(cpu, x86_thunks.zmm_save);
     }
+    if (xsave_mask & XCR0_AVX) {
+        cpu->aside_small = aside_zero_host_fpu(cpu) &&
+                           (!(cpu->fpu_live & LIVE_ZMM) || zmmh_zero_host_fpu(cpu));
+    }
     cpu->fpu_live |= LIVE_ASIDE;
 }
 
@@ -64,13 +106,15 @@ static NOINLINE void back_host_fpu(X86Cpu *cpu)
 {
     const uint8_t *a = cpu->aside;
 
-    if (xsave_mask & XCR0_AVX) {
-        __asm__ volatile(SIXTEEN(LOAD_YMM) : : "r"(a) : "memory");
-    } else {
+    if (!(xsave_mask & XCR0_AVX)) {
         __asm__ volatile(SIXTEEN(LOAD_XMM) : : "r"(a) : "memory");
+    } else if (cpu->aside_small) {
+        __asm__ volatile("vzeroupper\n\t" SIXTEEN(LOAD_XMM) : : "r"(a) : "memory");
+    } else {
+        __asm__ volatile(SIXTEEN(LOAD_YMM) : : "r"(a) : "memory");
     }
     if (cpu->fpu_live & LIVE_ZMM) {
-        move_zmm(cpu, x86_thunks.zmm_load);
+        move_zmm(cpu, cpu->aside_small ? x86_thunks.zmm_load_high : x86_thunks.zmm_load);
     }
     __asm__ volatile("ldmxcsr %0" : : "m"(cpu->aside_mxcsr));
     cpu->fpu_live &= ~LIVE_ASIDE;
@@ -96,12 +140,16 @@ static void fpu_load(X86Cpu *cpu)
         back_host_fpu(cpu);
     }
     if (!cpu->fpu_live) {
-        cpu->st.xsave.xstate_bv = 7;
+        bool avx = xsave_mask & XCR0_AVX;
+        bool zmm = cpu->hflags & HF_AVX512 && x86_thunks.zmm_load;
+        bool wide = zmm && !zmmh_zero_host_fpu(cpu); /* if not: they are zero now */
+        bool init = avx && ymmh_zero_host_fpu(cpu);
+        cpu->st.xsave.xstate_bv = init ? 3 : 7;
         cpu->st.xsave.xcomp_bv = 0;
         __asm__ volatile("xrstor64 %0" : : "m"(cpu->st.xsave), "a"(xsave_mask), "d"(0));
         cpu->fpu_live = LIVE_FPU;
-        if (cpu->hflags & HF_AVX512 && x86_thunks.zmm_load) {
-            move_zmm(cpu, x86_thunks.zmm_load);
+        if (zmm) {
+            move_zmm(cpu, wide ? x86_thunks.zmm_load : x86_thunks.zmm_load_high);
             cpu->fpu_live |= LIVE_ZMM;
         }
     }
@@ -588,6 +636,9 @@ void x86_native_run(X86Cpu *cpu, Tb *tb)
     void (*enter)(void *, void *) = (void (*)(void *, void *))(codebuf_rx(cpu) +
                                                                x86_thunks.enter);
     x86_env(cpu)->site = 0;
+    if (x86_engine.fsbase) {
+        x86_env(cpu)->host_fs = fsbase_read();
+    }
     uint64_t host = enter_block(cpu, tb);
     softmmu_jmp_check_mode(cpu, x86_block_mode(cpu));
     enter(NULL, (void *)host);

@@ -12,8 +12,8 @@
     { .name = nm, .enc = ENC_VEX, .map = MAP_0F38, .op = o, .pp = PP_66,                  \
       .flags = RF_AVX | RF_PLAIN | RF_W0, .feat = X86F_AVX, .ops = { Vx, Wx },            \
       .exec = x86_vec_##ex, .fl_def = FL_STATUS }
-/* Masked elements are not accessed: not RF_PLAIN. */
-#define MASKED(nm, o, ft, fl, ex, ...) XVEX(nm, 0F38, o, 66, ft, fl, ex, W, __VA_ARGS__)
+/* Masked elements are not accessed (tmpl_masked_access). */
+#define MASKED(nm, o, ft, fl, ex, ...) VEX(nm, 0F38, o, 66, ft, fl, ex, W, __VA_ARGS__)
 /* Memory operand with a vector index: not RF_PLAIN. The mask is written too. */
 #define GATHER(nm, o, wb, ex)                                                             \
     { .name = nm, .enc = ENC_VEX, .map = MAP_0F38, .op = o, .pp = PP_66,                  \

@@ -10,6 +10,7 @@
 #include "target-x86/template.h"
 #include "target-x86/window.h"
 #include "tcg/codebuf.h"
+#include "util/fsbase.h"
 
 _Static_assert(ALIGN_UP(sizeof(X86Cpu), 64) + sizeof(TcgEnv) <= CODE_ENV_SIZE, "env area");
 
@@ -29,6 +30,9 @@ static bool ops_init(TbCache *cache, const TcgOptions *opts, Error *err)
     x86_engine.cache = cache;
     x86_engine.windows = opts->mem;
     ops_configure(opts);
+#if defined(__x86_64__)
+    x86_engine.fsbase = fsbase_usable();
+#endif
     if (cache->code) {
         Enc e = { .rw = cache->code->rw, .end = 4096, .env_base = -(int64_t)CODE_ENV_SIZE };
         x86_thunks_emit(&e);
@@ -52,6 +56,10 @@ static bool ops_init_cpu(void *cpu, TcgEnv *env, Error *err)
 #if defined(__x86_64__)
     if (x86_engine.native) {
         x86_native_init_cpu(cpu, env, x86_host_xsave_mask());
+        if (x86_engine.fsbase && !fsbase_code_add(codebuf_rx(cpu), x86_engine.cache->code->size,
+                                                  &env->host_fs)) {
+            return error_set(err, "too many vCPUs run generated code");
+        }
     }
 #endif
     return softmmu_init(cpu, err);

@@ -447,6 +447,9 @@ static bool plain(Tmpl *t, const X86Insn *in)
     if (in->is_mem && !mem_size) {
         return false;
     }
+    if (tmpl_vex_masked(in) && (t->legacy || in->adsize != 8)) {
+        return false; /* how addresses wrap is the reference function's */
+    }
     if (in->is_mem && row->feat == X86F_SHA) {
         return false; /* AMD's do not check the alignment that the SDM asks for */
     }

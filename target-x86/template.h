@@ -33,7 +33,7 @@ typedef struct ExecSite {
 } ExecSite;
 
 /* --- shared by template*.c --- */
-enum { S1 = H_R11, S2 = H_R10, GSP = H_R15, S2_KEPT = 0xff };
+enum { S1 = H_R11, S2 = H_R10, GSP = H_R15, S2_KEPT = 0xff, HELD_VBASE = 17 /* in S1 */ };
 
 /* bits of TbInsn.flags_in_env */
 enum {
@@ -280,16 +280,20 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last);
 /* template_evex.c: what plain rows need for AVX-512 */
 unsigned tmpl_access_size(const X86Insn *in, const X86Opnd *o);
 bool tmpl_masked_access(const X86Insn *in);
+bool tmpl_vex_masked(const X86Insn *in); /* VMASKMOV, VPMASKMOV */
 void tmpl_evex_thunks(Enc *e);
 
 /* thunks.c: code at the start of the buffer, offsets */
 typedef struct Thunks {
     uint32_t syscall, sysret, string; /* template_sys.c */
     uint32_t enter, leave, mem, exec, miss, chain_h, chain_e, guard, hot;
-    uint32_t zmm_save, zmm_load; /* void (X86Xsave *); 0: host has no AVX-512 */
+    uint32_t zmm_save, zmm_load, zmm_load_high; /* void (X86Xsave *); 0: host has no AVX-512 */
 } Thunks;
 extern Thunks x86_thunks;
 void x86_thunks_emit(Enc *e);
+/* Around each call of C: C's FS base (clobbers r10 and flags), and generated code's. */
+void tmpl_fs_to_c(Enc *e);
+void tmpl_fs_from_c(Enc *e);
 /* Those of template_sys.c; after the others. */
 void tmpl_sys_thunks(Enc *e);
 

@@ -17,9 +17,15 @@ unsigned tmpl_access_size(const X86Insn *in, const X86Opnd *o)
     return in->bcast ? in->bcast : o->size;
 }
 
+bool tmpl_vex_masked(const X86Insn *in)
+{
+    return in->row->enc == ENC_VEX && in->row->map == MAP_0F38 &&
+           ((in->opcode & 0xfc) == 0x2c || (in->opcode & 0xfd) == 0x8c);
+}
+
 bool tmpl_masked_access(const X86Insn *in)
 {
-    return in->is_mem && in->k && !(in->row->ev & EV_NF);
+    return (in->is_mem && in->k && !(in->row->ev & EV_NF)) || tmpl_vex_masked(in);
 }
 
 enum { LL512 = 2 << 5 };
@@ -65,6 +71,9 @@ void tmpl_evex_thunks(Enc *e)
         Op load_half = { .prefix = 0x66, .map = 3, .opcode = 0x3a, .w = true, .evex = true,
                          .evex_z = LL512, .imm_len = 1, .vvvv = r };
         move(e, &load_half, r, offsetof(X86Xsave, zmmh) + 32 * r);
+    }
+    x86_thunks.zmm_load_high = e->off; /* ZMM16-31 and the masks only */
+    for (unsigned r = 0; r < 16; r++) {
         move(e, &load, r + 16, offsetof(X86Xsave, zmm16) + 64 * r);
     }
     for (unsigned k = 0; k < 8; k++) {

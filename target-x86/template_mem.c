@@ -31,10 +31,13 @@ static Rm address_rm(Tmpl *t, int base, int index, unsigned scale, int32_t disp)
     return (Rm){ RM_MEM, hb, hi, scale, disp, 0 };
 }
 
+/* vbase into S1, which goes on holding it unless it is changed. */
 static void load_vbase(Tmpl *t)
 {
-    enc_load(&t->e, S1, rm_env(ENV_F(vbase)));
-    tmpl_clobber(t, S1);
+    if (t->held[0] != HELD_VBASE) {
+        enc_load(&t->e, S1, rm_env(ENV_F(vbase)));
+        tmpl_hold(t, S1, HELD_VBASE);
+    }
 }
 
 /* Offset from vbase of a RIP-relative operand. */
@@ -63,6 +66,7 @@ bool tmpl_addr(Tmpl *t, const X86Insn *in, bool with_segment)
         }
         load_vbase(t);
         enc_lea(e, S1, rm_mem(S1, d), wide);
+        tmpl_clobber(t, S1);
     } else if (in->base < 0 && in->index < 0) {
         enc_mov_ri(e, S1, wide ? (uint64_t)in->disp : (uint32_t)in->disp);
         tmpl_clobber(t, S1);
@@ -182,7 +186,8 @@ void tmpl_win_after(Tmpl *t, const X86Insn *in)
 
 /* ---- windows ---- */
 
-enum { SEG_GS = 0x65 };
+/* FS and GS hold host minus guest address of ranges A and B. */
+static const uint8_t range_seg[] = { 0x65, 0x64 };
 
 /* rorx d, s, n; or mov, ror: the address bits above n into the low bits of d */
 static void rotate(Tmpl *t, int d, int s, unsigned n)
@@ -264,7 +269,6 @@ void tmpl_any_range_slow(Tmpl *t, const SlowSite *s)
  * its value. */
 static Rm win_base(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
 {
-    Enc *e = &t->e;
     unsigned base = in->base;
     bool known = t->verified[k] >> base & 1;
 
@@ -282,19 +286,7 @@ static Rm win_base(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
                     tmpl_site(t, t->i));
         t->verified[k] |= 1u << base;
     }
-    if (k == 0) {
-        return (Rm){ RM_MEM, h, -1, 0, disp, SEG_GS };
-    }
-    if (h == S1) {
-        tmpl_forget(t);
-        enc_load(e, S2, delta_a());
-        enc_lea(e, S1, (Rm){ RM_MEM, S1, S2, 0, 0, 0 }, true);
-        return rm_mem(S1, disp);
-    }
-    int d = t->s1_host && h != S2 && !t->wanted ? S2 : S1;
-    tmpl_clobber(t, d);
-    enc_load(e, d, delta_a());
-    return (Rm){ RM_MEM, d, h, 0, disp, 0 };
+    return (Rm){ RM_MEM, h, -1, 0, disp, range_seg[k] };
 }
 
 /* S1 += host minus guest address; or S1 = that + h. */
@@ -361,20 +353,33 @@ static bool is_pair(const Tmpl *t, const X86Insn *in, unsigned k)
     const TbTrace *tr = tb_trace(t->tb);
 
     return tr && tr->insn[t->i].site == WIN_SITE_PAIR + k && in->index >= 0 && in->base >= 0 &&
-           in->base < 16 && in->seg < R_FS && !reg_in_env(in->base) && !reg_in_env(in->index);
+           in->base < 16 && in->seg < R_FS &&
+           !(reg_in_env(in->base) && reg_in_env(in->index));
+}
+
+/* Guest register g for an operand: in S1, if it lives in env, or S2 where that is free. */
+static int pair_reg(Tmpl *t, unsigned g)
+{
+    int h = reg_in_env(g) ? tmpl_where(t, g) : host_reg(g);
+
+    if (h < 0 || (h == S2 && t->wanted && t->wanted != g)) {
+        h = t->s1_host && !t->wanted ? S2 : S1;
+        tmpl_get(t, h, g);
+    }
+    return h;
 }
 
 static Rm win_pair(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
 {
     Enc *e = &t->e;
-    int h = host_reg(in->base), x = host_reg(in->index);
     bool base_known = t->verified[k] >> in->base & 1, index_known = t->small >> in->index & 1;
 
     if (!base_known || !index_known) {
         tmpl_before_check(t, in);
     }
+    int h = pair_reg(t, in->base), x = pair_reg(t, in->index);
+    int d = h == S1 || x == S1 || (t->s1_host && h != S2 && x != S2) ? S2 : S1; /* scratch */
     if (!index_known) { /* lea d,[index + 2^n]; shr d, n+1; jnz */
-        int d = t->s1_host ? S2 : S1;
         tmpl_clobber(t, d);
         enc_lea(e, d, rm_mem(x, 1 << WIN_INDEX_BITS), true);
         enc_shift_ri(e, 5, d, WIN_INDEX_BITS + 1, true);
@@ -385,19 +390,10 @@ static Rm win_pair(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
         t->small |= 1u << in->index;
     }
     if (!base_known) {
-        check_range(t, t->s1_host ? S2 : S1, h, k, in->base, tmpl_site(t, t->i));
+        check_range(t, d, h, k, in->base, tmpl_site(t, t->i));
         t->verified[k] |= 1u << in->base;
     }
-    if (k == 0) {
-        return (Rm){ RM_MEM, h, x, in->scale, disp, SEG_GS };
-    }
-    if (t->s1_host != in->base + 1) {
-        tmpl_clobber(t, S1);
-        enc_load(e, S1, delta_a());
-        enc_lea(e, S1, (Rm){ RM_MEM, S1, h, 0, 0, 0 }, true);
-        t->s1_host = in->base + 1;
-    }
-    return (Rm){ RM_MEM, S1, x, in->scale, disp, 0 };
+    return (Rm){ RM_MEM, h, x, in->scale, disp, range_seg[k] };
 }
 
 /* With an index, or a segment base: the address without its displacement is checked. */
@@ -413,15 +409,7 @@ static Rm win_computed(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
         enc_lea(e, S1, m, true);
         check_range(t, S1, S1, k, WIN_WHOLE, at);
         m.disp = disp;
-        if (k == 0) {
-            m.seg = SEG_GS;
-            return m;
-        }
-        enc_load(e, S1, delta_a());
-        if (m.base >= 0) {
-            enc_lea(e, S1, (Rm){ RM_MEM, S1, m.base, 0, 0, 0 }, true);
-        }
-        m.base = S1;
+        m.seg = range_seg[k];
         return m;
     }
     if (rip) {
@@ -438,11 +426,7 @@ static Rm win_computed(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
         enc_alu_rm(e, ALU_ADD, S1, seg_base(in->seg));
     }
     check_range(t, S2, S1, k, WIN_WHOLE, at);
-    if (k == 0) {
-        return (Rm){ RM_MEM, S1, -1, 0, disp, SEG_GS };
-    }
-    enc_alu_rm(e, ALU_ADD, S1, delta_a());
-    return rm_mem(S1, disp);
+    return (Rm){ RM_MEM, S1, -1, 0, disp, range_seg[k] };
 }
 
 /* What the memory operand of a plain or stack instruction looks like to the checks: one

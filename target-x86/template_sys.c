@@ -450,6 +450,7 @@ static uint32_t fast_thunk(Enc *e, unsigned fn)
     enc_lea(e, H_RDI, rm_env(0), true);
     enc_mov_rr(e, H_RSI, S1);
     enc_alu_ri(e, ALU_SUB, H_RSP, 8, true);
+    tmpl_fs_to_c(e);
     enc_call_rm(e, rm_env(tmpl_env_off(offsetof(TcgEnv, thunk) + 8 * fn)));
     enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
     enc_alu_ri(e, ALU_CMP, H_RAX, 0, true);
@@ -459,6 +460,7 @@ static uint32_t fast_thunk(Enc *e, unsigned fn)
     enc_alu_mi32(e, ALU_CMP, rm_env(offsetof(X86Cpu, cpu) + offsetof(Cpu, exit_request)),
                  0);
     uint32_t leave = enc_jcc(e, CC_NE);
+    tmpl_fs_from_c(e);
     for (unsigned i = 0; i < ARRAY_SIZE(clobbered); i++) {
         enc_load(e, host_reg(clobbered[i]), rm_env(ENV_GPR(clobbered[i])));
     }
@@ -471,6 +473,7 @@ static uint32_t fast_thunk(Enc *e, unsigned fn)
     }
     enc_jmp_to(e, x86_thunks.leave);
     enc_patch(e, slow, e->off);
+    tmpl_fs_from_c(e);
     for (unsigned i = 0; i < ARRAY_SIZE(clobbered); i++) {
         enc_load(e, host_reg(clobbered[i]), rm_env(ENV_GPR(clobbered[i])));
     }
@@ -490,8 +493,10 @@ static uint32_t string_thunk(Enc *e)
     enc_lea(e, H_RDI, rm_env(0), true);
     enc_mov_rr(e, H_RSI, S1);
     enc_alu_ri(e, ALU_SUB, H_RSP, 8, true);
+    tmpl_fs_to_c(e);
     enc_call_rm(e, rm_env(tmpl_env_off(offsetof(TcgEnv, thunk) + 8 * TCG_FN_STRING)));
     enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
+    tmpl_fs_from_c(e);
     enc_mov_rr(e, S2, H_RAX);
     enc_alu_mi32(e, ALU_CMP, rm_env(offsetof(X86Cpu, cpu) + offsetof(Cpu, exit_request)),
                  0);

@@ -28,8 +28,38 @@ static void load_all(Enc *e)
     }
 }
 
+/* rdfsbase (0), wrfsbase (2) r10 */
+static void fsbase(Enc *e, unsigned ext)
+{
+    enc_bytes(e, 0xc2ae0f49f3 | (uint64_t)ext << 35, 5);
+}
+
+void tmpl_fs_to_c(Enc *e)
+{
+    if (x86_engine.fsbase) {
+        fsbase(e, 0);
+        enc_alu_rm(e, ALU_CMP, S2, rm_env(ENV_F(host_fs)));
+        uint32_t same = enc_jcc(e, CC_E);
+        enc_load(e, S2, rm_env(ENV_F(host_fs)));
+        fsbase(e, 2);
+        enc_patch(e, same, e->off);
+    }
+}
+
+void tmpl_fs_from_c(Enc *e)
+{
+    if (x86_engine.fsbase) {
+        enc_load(e, S2, rm_env(ENV_F(win_fs)));
+        enc_alu_ri(e, ALU_CMP, S2, 0, true);
+        uint32_t none = enc_jcc(e, CC_E);
+        fsbase(e, 2);
+        enc_patch(e, none, e->off);
+    }
+}
+
 static void call_c(Enc *e, unsigned fn)
 {
+    tmpl_fs_to_c(e);
     enc_call_rm(e, rm_env(tmpl_env_off(offsetof(TcgEnv, thunk) + 8 * fn)));
 }
 
@@ -45,6 +75,7 @@ static void go(Enc *e)
 {
     enc_store(e, rm_env(ENV_F(scratch)), H_RAX);
     test_exit(e, x86_thunks.leave);
+    tmpl_fs_from_c(e);
     load_all(e);
     enc_load(e, S1, rm_env(ENV_F(scratch) + 16)); /* for entries through the hash */
     enc_load(e, S2, rm_env(ENV_F(scratch) + 8));
@@ -69,6 +100,7 @@ static void emit_mem(Enc *e)
     uint32_t redirect = enc_jcc(e, CC_NE);
     enc_alu_mi32(e, ALU_CMP, rm_env(offsetof(X86Cpu, cpu) + offsetof(Cpu, exit_request)), 0);
     uint32_t abort = enc_jcc(e, CC_NE);
+    tmpl_fs_from_c(e);
     for (unsigned i = 0; i < ARRAY_SIZE(caller_saved); i++) {
         enc_load(e, host_reg(caller_saved[i]), rm_env(ENV_GPR(caller_saved[i])));
     }
@@ -97,6 +129,7 @@ static void emit_exec(Enc *e)
     enc_alu_ri(e, ALU_CMP, H_RAX, 0, true);
     uint32_t away = enc_jcc(e, CC_NE);
     test_exit(e, x86_thunks.leave);
+    tmpl_fs_from_c(e);
     load_all(e);
     enc_ret(e);
     enc_patch(e, away, e->off);
@@ -116,10 +149,12 @@ void x86_thunks_emit(Enc *e)
     enc_alu_ri(e, ALU_SUB, H_RSP, 8, true);
     enc_store(e, rm_env(ENV_F(host_rsp)), H_RSP);
     enc_store(e, rm_env(ENV_F(scratch)), H_RSI);
+    tmpl_fs_from_c(e);
     load_all(e);
     enc_jmp_rm(e, rm_env(ENV_F(scratch)));
 
     x86_thunks.leave = e->off;
+    tmpl_fs_to_c(e);
     enc_load(e, H_RSP, rm_env(ENV_F(host_rsp)));
     enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
     for (int i = ARRAY_SIZE(saved) - 1; i >= 0; i--) {

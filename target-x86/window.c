@@ -42,7 +42,7 @@ static long sys6(long n, long a, long b, long c, long d, long e, long f)
     return ret;
 }
 
-enum { NR_MMAP = 9, NR_MPROTECT = 10, NR_MUNMAP = 11, NR_ARCH_PRCTL = 158, SET_GS = 0x1001 };
+enum { NR_MMAP = 9, NR_MPROTECT = 10, NR_MUNMAP = 11 };
 
 static bool map_fixed(uint8_t *at, uint64_t size, int prot, int flags, int fd, uint64_t off)
 {
@@ -416,15 +416,6 @@ bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write)
     return ok;
 }
 
-static void set_gs(const WinSet *w, uint64_t base)
-{
-    if (w->fsgsbase) {
-        __asm__ volatile("wrgsbase %0" : : "r"(base));
-    } else {
-        sys6(NR_ARCH_PRCTL, SET_GS, base, 0, 0, 0, 0);
-    }
-}
-
 static bool reserve(WinRoot *r, unsigned k)
 {
     if (r->area[k]) {
@@ -452,8 +443,12 @@ static void use(X86Cpu *cpu, WinSet *w)
     }
     env->win_a = r->a_index;
     env->win_delta[0] = (uint64_t)r->area[0] - range_start(r, 0);
-    env->win_delta[1] = r->area[1] ? (uint64_t)r->area[1] - range_start(r, 1) : 0;
-    set_gs(w, env->win_delta[0]);
+    /* one without an index would not be canonical, which WRFSBASE does not take */
+    env->win_delta[1] = r->area[1] && r->a_index != WIN_A_NONE
+                            ? (uint64_t)r->area[1] - range_start(r, 1)
+                            : 0;
+    env->win_fs = env->win_delta[1];
+    __asm__ volatile("wrgsbase %0" : : "r"(env->win_delta[0]));
 }
 
 static void forget_a(WinSet *w, WinRoot *r)
@@ -714,6 +709,7 @@ void window_transition(X86Cpu *cpu, bool user)
             w->stats->user_ticks += r->on ? ticks : 0;
             w->in_user = false;
         }
+        x86_env(cpu)->win_fs = 0;
         return;
     }
     bool was = r->on;
@@ -737,6 +733,8 @@ void window_transition(X86Cpu *cpu, bool user)
     if (r->on != was || r->on != (bool)cpu->win_on) {
         use(cpu, w);
     }
+    /* a block that uses it may go on although windows have just been given up */
+    x86_env(cpu)->win_fs = was || r->on ? x86_env(cpu)->win_delta[1] : 0;
     if (!w->in_user) {
         w->in_user = true;
         w->since = tsc();

@@ -3,13 +3,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include "hw/core/machine.h"
+#include "target-x86/engine.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/window_int.h"
 #include "util/alloc.h"
-
-/* <sys/auxv.h> brings <elf.h>, whose PF_W is not ours */
-unsigned long getauxval(unsigned long type);
-enum { AUX_HWCAP2 = 26, HWCAP2_FSGSBASE = 2 };
 
 _Atomic int window_vmas;
 
@@ -26,7 +23,7 @@ bool window_init(X86Cpu *cpu, unsigned policy)
     env->win_a = WIN_A_NONE;
     env->win = NULL;
     cpu->win_on = 0;
-    if (policy == WIN_NEVER || !m || m->ram_fd < 0) {
+    if (policy == WIN_NEVER || !m || m->ram_fd < 0 || !x86_engine.fsbase) {
         return true;
     }
     WinSet *w = NEW(WinSet);
@@ -34,7 +31,6 @@ bool window_init(X86Cpu *cpu, unsigned policy)
     /* 2.3 TiB of address space a root, 47 bits for all vCPUs */
     w->max_on = MAX(32 / MAX(m->ncpus, 1u), 2u);
     w->max_on = MIN(w->max_on, (unsigned)WIN_ROOTS - 4);
-    w->fsgsbase = getauxval(AUX_HWCAP2) & HWCAP2_FSGSBASE;
     w->stats = &env->win_stats;
     w->ram_fd = m->ram_fd;
     w->ram_base = m->ram_base;

@@ -55,7 +55,6 @@ typedef struct WinRoot {
 struct WinSet {
     unsigned policy;
     unsigned max_on;         /* roots with areas at a time */
-    bool fsgsbase;
     bool in_user;
     WinRoot root[WIN_ROOTS];
     WinRoot *cur;

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "util/alloc.h"
+#include "util/fsbase.h"
 
 CodeBuf *codebuf_create(size_t size, Error *err)
 {
@@ -126,5 +127,6 @@ bool codebuf_view_at(CodeBuf *b, void *env_area, Error *err)
 
 void codebuf_view_free(CodeBuf *b, void *env_area)
 {
+    fsbase_code_remove(codebuf_rx(env_area));
     munmap(env_area, CODE_ENV_SIZE + (b ? b->size : 0));
 }

@@ -182,6 +182,8 @@ struct TcgEnv {
     struct WinSet *win;         /* NULL: none on this vCPU */
     WinStats win_stats;
     uint64_t win_delta[2];      /* host minus guest address in ranges B and A */
+    uint64_t win_fs;            /* FS base of code that uses windows; 0: C's will do */
+    uint64_t host_fs;           /* C's FS base (util/fsbase.h) */
     uint64_t win_missed;        /* last address in neither range */
     uint32_t win_misses;
     uint16_t win_a;             /* range A: address >> 38 */

@@ -21,6 +21,7 @@
 #include "hw/core/profile_int.h"
 #include "util/alloc.h"
 #include "util/flame.h"
+#include "util/fsbase.h"
 #include "util/symbols.h"
 
 enum { STACKS = 1 << 15, PROBES = 16, INTERVAL_NS = 1000000 };
@@ -107,7 +108,7 @@ static bool may_walk(const Cpu *cpu)
     return cpu->excl_state == CPU_INSIDE || machine_locked(cpu->machine);
 }
 
-static void on_tick(int sig, siginfo_t *info, void *ucontext)
+static NOINLINE void tick(siginfo_t *info, void *ucontext)
 {
     int saved = errno;
     Cpu *cpu = cpu_self;
@@ -131,6 +132,13 @@ static void on_tick(int sig, siginfo_t *info, void *ucontext)
         }
     }
     errno = saved;
+}
+
+static FSBASE_HANDLER void on_tick(int sig, siginfo_t *info, void *ucontext)
+{
+    uint64_t fs = fsbase_signal_begin(ucontext);
+    tick(info, ucontext);
+    fsbase_signal_end(fs);
 }
 
 /* ---- life ---- */
