@@ -32,7 +32,7 @@ typedef struct StepFetch {
 static void fetch_check(X86Cpu *cpu, uint64_t rip, unsigned n)
 {
     if (cpu->hflags & HF_CS64) {
-        if ((uint64_t)((int64_t)(rip << 16) >> 16) != rip) {
+        if (!x86_canonical(rip)) {
             x86_raise_err(cpu, EXC_GP, 0);
         }
     } else if (rip + n - 1 > cpu->st.seg[R_CS].limit) {
@@ -58,7 +58,7 @@ void x86_engine_decode(X86Cpu *cpu, X86Insn *in)
         bool large;
         if (!(cpu->hflags & HF_CS64)) {
             lin = (uint32_t)lin;
-        } else if ((uint64_t)((int64_t)(lin << 16) >> 16) != lin) {
+        } else if (!x86_canonical(lin)) {
             x86_raise_err(cpu, EXC_GP, 0); /* its bytes go on beyond the canonical half */
         }
         const uint8_t *p = softmmu_fetch(cpu, lin, &ram, &large);

@@ -63,6 +63,11 @@ static inline Tb *x86_tb_find(const X86Cpu *cpu, const TbCache *c, uint64_t ram_
                : tb_find(c, ram_addr, mode);
 }
 
+static inline bool x86_canonical(uint64_t lin)
+{
+    return (uint64_t)((int64_t)(lin << 16) >> 16) == lin;
+}
+
 /* Bits that RIP has in this mode. */
 static inline uint64_t x86_rip_mask(const X86Cpu *cpu)
 {

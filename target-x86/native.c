@@ -385,8 +385,8 @@ static uint64_t native_guard(X86Cpu *cpu, Tb *tb, uint64_t vbase)
                  x86_engine_attention(cpu))) {
         return leave_address(cpu);
     }
-    if (!softmmu_fetch(cpu, cpu->st.rip, &ram, &large) || large || ram != tb->key ||
-        !tb->valid || x86_block_mode(cpu) != tb->mode) {
+    if (!x86_canonical(cpu->st.rip) || !softmmu_fetch(cpu, cpu->st.rip, &ram, &large) ||
+        large || ram != tb->key || !tb->valid || x86_block_mode(cpu) != tb->mode) {
         return x86_native_go_on(cpu);
     }
     if (tb->crossing) {
@@ -394,7 +394,8 @@ static uint64_t native_guard(X86Cpu *cpu, Tb *tb, uint64_t vbase)
         bool large2;
         uint64_t next = vbase + 4096;
         next = cpu->hflags & HF_CS64 ? next : (uint32_t)next;
-        if (!softmmu_fetch(cpu, next, &ram2, &large2) || ram2 != tb_tail(tb)) {
+        if (!x86_canonical(next) || !softmmu_fetch(cpu, next, &ram2, &large2) ||
+            ram2 != tb_tail(tb)) {
             return x86_native_go_on(cpu);
         }
         softmmu_code_map_set(cpu, tb_tail(tb), vbase + 4096);
@@ -582,7 +583,8 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
         env->win_missed = lin;
         env->win_misses++;
     }
-    if (kind & MEM_PUNT || (kind & MEM_ALIGN && lin & (size - 1)) || (kind & MEM_FPU && x87_pending(cpu))) {
+    if (kind & MEM_PUNT || (kind & MEM_ALIGN && lin & (size - 1)) ||
+        (kind & MEM_FPU && x87_pending(cpu))) {
         /* #GP, #SS, #MF: the reference function's */
     } else if (kind & (MEM_GROUP | MEM_QUIET)) {
         uint8_t *host = quiet_range(cpu, lin, size, write);

@@ -164,6 +164,7 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
         t->failed = true;
         return;
     }
+    t->nexecs++;
     site->insn = *in;
     site->region_off = t->off;
     t->verified[0] = t->verified[1] = t->small = 0; /* it may write any register */
@@ -859,7 +860,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->no_groups = x86_engine.no_groups || x86_group_failed(tb->key) || t->placed ||
                    (t->legacy && !(tb->mode & HF_SS32));
     /* bytes of the body at most; 64 instructions cannot need more */
-    const unsigned most = tr ? 28 * KiB : 12 * KiB;
+    const unsigned most = tr ? 28 * KiB : 12 * KiB, most_execs = 200;
     t->nexits = t->nslow = t->neffects = t->naway = 0;
     t->ended = t->shadow_next = false;
     t->wanted = S2_KEPT;
@@ -916,7 +917,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         if (t->in_env && !t->saved_late) {
             t->map[t->i].flags_in_env |= TBI_OP_ENV;
         }
-        if (t->e.off - tb->code_off > most && tr) {
+        if (tr && (t->e.off - tb->code_off > most || t->nexecs > most_execs)) {
             tb->ninsns = t->i + 1;
             tr->end = t->succ;
         } else if (t->e.off - tb->code_off > most) {

@@ -53,6 +53,19 @@ bool tmpl_trace_leaves(const X86Insn *in)
     return in->row->enc == ENC_LEGACY && (is_jcc(in) || is_return(in) || is_indirect(in));
 }
 
+bool tmpl_trace_goes(const X86Insn *in, int64_t off, int64_t to)
+{
+    int64_t next = off + in->len, taken = next + (int64_t)in->imm;
+
+    if (in->row->enc == ENC_LEGACY && (is_return(in) || is_indirect(in))) {
+        return true;
+    }
+    if (in->row->enc == ENC_LEGACY && is_jcc(in)) {
+        return to == next || to == taken;
+    }
+    return to == (in->row->enc == ENC_LEGACY && is_direct(in) ? taken : next);
+}
+
 static Away *away(Tmpl *t, uint32_t jmp)
 {
     Away *a = &t->away[t->naway++];

@@ -45,7 +45,7 @@ static void give_up(const Tb *tb)
 {
     unsigned h = x86_group_hash(tb->key);
 
-    if (++x86_engine.given_up == GIVEN_UP_MOST) { /* other programs have the bits by now */
+    if (++x86_engine.given_up >= GIVEN_UP_MOST) { /* other programs have the bits by now */
         x86_engine.given_up = 0;
         for (unsigned i = 0; i < sizeof(x86_engine.no_trace); i++) {
             *(volatile uint8_t *)&x86_engine.no_trace[i] = 0;
@@ -131,9 +131,13 @@ static bool fetch(X86Cpu *cpu, TraceRecord *r, int64_t off, X86Insn *in, uint64_
     uint8_t buf[16];
     unsigned n = MIN(4096 - (off & 4095), 15);
     bool large;
+    if (!x86_canonical(cpu->st.rip) || !x86_canonical(cpu->st.rip + n)) {
+        return false;
+    }
     const uint8_t *p = softmmu_fetch(cpu, cpu->st.rip, ram, &large);
 
-    if (!p || large || *ram >= CODE_MAP_MAX_RAM) {
+    if (!p || large || *ram >= CODE_MAP_MAX_RAM ||
+        debug_low_bits(&cpu->cpu.machine->debug, *ram)) { /* perhaps a breakpoint */
         return false;
     }
     int len = x86_decode(in, p, n, r->mode, cpu->feat);
@@ -252,7 +256,8 @@ uint64_t x86_trace_hot(X86Cpu *cpu, Tb *tb)
     cpu->st.rip = env->vbase + tb->region_off;
     x86_flags_from_env(cpu);
     if (cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow || x86_engine_attention(cpu) ||
-        !tb->valid || !x86_trace_wanted(tb) || too_dear(env) || !softmmu_fetch(cpu, cpu->st.rip, &ram, &large) || ram != tb->key) {
+        !tb->valid || !x86_trace_wanted(tb) || too_dear(env) ||
+        !softmmu_fetch(cpu, cpu->st.rip, &ram, &large) || ram != tb->key) {
         return x86_native_go_on(cpu);
     }
     r.head = tb->key;
@@ -284,7 +289,7 @@ bool x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase)
          * fetch (SDM vol. 3, 4.8); the other side of a twin does not. */
         X86WalkResult w = x86_walk(cpu, lin, X86_FETCH, cpu->mmu_idx, false);
         bool ahead = w.ok && !w.accessed && x86_engine.tapped;
-        if ((int64_t)lin < 0 || !w.ok || ahead || !softmmu_fetch(cpu, lin, &ram, &large) ||
+        if (lin >> 47 || !w.ok || ahead || !softmmu_fetch(cpu, lin, &ram, &large) ||
             large || ram >> 12 != page[i].page) {
             if (!ahead) {
                 give_up(tb);

@@ -36,16 +36,19 @@ static unsigned bytes_at(const TbCache *c, const TraceRecord *r, unsigned i, uin
     return n;
 }
 
-/* Decodes what the record lists. False: it is not what it was, or must not be translated. */
+/* Decodes what the record lists. False: it must not be translated, or no longer goes the way
+ * that was recorded: a store has changed it since, perhaps one that is in the record. */
 static bool decode(X86Cpu *cpu, TbCache *c, const TraceRecord *r, X86Insn *insns)
 {
     for (unsigned i = 0; i < r->n; i++) {
         uint64_t ram = (uint64_t)r->insn[i].page << 12 | (r->insn[i].off & 4095);
         uint8_t buf[15];
         unsigned n = bytes_at(c, r, i, buf);
+        int64_t to = i + 1 < r->n ? r->insn[i + 1].off : r->end;
         if (debug_low_bits(&cpu->cpu.machine->debug, ram) ||
             x86_decode(&insns[i], buf, n, r->mode, cpu->feat) <= 0 ||
-            !tmpl_trace_takes(&insns[i], r->mode)) {
+            !tmpl_trace_takes(&insns[i], r->mode) ||
+            !tmpl_trace_goes(&insns[i], r->insn[i].off, to)) {
             return false;
         }
     }
@@ -94,8 +97,8 @@ static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, const X86Insn *in
     for (unsigned i = 0; i < r->npages; i++) {
         uint64_t ram = r->page[i].ram + r->page[i].first;
         unsigned size = r->page[i].last - r->page[i].first + 1;
-        if (ram == r->head) {
-            tb->size = size;
+        if (ram == r->head) { /* its page may be there at two addresses */
+            tb->size = MAX(tb->size, size);
         } else {
             span[n++] = (TbSpan){ ram, size };
         }

@@ -207,7 +207,7 @@ static inline bool tb_data_store(TbCache *c, uint64_t ram_addr)
         return false;
     }
     p->data_stores = 0;
-    p->data_limit = p->data_limit * 2 + 8;
+    p->data_limit = MIN(p->data_limit, 1u << 30) * 2 + 8;
     return true;
 }
 /* Bytes of host code that are kept. */

@@ -20,7 +20,8 @@ typedef uint32_t TbRef;
 
 /* A native block may go on behind a conditional jump: then it has an exit there. */
 enum { TB_MAX_INSNS = 64, TB_MAX_SIDE = 3,
-       TB_MAX_TRACE = 1000 /* instructions of a trace */, TB_MAX_EXITS = TB_MAX_TRACE };
+       TB_MAX_TRACE = 1000 /* instructions of a trace */,
+       TB_MAX_EXITS = TB_MAX_TRACE + 1 /* one each, and its end */ };
 
 /* Guest bytes that a block was made from: a range of RAM within one page. */
 typedef struct TbSpan {

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hot user code in 4 KiB pages, which an engine may join to long traces: it changes itself
+ * on the way, lies in one page at two addresses, goes on in pages that are mapped anew, runs
+ * off the end of the address space. Traces are made at random times by tcg,tier2=random
+ * (tests/guest/check_traces); the rules hold for every engine: SDM vol. 3, 4.10, 11.6.
+ */
+#include "lib.h"
+#include "paging.h"
+
+enum { PAGE = 4096 };
+static u8 frame[6][PAGE] ALIGNED(4096); /* at TEST_VA and behind it */
+
+static void place(unsigned page, void *what)
+{
+    t_pt[page] = (ulong)what | 7;
+    invlpg((void *)(TEST_VA + page * PAGE));
+}
+
+static u8 *put(u8 *p, const void *bytes, unsigned n)
+{
+    memcpy(p, bytes, n);
+    return p + n;
+}
+#define PUT(p, ...) put(p, (const u8[]){ __VA_ARGS__ }, sizeof((const u8[]){ __VA_ARGS__ }))
+
+static u8 *put32(u8 *p, u32 v)
+{
+    return put(p, &v, 4);
+}
+
+/* jmp, or what else ends with a rel32, to offset `to` of the pages; p is at offset `at`. */
+static u8 *put_rel(u8 *p, ulong at, ulong to)
+{
+    return put32(p, (u32)(to - (at + 4)));
+}
+
+static u64 run_at(ulong off, ulong arg)
+{
+    u64 end = run_user((void *)(TEST_VA + off), arg, 0);
+    return end == NONE ? user_value : end;
+}
+
+/* 1,300 conditional jumps, each a way out of a trace; every 50th is taken. RDI times. */
+static void many_exits(void)
+{
+    u8 *p = PUT(frame[0], 0x31, 0xc0 /* xor eax,eax */, 0x85, 0xc0 /* test eax,eax */);
+
+    for (unsigned i = 0; i < 1300; i++) {
+        if (i % 50 == 49) {
+            p = PUT(p, 0x71, 1, 0xcc); /* jno over int3 */
+        } else {
+            p = PUT(p, 0x70, 1); /* jo to the middle of the next: never */
+        }
+    }
+    p = PUT(p, 0xff, 0xcf, 0x0f, 0x85); /* dec edi; jnz */
+    p = put_rel(p, p - frame[0], 2);
+    PUT(p, 0xb8, 5, 0, 0, 0, 0xc3); /* mov eax,5; ret */
+    bool ok = true;
+    for (unsigned i = 0; i < 40; i++) {
+        ok = ok && run_at(0, 300) == 5;
+    }
+    check("1,300 conditional jumps in a row", ok, 1);
+}
+
+typedef struct Patch {
+    u32 (*fn)(u32);
+    volatile u8 *jump; /* rel8 of its first jump */
+    u32 n, seed;
+} Patch;
+
+/* What the code at jump + 1 + rel computes; 16 bytes each, see patched(). */
+static u32 expected(u32 way, u32 v)
+{
+    return way == 0 ? v + 3 : way == 1 ? v * 2 : v ^ 0x55;
+}
+
+/* Position-independent, copied to a page: changes the function's jump now and then. */
+USER static u32 patcher(Patch *s)
+{
+    u32 v = 1, way = 0, seed = s->seed;
+
+    for (u32 i = 0; i < s->n; i++) {
+        seed = seed * 1664525 + 1013904223;
+        if ((seed >> 24) % 5 == 0) {
+            way = (seed >> 16 & 255) % 3;
+            *s->jump = way * 16;
+        }
+        v = s->fn(v) + i;
+    }
+    return v;
+}
+
+static u32 simulated(const Patch *s)
+{
+    u32 v = 1, way = 0, seed = s->seed;
+
+    for (u32 i = 0; i < s->n; i++) {
+        seed = seed * 1664525 + 1013904223;
+        if ((seed >> 24) % 5 == 0) {
+            way = (seed >> 16 & 255) % 3;
+        }
+        v = expected(way, v) + i;
+    }
+    return v;
+}
+
+/* Code that is changed by the loop that calls it. */
+static void patched(unsigned fn_page, const char *where)
+{
+    static Patch arg USER_DATA;
+    u8 *f = frame[fn_page] + 2048;
+    u32 bad = 0;
+
+    memcpy(frame[0], patcher, 512);
+    PUT(f, 0x89, 0xf8, 0xeb, 0);                                 /* mov eax,edi; jmp */
+    PUT(f + 4, 0x83, 0xc0, 3, 0xc3);                             /* add eax,3; ret */
+    PUT(f + 20, 0x90, 0x01, 0xc0, 0xeb, 2, 0x90, 0x90, 0xc3);    /* add eax,eax */
+    PUT(f + 36, 0x83, 0xf0, 0x55, 0xc3);                         /* xor eax,55H */
+    for (u32 i = 0; i < 300; i++) {
+        arg = (Patch){ (void *)(TEST_VA + fn_page * PAGE + 2048),
+                       (u8 *)(TEST_VA + fn_page * PAGE + 2048 + 3), 300, i };
+        f[3] = 0;
+        bad += run_at(0, (ulong)&arg) != simulated(&arg);
+    }
+    checkf(bad, 0, "code patched by its caller, %s", where);
+}
+
+/* One page at two addresses: a round runs it at both, by a long way and a short one. */
+static void twice(void)
+{
+    enum { AT = 0x100 };
+    u32 bad = 0;
+
+    place(1, frame[0]);
+    u8 *p = PUT(frame[0] + AT, 0x83, 0xf1, 1, 0x0f, 0x84); /* xor ecx,1; jz */
+    p = put_rel(p, p - frame[0], PAGE + 0x40);              /* a page on: page 2 */
+    p = PUT(p, 0x05);                                       /* add eax,imm */
+    u8 *imm = p;
+    p = PUT(put32(p, 1), 0xe9);
+    put_rel(p, p - frame[0], PAGE + AT); /* jmp a page on: page 1 */
+    p = PUT(frame[2] + 0x40, 0xff, 0xcf, 0x0f, 0x85); /* dec edi; jnz to page 0 */
+    p = put_rel(p, 2 * PAGE + (p - frame[2]), AT);
+    PUT(p, 0xc3);
+    p = PUT(frame[2], 0x31, 0xc0, 0x31, 0xc9, 0xe9); /* eax = ecx = 0 */
+    put_rel(p, 2 * PAGE + (p - frame[2]), AT);
+    for (u32 i = 1; i < 200; i++) {
+        put32(imm, i);
+        bad += run_at(2 * PAGE, 200) != 200 * i;
+    }
+    check("a page at two addresses, changed", bad, 0);
+    place(1, frame[1]);
+}
+
+/* A loop over two pages, of which the second is exchanged. */
+static void exchange(ulong high, bool large)
+{
+    enum { MIB2 = 1 << 21 };
+    ulong va = TEST_VA + high, at = large ? MIB2 + 0x60000 : PAGE;
+    u8 *b[2] = { frame[1], frame[3] };
+    u32 bad = 0;
+
+    if (large) { /* of two large pages: the first one spans what is no RAM */
+        b[0] = (u8 *)0x60000;
+        b[1] = (u8 *)0x1060000;
+    }
+    u8 *p = PUT(frame[0], 0x31, 0xc0, 0xe9);
+    put_rel(p, p - frame[0], at);
+    for (u32 k = 0; k < 2; k++) {
+        p = PUT(b[k], 0x05);
+        p = PUT(put32(p, k + 1), 0xff, 0xcf, 0x0f, 0x84); /* add eax,k+1; dec edi; jz */
+        p = put_rel(p, at + (p - b[k]), 0x200);
+        p = PUT(p, 0xe9);
+        put_rel(p, at + (p - b[k]), 0x100);
+    }
+    p = PUT(frame[0] + 0x100, 0xe9);
+    put_rel(p, p - frame[0], at);
+    PUT(frame[0] + 0x200, 0xc3);
+    for (u32 i = 0; i < 200; i++) {
+        if (large) {
+            t_pd[1] = ((ulong)b[i & 1] & ~(MIB2 - 1ul)) | 0x87;
+        } else {
+            t_pt[1] = (ulong)b[i & 1] | 7;
+        }
+        invlpg((void *)(va + (large ? MIB2 + 0x3000 : at)));
+        u64 end = run_user((void *)va, 100, 0);
+        bad += end != NONE || user_value != 100 * ((i & 1) + 1);
+    }
+    checkf(bad, 0, "a loop's second page exchanged%s%s", high ? ", upper half" : "",
+           large ? ", a large page" : "");
+    t_pd[1] = 0;
+    place(1, frame[1]);
+}
+
+/* Runs off the lower half: #GP, whatever lies at the address cut to 48 bits. */
+static void edge(void)
+{
+    extern u64 pml4[];
+    static u64 pdpt[512] ALIGNED(4096), pd[512] ALIGNED(4096), pt[512] ALIGNED(4096);
+    ulong last = 0x7ffffffff000;
+    u64 want = ERR(GP, 0);
+    u32 bad = 0, bad2 = 0;
+
+    pml4[255] = (ulong)pdpt | 7;
+    pdpt[511] = (ulong)pd | 7;
+    pd[511] = (ulong)pt | 7;
+    pt[511] = (ulong)frame[4] | 7;
+    pml4[256] = (ulong)t_pdpt | 7; /* at the edge: page 0 */
+    memset(frame[4], 0x90, PAGE);
+    PUT(frame[0], 0xc3);
+    place(5, frame[0]);
+    place(4, frame[4]);
+    write_cr3(read_cr3());
+    for (u32 i = 0; i < 300; i++) {
+        bad2 += run_user((void *)(TEST_VA + 5 * PAGE - 8), 0, 0) != NONE;
+        u64 got = run_user((void *)(last + PAGE - 8), 0, 0);
+        bad += got != want || trap.ip != last + PAGE;
+    }
+    check("runs into the next page", bad2, 0);
+    check("runs off the lower half", bad, 0);
+    pml4[255] = pml4[256] = 0;
+    write_cr3(read_cr3());
+}
+
+void hot_code(void)
+{
+    extern u64 pml4[];
+
+    test_map();
+    for (unsigned i = 0; i < 6; i++) {
+        memset(frame[i], 0xcc, PAGE);
+        place(i, frame[i]);
+    }
+    many_exits();
+    patched(0, "same page");
+    patched(1, "another page");
+    twice();
+    exchange(0, false);
+    exchange(0, true);
+    pml4[256] = (ulong)t_pdpt | 7;
+    write_cr3(read_cr3());
+    exchange(0xffff800000000000ul - TEST_VA, false);
+    pml4[256] = 0;
+    write_cr3(read_cr3());
+    edge();
+    test_map();
+}
