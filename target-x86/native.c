@@ -672,8 +672,7 @@ void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t mask)
     env->thunk[TCG_FN_STRING] = (void *)x86_native_string;
     env->thunk[TCG_FN_GUARD] = (void *)native_guard;
     env->thunk[TCG_FN_HOT] = (void *)x86_trace_hot;
-    env->code_map_n = CODE_MAP_FILLED + 1;
-    env->trace_map_n = TRACE_MAP_FILLED + 1;
+    env->code_list.n = env->trace_list.n = TCG_LISTED + 1;
     for (unsigned i = 0; i < HOT_SIZE; i++) {
         env->hot[i] = x86_trace_threshold(cpu);
     }

@@ -127,66 +127,66 @@ void softmmu_jmp_clear(TcgEnv *env, JmpTable *j)
     fill_words(j->pages, 0, ARRAY_SIZE(j->pages));
 }
 
-static void trace_map_clear(TcgEnv *env)
+/* Maps of user code pages and of traces: their filled entries are listed. */
+static void map_clear(uint64_t *map, unsigned size, TcgList *l)
 {
-    if (env->trace_map_n <= TRACE_MAP_FILLED) {
-        for (unsigned i = 0; i < env->trace_map_n; i++) {
-            env->trace_map[env->trace_map_filled[i]] = CODE_MAP_EMPTY;
+    if (l->n <= TCG_LISTED) {
+        for (unsigned i = 0; i < l->n; i++) {
+            map[l->filled[i]] = CODE_MAP_EMPTY;
         }
     } else {
-        fill_words(env->trace_map, CODE_MAP_EMPTY, TRACE_MAP_SIZE);
+        fill_words(map, CODE_MAP_EMPTY, size);
     }
-    env->trace_map_n = 0;
+    l->n = 0;
+}
+
+static void map_set(uint64_t *map, unsigned i, uint64_t v, TcgList *l)
+{
+    map[i] = v;
+    if (l->n < TCG_LISTED) {
+        l->filled[l->n] = i;
+    }
+    l->n += l->n <= TCG_LISTED;
+}
+
+static void trace_map_clear(TcgEnv *env)
+{
+    map_clear(env->trace_map, TRACE_MAP_SIZE, &env->trace_list);
 }
 
 void softmmu_trace_map_set(X86Cpu *cpu, uint32_t id, uint64_t vbase)
 {
     TcgEnv *env = x86_env(cpu);
-    unsigned i = trace_map_index(id);
-
-    env->trace_map[i] = vbase + trace_map_tag(id);
-    if (env->trace_map_n < TRACE_MAP_FILLED) {
-        env->trace_map_filled[env->trace_map_n] = i;
-    }
-    env->trace_map_n += env->trace_map_n <= TRACE_MAP_FILLED;
+    map_set(env->trace_map, trace_map_index(id), vbase + trace_map_tag(id),
+            &env->trace_list);
 }
 
 void softmmu_code_map_clear(TcgEnv *env)
 {
     trace_map_clear(env);
-    if (env->code_map_n <= CODE_MAP_FILLED) {
-        for (unsigned i = 0; i < env->code_map_n; i++) {
-            env->code_map[env->code_map_filled[i]] = CODE_MAP_EMPTY;
-        }
-    } else {
-        fill_words(env->code_map, CODE_MAP_EMPTY, CODE_MAP_SIZE);
-    }
-    env->code_map_n = 0;
+    map_clear(env->code_map, CODE_MAP_SIZE, &env->code_list);
+    env->code_map_high = false;
 }
 
 void softmmu_code_map_set(X86Cpu *cpu, uint64_t ram_addr, uint64_t vbase)
 {
     TcgEnv *env = x86_env(cpu);
-    unsigned i = code_map_index(ram_addr);
-
-    env->code_map[i] = vbase + code_map_tag(ram_addr);
-    if (env->code_map_n < CODE_MAP_FILLED) {
-        env->code_map_filled[env->code_map_n] = i;
-    }
-    env->code_map_n += env->code_map_n <= CODE_MAP_FILLED;
+    env->code_map_high |= (int64_t)vbase < 0;
+    map_set(env->code_map, code_map_index(ram_addr), vbase + code_map_tag(ram_addr),
+            &env->code_list);
 }
 
 static void code_map_drop(TcgEnv *env, uint64_t page)
 {
-    if ((int64_t)page < 0) {
-        return; /* they know user code only */
+    if ((int64_t)page < 0 && !env->code_map_high) {
+        return; /* user code is seldom there */
     }
     trace_map_clear(env);
-    bool listed = env->code_map_n <= CODE_MAP_FILLED;
-    unsigned n = listed ? env->code_map_n : CODE_MAP_SIZE;
+    bool listed = env->code_list.n <= TCG_LISTED;
+    unsigned n = listed ? env->code_list.n : CODE_MAP_SIZE;
 
     for (unsigned i = 0; i < n; i++) {
-        uint64_t *e = &env->code_map[listed ? env->code_map_filled[i] : i];
+        uint64_t *e = &env->code_map[listed ? env->code_list.filled[i] : i];
         if ((*e & ~(uint64_t)(TLB_PAGE - 1)) == page) {
             *e = CODE_MAP_EMPTY;
         }
@@ -479,6 +479,7 @@ void x86_tlb_flush_page(X86Cpu *cpu, uint64_t lin)
         set->cur->gen = ++set->next_gen;
         softmmu_jmp_clear(env, set->kern_jmp);
         softmmu_jmp_clear(env, set->cur->jmp);
+        softmmu_code_map_clear(env);
     }
 }
 

@@ -73,7 +73,6 @@ static ALWAYS_INLINE unsigned jmp_index(uint64_t pc)
 #define CODE_MAP_SIZE (1u << CODE_MAP_BITS)
 #define CODE_MAP_MAX_RAM (1ull << (CODE_MAP_BITS + 12 + 12))
 #define CODE_MAP_EMPTY 0x8000000000000000ull
-enum { CODE_MAP_FILLED = 1022 };
 static ALWAYS_INLINE unsigned code_map_index(uint64_t ram_addr)
 {
     return ram_addr >> 12 & (CODE_MAP_SIZE - 1);
@@ -87,7 +86,6 @@ static ALWAYS_INLINE uint64_t code_map_tag(uint64_t ram_addr)
  * are where they were when it was recorded, relative to vbase. --- */
 #define TRACE_MAP_BITS 12
 #define TRACE_MAP_SIZE (1u << TRACE_MAP_BITS)
-enum { TRACE_MAP_FILLED = 254 };
 static ALWAYS_INLINE unsigned trace_map_index(uint32_t id)
 {
     return id & (TRACE_MAP_SIZE - 1);
@@ -103,6 +101,14 @@ static ALWAYS_INLINE unsigned hot_index(uint64_t key)
 {
     return (uint32_t)(key ^ key >> 13) * 0x9e3779b1u >> (32 - HOT_BITS);
 }
+
+/* Which entries of such a map were filled since it was last emptied: emptying a little used
+ * one is cheap. More than TCG_LISTED: all may be. */
+enum { TCG_LISTED = 1022 };
+typedef struct TcgList {
+    uint32_t n;
+    uint16_t filled[TCG_LISTED];
+} TcgList;
 
 /* Never a guest PC: not canonical. */
 #define JMP_EMPTY 0x8000000000000001ull
@@ -190,13 +196,13 @@ struct TcgEnv {
     uint8_t win_user;           /* data accesses are the user's, as last told to it */
 
     uint64_t code_map[CODE_MAP_SIZE];
-    uint16_t code_map_n, code_map_filled[CODE_MAP_FILLED];
+    TcgList code_list;
+    bool code_map_high;         /* it has entries of the upper half */
     uint64_t guard_misses;
     /* tier 2: for which vbase all pages of a trace have been seen, and executions left
      * until a block becomes a trace's head */
     uint64_t trace_map[TRACE_MAP_SIZE];
-    uint32_t trace_map_n;
-    uint16_t trace_map_filled[TRACE_MAP_FILLED];
+    TcgList trace_list;
     int32_t hot[HOT_SIZE];
     uint64_t traces, trace_insns, trace_short, trace_ticks;
 

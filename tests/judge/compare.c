@@ -117,7 +117,9 @@ bool judge_same(const JudgeCase *c, enum JudgeEngine e, const JudgeState *h,
     bool either = c->either_fault && fault && g->vector != JUDGE_DONE;
     bad |= !either && bytes_differ(text, "vector", -1, &h->vector, &g->vector, 4);
     bad |= bytes_differ(text, "rip", -1, &h->rip, &g->rip, 8);
-    uint32_t he = h->error & error_mask(h), ge = g->error & error_mask(h);
+    /* of an operand over two pages that both fault the CPU chooses one */
+    uint32_t seen = error_mask(h) & (c->vague_cr2 && h->cr2 != g->cr2 ? ~PF_P : ~0u);
+    uint32_t he = h->error & seen, ge = g->error & seen;
     bad |= !either && bytes_differ(text, "error", -1, &he, &ge, 4);
     bool near = c->vague_cr2 && h->cr2 - g->cr2 + 1024 < 2048;
     if (h->vector == EXC_PF && !near && !either) {

@@ -22,7 +22,8 @@ static u8 *put(u8 *p, const void *bytes, unsigned n)
     memcpy(p, bytes, n);
     return p + n;
 }
-#define PUT(p, ...) put(p, (const u8[]){ __VA_ARGS__ }, sizeof((const u8[]){ __VA_ARGS__ }))
+#define PUT(p, ...) \
+    put(p, (const u8[]){ __VA_ARGS__ }, sizeof((const u8[]){ __VA_ARGS__ }))
 
 static u8 *put32(u8 *p, u32 v)
 {
@@ -113,10 +114,10 @@ static void patched(unsigned fn_page, const char *where)
     u32 bad = 0;
 
     memcpy(frame[0], patcher, 512);
-    PUT(f, 0x89, 0xf8, 0xeb, 0);                                 /* mov eax,edi; jmp */
-    PUT(f + 4, 0x83, 0xc0, 3, 0xc3);                             /* add eax,3; ret */
-    PUT(f + 20, 0x90, 0x01, 0xc0, 0xeb, 2, 0x90, 0x90, 0xc3);    /* add eax,eax */
-    PUT(f + 36, 0x83, 0xf0, 0x55, 0xc3);                         /* xor eax,55H */
+    PUT(f, 0x89, 0xf8, 0xeb, 0);                              /* mov eax,edi; jmp */
+    PUT(f + 4, 0x83, 0xc0, 3, 0xc3);                          /* add eax,3; ret */
+    PUT(f + 20, 0x90, 0x01, 0xc0, 0xeb, 2, 0x90, 0x90, 0xc3); /* add eax,eax */
+    PUT(f + 36, 0x83, 0xf0, 0x55, 0xc3);                      /* xor eax,55H */
     for (u32 i = 0; i < 300; i++) {
         arg = (Patch){ (void *)(TEST_VA + fn_page * PAGE + 2048),
                        (u8 *)(TEST_VA + fn_page * PAGE + 2048 + 3), 300, i };
@@ -134,11 +135,11 @@ static void twice(void)
 
     place(1, frame[0]);
     u8 *p = PUT(frame[0] + AT, 0x83, 0xf1, 1, 0x0f, 0x84); /* xor ecx,1; jz */
-    p = put_rel(p, p - frame[0], PAGE + 0x40);              /* a page on: page 2 */
-    p = PUT(p, 0x05);                                       /* add eax,imm */
+    p = put_rel(p, p - frame[0], PAGE + 0x40);             /* a page on: page 2 */
+    p = PUT(p, 0x05);                                      /* add eax,imm */
     u8 *imm = p;
     p = PUT(put32(p, 1), 0xe9);
-    put_rel(p, p - frame[0], PAGE + AT); /* jmp a page on: page 1 */
+    put_rel(p, p - frame[0], PAGE + AT);              /* jmp a page on: page 1 */
     p = PUT(frame[2] + 0x40, 0xff, 0xcf, 0x0f, 0x85); /* dec edi; jnz to page 0 */
     p = put_rel(p, 2 * PAGE + (p - frame[2]), AT);
     PUT(p, 0xc3);
