@@ -254,8 +254,6 @@ bool tmpl_trace_flow(Tmpl *t, const X86Insn *in);
 void tmpl_trace_away(Tmpl *t);
 /* May a trace go on behind this instruction? */
 bool tmpl_trace_takes(const X86Insn *in, uint32_t mode);
-/* Can it, being at offset off, go on at offset to? */
-bool tmpl_trace_goes(const X86Insn *in, int64_t off, int64_t to);
 /* Do its ways out need all flags? */
 bool tmpl_trace_leaves(const X86Insn *in);
 /* A jump out of the block whose rel32 is at jmp_off. */

@@ -9,6 +9,7 @@
  * vbase stays that of the trace's first page: all offsets count from there.
  */
 #include "target-x86/template.h"
+#include "target-x86/trace.h"
 
 static bool is_jcc(const X86Insn *in)
 {

@@ -36,6 +36,9 @@ int32_t x86_trace_threshold(X86Cpu *cpu);
 /* The trace's head is at vbase: is the rest where it was recorded? Else it is dropped.
  * Leaf. */
 bool x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase);
+/* Can this instruction, being at offset off, go on at offset to? */
+struct X86Insn;
+bool tmpl_trace_goes(const struct X86Insn *in, int64_t off, int64_t to);
 /* Makes the block of a record; heavy, no locks held. */
 void x86_trace_build(X86Cpu *cpu, const TraceRecord *r);
 
