@@ -51,7 +51,7 @@ kvm-boot: dyad$(EXEEXT)
 #   make machines     SeaBIOS, memtest86+, GRUB and Debian on every kind of disk, UEFI,
 #                     microvm; as root, for it makes a disk image (debian.img) first
 BOOT_BY_HAND = tests/boot/desk tests/boot/disks tests/boot/firmware tests/boot/installers \
-	tests/boot/make-disk tests/boot/micro tests/boot/net tests/boot/uefi
+	tests/boot/field tests/boot/make-disk tests/boot/micro tests/boot/net tests/boot/uefi
 EXTRA_DIST += $(BOOT_BY_HAND) tests/boot/pcvm.py tests/boot/modes.S tests/boot/screens.c
 installers: dyad$(EXEEXT)
 	$(top_srcdir)/tests/boot/installers ./dyad$(EXEEXT)

@@ -24,6 +24,9 @@ static const char in_terminal[] = "-nographic shows the serial line in this term
 static const char grab_keys[] = "ctrl-alt-g takes and releases the pointer, closing the window "
                                 "ends the program";
 
+static const char no_snapshots[] = "a machine's state cannot be saved to a file yet";
+static const char confinement[] = "start dyad as the user, and with the limits, it shall have";
+
 static const Foreign options[] = {
     { "usb", no_usb },
     { "usbdevice", no_usb },
@@ -71,6 +74,21 @@ static const Foreign options[] = {
     { "one-insn-per-tb", "-accel tcg,help lists the translator's properties" },
     { "no-kvm", "-accel tcg" },
     { "action", "-no-reboot and -no-shutdown" },
+    { "icount", "the guest's time is real time; there is no counted one" },
+    { "loadvm", no_snapshots },
+    { "incoming", no_snapshots },
+    { "only-migratable", no_snapshots },
+    { "dtb", "a PC has no device tree" },
+    { "plugin", "-d ITEM logs, -profile FILE samples" },
+    { "perfmap", "-profile FILE samples the guest" },
+    { "jitdump", "-profile FILE samples the guest" },
+    { "msg", "messages have one form" },
+    { "seed", "what comes from the host is not made repeatable" },
+    { "sandbox", confinement },
+    { "runas", confinement },
+    { "chroot", confinement },
+    { "run-with", confinement },
+    { "no-fd-bootchk", "-boot ORDER chooses what is booted" },
     { "trace", "-d ITEM logs; -d help lists the items" },
     { NULL, NULL }
 };

@@ -534,7 +534,6 @@ static bool set_full_screen(Options *o, const OptionRow *row, const char *value,
 static bool set_log_items(Options *o, const OptionRow *row, const char *value, Error *err)
 {
     if (!log_set_items(value, err)) {
-        error_prefix(err, "-d: ");
         return false;
     }
     o->log_items = value;

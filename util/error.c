@@ -96,8 +96,34 @@ static unsigned distance(const char *a, size_t na, const char *b, size_t nb)
     return rows[na % 3][nb];
 }
 
+/* The longest name that is a whole part of word between hyphens (q35 in pc-q35-8.2), else
+ * the only one with the same first part of four letters and more. */
+static const char *by_parts(const char *word, const char *const *names)
+{
+    const char *whole = NULL, *first = NULL;
+    size_t head = strcspn(word, "-"), same = 0;
+    if (!word[head]) {
+        return NULL;
+    }
+    for (; *names; names++) {
+        size_t n = strlen(*names);
+        for (const char *p = word; p; p = strchr(p, '-'), p += p != NULL) {
+            bool ends = !strncmp(p, *names, n) && (!p[n] || p[n] == '-');
+            if (n > 1 && ends && (!whole || n > strlen(whole))) {
+                whole = *names;
+            }
+        }
+        if (head >= 4 && !strncmp(word, *names, head + 1)) {
+            first = *names;
+            same++;
+        }
+    }
+    return whole ? whole : same == 1 ? first : NULL;
+}
+
 const char *nearest_match(const char *word, const char *const *names)
 {
+    const char *const *all = names;
     const char *best = NULL;
     unsigned best_d = ~0u;
     size_t n = strlen(word);
@@ -110,7 +136,7 @@ const char *nearest_match(const char *word, const char *const *names)
             best_d = d;
         }
     }
-    return best;
+    return best ? best : by_parts(word, all);
 }
 
 bool error_set_choice(Error *err, const char *option, const char *value,

@@ -146,6 +146,12 @@ static void nearest_match_wants_a_resemblance(void **state)
     assert_string_equal(nearest_match("isaserial", names), "isa-serial");
     assert_null(nearest_match("usb-tablet", names));
     assert_null(nearest_match("", names));
+    static const char *const parts[] = { "pc", "q35", "Haswell", "Skylake-Server", NULL };
+    assert_string_equal(nearest_match("pc-q35-8.2", parts), "q35");
+    assert_string_equal(nearest_match("pc-i440fx-9.0", parts), "pc");
+    assert_string_equal(nearest_match("Haswell-noTSX", parts), "Haswell");
+    assert_string_equal(nearest_match("Skylake-Client", parts), "Skylake-Server");
+    assert_null(nearest_match("none", parts));
 }
 
 static void error_prefix_and_replacement(void **state)
