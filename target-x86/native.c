@@ -456,7 +456,7 @@ static void learn_site(X86Cpu *cpu, const X86Insn *in, uint64_t ram)
     a += in->index >= 0 ? cpu->st.gpr[in->index] << in->scale : 0;
     a += in->seg >= R_FS ? cpu->st.seg[in->seg].base : 0;
     unsigned known = x86_win_site(ram);
-    int k = a < 65536 ? -1 : window_range(x86_env(cpu), a);
+    int k = window_range(x86_env(cpu), a);
     if (k >= 0 && known <= WIN_SITE_A) {
         unsigned state = k ? WIN_SITE_A : WIN_SITE_B;
         if (known != state) {
@@ -532,7 +532,7 @@ static void group_failed(X86Cpu *cpu, uint64_t ret)
  * and if that happens more than once, the block is built again when it runs next. */
 static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
 {
-    enum { WRONG_GUESSES = 2 };
+    enum { AGAIN = 100 };
     TcgEnv *env = x86_env(cpu);
     uint32_t body = site_body(cpu, ret);
     Tb *tb = tb_by_code(x86_engine.cache, body);
@@ -541,14 +541,17 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
     uint64_t site = tr ? tb_insn_ram(tb, kind >> 16, NULL) : tb->key + (kind >> 16);
     unsigned known = x86_win_site(site), state = WIN_SITE_ANY;
 
-    if (known != WIN_SITE_BOTH && base != WIN_INDEX) {
+    if (known != WIN_SITE_ANY && base != WIN_INDEX) {
         uint64_t a = base == 16 ? env->vbase : base < 16 ? cpu->st.gpr[base] : lin;
         window_seen(cpu, a);
         int k = window_range(env, a);
         if (k < 0 && env->win_a == WIN_A_NONE) {
             state = known; /* its page is not there yet: range A may still go there */
         } else if (k >= 0) {
-            state = known != WIN_SITE_UNKNOWN ? WIN_SITE_BOTH : k ? WIN_SITE_A : WIN_SITE_B;
+            state = k ? WIN_SITE_A : WIN_SITE_B;
+            if (tr || (known != WIN_SITE_UNKNOWN && known != state)) {
+                state = WIN_SITE_BOTH; /* which it is not compiled for yet */
+            }
         }
     }
     env->win_stats.wrong_guesses++;
@@ -559,7 +562,10 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
     TbInsn at;
     unsigned i = tb_insn_at(tb, body, &at), left = tr ? 0 : tb->ninsns - 1 - i;
     uint64_t ram = tb_insn_ram(tb, i, &at);
-    if (++tb->group_fails == WRONG_GUESSES) {
+    if (++tb->group_fails == (tr ? 4 : 2)) {
+        if (tr) { /* soon again */
+            env->hot[hot_index(tb->key)] = MIN(x86_trace_threshold(cpu), AGAIN);
+        }
         x86_aside(cpu, drop_heavy, tb);
     }
     env->ret = punt(cpu, left, ram);

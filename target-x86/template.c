@@ -167,7 +167,7 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
     t->nexecs++;
     site->insn = *in;
     site->region_off = t->off;
-    t->verified[0] = t->verified[1] = t->small = 0; /* it may write any register */
+    t->verified[0] = t->verified[1] = t->small = t->both = 0; /* it may write any register */
     tmpl_forget(t);
     tmpl_save_flags(t);
     enc_mov_ri(&t->e, S2, (uint64_t)site);
@@ -945,6 +945,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->e = hot;
     t->e.full |= cold.full;
     if (t->failed || t->e.full) {
+        c->unfit = t->failed;
         tb->code_end = 0;
         return false;
     }

@@ -133,9 +133,9 @@ unsigned tmpl_guess(const Tmpl *t, unsigned i, const X86Insn *as)
     } else if (!checked_before(t, i, as, DEPTH, &a)) {
         return WIN_SITE_B;
     }
-    if (a < 65536 && as->base >= 0) { /* NULL: no news */
+    int k = window_range(x86_env(t->cpu), a);
+    if (k < 0 && a < 65536 && as->base >= 0) { /* NULL: no news */
         return WIN_SITE_B;
     }
-    int k = window_range(x86_env(t->cpu), a);
     return k < 0 ? WIN_SITE_ANY : k ? WIN_SITE_A : WIN_SITE_B;
 }

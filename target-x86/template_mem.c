@@ -127,9 +127,11 @@ void tmpl_check(Tmpl *t, unsigned kind)
 
 /* ---- windows: bookkeeping of checked registers ---- */
 
+enum { MOVES_MOST = 1 << 18 }; /* an addition that moves little, bytes */
+
 /* However long a trace, a checked register that moves little, with any displacement, stays
  * within the margins. */
-_Static_assert((uint64_t)TB_MAX_TRACE * (1 << 20) + 2 * GiB +
+_Static_assert((uint64_t)TB_MAX_TRACE * MOVES_MOST + 2 * GiB +
                        8 * ((uint64_t)TB_MAX_TRACE * 4096 + (1ull << WIN_INDEX_BITS)) <
                    WIN_MARGIN,
                "TB_MAX_TRACE");
@@ -145,7 +147,7 @@ static bool moves_little(const X86Insn *in)
     }
     if (op == 0x8d) {
         return in->adsize == 8 && in->index < 0 && in->base == in->op[0].reg &&
-               in->disp < 1 << 20 && in->disp > -(1 << 20);
+               in->disp < MOVES_MOST && in->disp > -MOVES_MOST;
     }
     if (in->is_mem) {
         return false;
@@ -154,8 +156,8 @@ static bool moves_little(const X86Insn *in)
         return ext == 0 || ext == 5 || (ext == 4 && (int64_t)in->imm < 0);
     }
     if (op == 0x81) {
-        return (ext == 0 || ext == 5) && (int64_t)in->imm < 1 << 20 &&
-               (int64_t)in->imm > -(1 << 20);
+        return (ext == 0 || ext == 5) && (int64_t)in->imm < MOVES_MOST &&
+               (int64_t)in->imm > -MOVES_MOST;
     }
     return op == 0xff && ext < 2;
 }
@@ -171,6 +173,7 @@ void tmpl_win_after(Tmpl *t, const X86Insn *in)
 {
     if (t->win) {
         uint32_t w = t->writes[t->i];
+        t->both &= moves_little(in) ? ~0u : ~w;
         if (t->s1_host && w >> (t->s1_host - 1) & 1) {
             t->s1_host = 0;
         }
@@ -265,6 +268,16 @@ void tmpl_any_range_slow(Tmpl *t, const SlowSite *s)
     enc_patch(e, miss, e->off);
 }
 
+/* Where an operand lies. A register's value that one operand has found in both ranges is in
+ * both for the next operands, too: each of them would cost a trace its life to find out. */
+static unsigned guess(const Tmpl *t, unsigned i, const X86Insn *in)
+{
+    unsigned state = tmpl_guess(t, i, in);
+    bool both = in->base >= 0 && t->both >> in->base & 1 && in->seg < R_FS;
+
+    return both && state < WIN_SITE_BOTH ? WIN_SITE_BOTH : state;
+}
+
 /* An operand with only a base register (or RIP): checked once while the register keeps
  * its value. */
 static Rm win_base(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
@@ -324,6 +337,7 @@ static void both_check(Tmpl *t, unsigned base, uint32_t at)
     s->back = t->e.off;
     tmpl_clobber(t, S1);
     t->s1_host = base + 1;
+    t->both |= 1u << base;
 }
 
 void tmpl_both_slow(Tmpl *t, const SlowSite *s)
@@ -464,7 +478,7 @@ void tmpl_win_hoist(Tmpl *t)
             break;
         }
         if (j > i && as && !(written >> as->base & 1) && as->base != 16) {
-            unsigned state = tmpl_guess(t, j, as), k = state == WIN_SITE_A, base = as->base;
+            unsigned state = guess(t, j, as), k = state == WIN_SITE_A, base = as->base;
             if (state == WIN_SITE_BOTH) {
                 if (!t->s1_host && base != R_SP) {
                     both_check(t, base, tmpl_site(t, j));
@@ -487,7 +501,7 @@ void tmpl_win_hoist(Tmpl *t)
 
 static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
 {
-    unsigned state = in->adsize == 8 ? tmpl_guess(t, t->i, in) : WIN_SITE_ANY;
+    unsigned state = in->adsize == 8 ? guess(t, t->i, in) : WIN_SITE_ANY;
     int64_t disp = in->base == 16 ? rip_disp(t, in) : in->disp;
 
     if (in->disp != (int32_t)in->disp || disp != (int32_t)disp) {

@@ -21,6 +21,7 @@ enum {
     SHARE = 16,          /* of the time of user code goes to traces at most, 1 in */
     GIVEN_UP_MOST = 16384, /* heads that are none; then all are asked again */
     PEEL_MOST = 250,     /* instructions of a loop whose first round is by itself */
+    ROUNDS_MOST = 12,    /* of inner loops in a trace */
     REPS = 64,           /* executions of a repeated string instruction at most */
 };
 
@@ -75,7 +76,10 @@ static unsigned site_of(const X86Cpu *cpu, const X86Insn *in)
             a += cpu->st.seg[in->seg].base;
         }
     }
-    int k = a < 65536 ? 0 : window_range(x86_env(cpu), a); /* NULL: no news */
+    int k = window_range(x86_env(cpu), a);
+    if (k < 0 && a < 65536 && in->base >= 0) {
+        k = 0; /* NULL: no news */
+    }
     if (k >= 0 && in->is_mem && in->base >= 0 && in->base < 16 && in->index >= 0 &&
         in->index < 16 && in->seg < R_FS && in->adsize == 8 &&
         window_range(x86_env(cpu), gpr[in->base]) == k &&
@@ -109,19 +113,25 @@ static bool cover(TraceRecord *r, uint64_t ram, int64_t off, unsigned len)
     return true;
 }
 
-/* A direct jump backward that the record has already taken twice: an inner loop, which is
- * a trace of its own. */
+/* A direct jump backward that the record has taken twice before, after as many instructions
+ * each time, or often: an inner loop, which is a trace of its own. (A function with a loop of few
+ * rounds may well be called several times.) */
 static bool inner_loop(const TraceRecord *r, const X86Insn *in, int64_t from, int64_t to)
 {
-    unsigned taken = 0;
+    unsigned taken = 1, at[3] = { r->n - 1 };
 
     if (to > from || in->opcode == 0xff || in->opcode == 0xc3 || in->opcode == 0xc2) {
         return false;
     }
-    for (unsigned i = 0; i + 1 < r->n; i++) {
-        taken += r->insn[i].off == from && r->insn[i + 1].off == to;
+    for (unsigned i = r->n - 1; i-- > 0 && taken < ROUNDS_MOST;) {
+        if (r->insn[i].off == from && r->insn[i + 1].off == to) {
+            if (taken < ARRAY_SIZE(at)) {
+                at[taken] = i;
+            }
+            taken++;
+        }
     }
-    return taken >= 2;
+    return taken == ROUNDS_MOST || (taken >= 3 && at[0] - at[1] == at[1] - at[2]);
 }
 
 /* The instruction at RIP, which may go on in the next page, and its RAM address. False: it
@@ -171,6 +181,53 @@ static bool execute(X86Cpu *cpu, const X86Insn *in)
     return false;
 }
 
+/* A recording that has come back to its head. An interpreter's handler occurs several times
+ * in a loop of its program, a function is called from several places: what follows then is
+ * another path. So the recording goes on, and the loop is closed when as much of it as tells
+ * has run once more. */
+typedef struct Closing {
+    unsigned n, jumps;  /* of the record at the head; n 0: not there */
+    unsigned same;      /* instructions that have run again */
+    unsigned indirect;  /* indirect jumps and returns among them */
+} Closing;
+
+enum { SAME_INDIRECT = 3, SAME_MOST = 200 };
+
+static bool is_indirect(const X86Insn *in)
+{
+    unsigned ext = in->modrm >> 3 & 7;
+    return in->row->map == MAP_1 && ((in->opcode == 0xff && (ext == 2 || ext == 4)) ||
+                                     in->opcode == 0xc3 || in->opcode == 0xc2);
+}
+
+/* Before the instruction at off; last: the one before it. True: the record is a loop. */
+static bool closes(TraceRecord *r, Closing *c, int64_t off, const X86Insn *last)
+{
+    int64_t head = r->insn[0].off;
+
+    if (c->n && r->insn[c->same].off != off) {
+        if (!is_indirect(last)) { /* a condition: it is a loop with ways out */
+            goto close;
+        }
+        c->n = 0;
+    }
+    if (c->n) {
+        c->indirect += is_indirect(last);
+        if (c->same == c->n || c->indirect > SAME_INDIRECT || c->same == SAME_MOST) {
+            goto close;
+        }
+        c->same++;
+    } else if (r->n && off == head) {
+        *c = (Closing){ r->n, r->jumps, 1, 0 };
+    }
+    return false;
+close:
+    r->n = c->n;
+    r->jumps = c->jumps;
+    r->end = head;
+    return true;
+}
+
 /* Runs from RIP on and notes what ran. May be left by a fault. */
 static void record(X86Cpu *cpu, TraceRecord *r)
 {
@@ -178,13 +235,14 @@ static void record(X86Cpu *cpu, TraceRecord *r)
     uint32_t hflags = cpu->hflags;
     int64_t head = cpu->st.rip - vbase;
     bool joins = false;
+    Closing c = { 0 };
+    X86Insn in;
 
     for (;;) {
-        X86Insn in;
         uint64_t ram;
         int64_t off = cpu->st.rip - vbase;
         r->end = off;
-        if ((r->n && off == head) || r->n == TB_MAX_TRACE || off > REACH || off < -REACH) {
+        if (closes(r, &c, off, &in) || r->n == TB_MAX_TRACE) {
             return;
         }
         if (!fetch(cpu, r, off, &in, &ram) || !tmpl_trace_takes(&in, r->mode)) {
@@ -198,13 +256,16 @@ static void record(X86Cpu *cpu, TraceRecord *r)
         if (!execute(cpu, &in)) {
             return;
         }
+        int64_t end = cpu->st.rip - vbase;
+        if (end > REACH || end < -REACH) { /* to a library: the last one's block goes there */
+            return;
+        }
         r->insn[r->n].off = off;
         r->insn[r->n].page = ram >> 12;
         r->insn[r->n++].site = site;
-        r->end = cpu->st.rip - vbase;
+        r->end = end;
         if (cpu->hflags != hflags || cpu->end_block || cpu->st.int_shadow ||
-            generation != x86_engine.cache->generation || x86_engine_attention(cpu) ||
-            (int64_t)(cpu->st.rip - vbase) != r->end) {
+            generation != x86_engine.cache->generation || x86_engine_attention(cpu)) {
             return;
         }
         if (r->end != off + in.len) {
@@ -221,8 +282,7 @@ static void record(X86Cpu *cpu, TraceRecord *r)
 
 static uint64_t build_heavy(X86Cpu *cpu, void *arg)
 {
-    x86_trace_build(cpu, arg);
-    return 0;
+    return x86_trace_build(cpu, arg);
 }
 
 /* A loop twice: what the first round checks the second one, which repeats, need not. */
@@ -271,7 +331,9 @@ uint64_t x86_trace_hot(X86Cpu *cpu, Tb *tb)
     } else {
         env->traces++;
         env->trace_insns += r.n;
-        x86_aside(cpu, build_heavy, &r);
+        if (!x86_aside(cpu, build_heavy, &r)) {
+            give_up(tb);
+        }
     }
     env->trace_ticks += x86_ticks() - begun;
     return x86_native_go_on(cpu);

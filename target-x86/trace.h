@@ -39,7 +39,7 @@ bool x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase);
 /* Can this instruction, being at offset off, go on at offset to? */
 struct X86Insn;
 bool tmpl_trace_goes(const struct X86Insn *in, int64_t off, int64_t to);
-/* Makes the block of a record; heavy, no locks held. */
-void x86_trace_build(X86Cpu *cpu, const TraceRecord *r);
+/* Makes the block of a record; heavy, no locks held. False: it never can be made. */
+bool x86_trace_build(X86Cpu *cpu, const TraceRecord *r);
 
 #endif

@@ -106,12 +106,12 @@ static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, const X86Insn *in
     return tb_cover(c, tb, span, n) && x86_template_build(cpu, c, tb, insns) ? tb : NULL;
 }
 
-void x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
+bool x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
 {
     TbCache *c = x86_engine.cache;
     static X86Insn insns[TB_MAX_TRACE]; /* the cache's lock is held */
     Tb *tb = NULL;
-    bool full = false;
+    bool full = false, unfit = false;
 
     for (unsigned i = 0; i < r->npages; i++) {
         tb_watch_page(c, r->page[i].ram, &cpu->cpu);
@@ -120,9 +120,11 @@ void x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
     if (pages_watched(c, r) && decode(cpu, c, r, insns)) {
         Tb *old = tb_find(c, r->head, r->mode);
         bool done = old && old->trace_at; /* another vCPU was faster */
+        c->unfit = false;
         tb = done ? NULL : make(cpu, c, r, insns);
-        full = !tb && !done;
-        if (done) {
+        full = !tb && !done && !c->unfit;
+        unfit = c->unfit;
+        if (done || unfit) {
             /* that one stays */
         } else if (full) {
             tb_no_room(c);
@@ -145,4 +147,5 @@ void x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
     if (full) {
         tb_make_room(c, &cpu->cpu);
     }
+    return !unfit;
 }

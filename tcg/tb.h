@@ -78,6 +78,7 @@ typedef struct TbCache {
     uint16_t *free_chunk;      /* nfree numbers, a stack */
     uint32_t alloc_used;       /* bump pointer in the current region's last chunk */
     bool full, chunk_full;     /* a build failed for want of room, of room in its chunk */
+    bool unfit;                /* the last one that failed can never be described (lock) */
     TbRegion region[TB_REGIONS];
     unsigned nregions, cur;    /* cur: the one being filled */
     uint64_t fillings;

@@ -20,7 +20,7 @@ typedef uint32_t TbRef;
 
 /* A native block may go on behind a conditional jump: then it has an exit there. */
 enum { TB_MAX_INSNS = 64, TB_MAX_SIDE = 3,
-       TB_MAX_TRACE = 1000 /* instructions of a trace */,
+       TB_MAX_TRACE = 2400 /* instructions of a trace */,
        TB_MAX_EXITS = TB_MAX_TRACE + 1 /* one each, and its end */ };
 
 /* Guest bytes that a block was made from: a range of RAM within one page. */
@@ -29,7 +29,7 @@ typedef struct TbSpan {
     uint32_t size;
 } TbSpan;
 
-enum { TB_MAX_SPANS = 32 }; /* of a block, the one at its key included */
+enum { TB_MAX_SPANS = 48 }; /* of a block, the one at its key included */
 
 /* A span beyond the first, linked to its page (lock). */
 typedef struct TbExtra {

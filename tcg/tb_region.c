@@ -83,8 +83,11 @@ Tb *tb_new(TbCache *c, unsigned ninsns)
 {
     const TbRegion *r = &c->region[c->cur];
 
+    /* a trace takes up to 32 bytes an instruction, and is not tried again */
+    size_t room = TB_ROOM + (ninsns > TB_MAX_INSNS ? ninsns * 32u : 0);
+
     c->alloc_used = r->last ? c->chunk[r->last - 1].used : TB_CHUNK;
-    if (c->alloc_used > TB_CHUNK - TB_ROOM && !next_chunk(c)) {
+    if (c->alloc_used > TB_CHUNK - room && !next_chunk(c)) {
         return NULL;
     }
     Tb *tb = tb_alloc(c, sizeof(*tb));
