@@ -26,7 +26,7 @@ bool softmmu_init(X86Cpu *cpu, Error *err)
 {
     TcgEnv *env = x86_env(cpu);
     TlbSet *set = env->tlb_set = xalloc(sizeof(TlbSet));
-    char *at = set->memory = xmap_large(ALL_BYTES);
+    char *at = set->memory = xmap(ALL_BYTES);
 
     set->kern_rd = piece(&at, TABLE_BYTES);
     set->kern_wr = piece(&at, TABLE_BYTES);
@@ -65,7 +65,7 @@ void softmmu_free(X86Cpu *cpu)
 
     window_free(cpu);
     if (set) {
-        xunmap_large(set->memory, ALL_BYTES);
+        xunmap(set->memory, ALL_BYTES);
         free(set);
         x86_env(cpu)->tlb_set = NULL;
     }

@@ -95,8 +95,7 @@ typedef struct Tmpl {
     uint8_t wanted;           /* the one that the current instruction needs in S2 beside
                                * its memory operand; S2_KEPT: the operand may not use
                                * S2; 0 = none */
-    uint32_t both;            /* registers whose value has been in both: a hint */
-    uint32_t verified[2];     /* registers (16: vbase) known to lie in range B, A */
+    uint32_t both, verified[2]; /* registers (16: vbase) in both (a hint); known to lie in B, A */
     uint32_t small;           /* traces: registers known to be small as an index */
     Group group;
     /* from here on: not cleared for each block */

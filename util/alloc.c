@@ -66,28 +66,19 @@ void *try_alloc(size_t size)
     return calloc(1, size ? size : 1);
 }
 
-enum { LARGE_PAGE = 2 * MiB };
-
-void *xmap_large(size_t size)
+void *xmap(size_t size)
 {
-    size = ALIGN_UP(size, LARGE_PAGE);
-    char *p = mmap(NULL, size + LARGE_PAGE, PROT_READ | PROT_WRITE,
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) {
         abort();
     }
-    size_t before = ALIGN_UP((uintptr_t)p, LARGE_PAGE) - (uintptr_t)p;
-    if (before) {
-        munmap(p, before);
-    }
-    munmap(p + before + size, LARGE_PAGE - before);
-    madvise(p + before, size, MADV_HUGEPAGE);
-    return p + before;
+    return p;
 }
 
-void xunmap_large(void *p, size_t size)
+void xunmap(void *p, size_t size)
 {
     if (p) {
-        munmap(p, ALIGN_UP(size, LARGE_PAGE));
+        munmap(p, size);
     }
 }

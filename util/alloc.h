@@ -15,10 +15,10 @@ char *xstrdup(const char *s);
 char *xasprintf(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void *try_alloc(size_t size) MUST_USE;  /* zeroed or NULL */
 
-/* Zeroed memory in a mapping of its own, aligned to 2 MiB and in large host pages if the
- * host gives any: for tables that are hit at random. Aborts on exhaustion. */
-void *xmap_large(size_t size);
-void xunmap_large(void *p, size_t size); /* NULL is allowed */
+/* Zeroed memory in a mapping of its own, which costs nothing until it is touched. Aborts on
+ * exhaustion. */
+void *xmap(size_t size);
+void xunmap(void *p, size_t size); /* NULL is allowed */
 
 #define NEW(type) ((type *)xalloc(sizeof(type)))
 #define NEW_ARRAY(type, n) ((type *)xalloc(sizeof(type) * (n)))
