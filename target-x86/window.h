@@ -5,7 +5,7 @@
  *
  * An address space ("root", one CR3 base) that has run for a while gets two areas of
  * reserved host addresses, one per range of guest addresses: range B is the top 2 TiB of
- * the lower canonical half (stack, libraries, mmap), range A a 256 GiB stretch of the
+ * the lower canonical half (stack, libraries, mmap), range A a 1 TiB stretch of the
  * root's own (program, heap). Generated code checks that an address register lies in a
  * range, which keeps every access inside the area; pages are mapped there when the first
  * access faults, as the guest's page tables say, and taken out or downgraded when the
@@ -23,7 +23,12 @@
 /* An address is in range B if addr >> WIN_B_SHIFT is WIN_B_INDEX, in range A if
  * addr >> WIN_A_SHIFT is env->win_a. Code compares 16 bits of the rotated address: bits
  * 57..63 are not looked at, but then the host address is not canonical and faults. */
-enum { WIN_B_SHIFT = 41, WIN_B_INDEX = 63, WIN_A_SHIFT = 38, WIN_A_NONE = 0xffff };
+enum { WIN_B_SHIFT = 41, WIN_B_INDEX = 63, WIN_A_SHIFT = 40, WIN_A_NONE = 0xffff };
+
+/* Go's heap and goroutine stacks start at 768 GiB, its program lies below 4 GiB: a range A
+ * that holds only one of them sends the accesses to the other through C code. */
+_Static_assert(0xc000000000ull >> WIN_A_SHIFT == 0x400000ull >> WIN_A_SHIFT,
+               "one range A holds a Go program and its heap");
 
 /* Unmapped bytes reserved on both sides of an area: a checked register may be followed by
  * a 32-bit displacement. */

@@ -28,7 +28,7 @@ bool window_init(X86Cpu *cpu, unsigned policy)
     }
     WinSet *w = NEW(WinSet);
     w->policy = policy;
-    /* 2.3 TiB of address space a root, 47 bits for all vCPUs */
+    /* 3 TiB of address space a root, 47 bits for all vCPUs */
     w->max_on = MAX(32 / MAX(m->ncpus, 1u), 2u);
     w->max_on = MIN(w->max_on, (unsigned)WIN_ROOTS - 4);
     w->stats = &env->win_stats;
