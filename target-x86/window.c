@@ -416,6 +416,17 @@ bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write)
     return ok;
 }
 
+/* A share of the process's address space for one more root; false: none is left. */
+static bool claim_space(void)
+{
+    if (atomic_fetch_add(&window_space, WIN_ROOT_SPACE) + WIN_ROOT_SPACE <=
+        window_space_most) {
+        return true;
+    }
+    atomic_fetch_sub(&window_space, WIN_ROOT_SPACE);
+    return false;
+}
+
 static bool reserve(WinRoot *r, unsigned k)
 {
     if (r->area[k]) {
@@ -546,6 +557,7 @@ static void release(WinSet *w, WinRoot *r)
         return;
     }
     atomic_fetch_sub_explicit(&window_vmas, r->n, memory_order_relaxed);
+    atomic_fetch_sub(&window_space, r->area[0] ? WIN_ROOT_SPACE : 0);
     r->n = r->npieces = 0;
     for (unsigned k = 0; k < 2; k++) {
         if (r->area[k]) {
@@ -623,6 +635,7 @@ static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
     }
     if (n + 1 >= w->max_on && oldest) {
         release(w, oldest);
+        oldest = NULL;
     }
     if (!r->pages) {
         long p = sys6(NR_MMAP, 0,
@@ -639,7 +652,16 @@ static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
         r->bucket[i] = ~0u;
     }
     r->n = r->npieces = r->npend = 0;
+    bool room = r->area[0] || claim_space();
+    if (!room && oldest) {
+        release(w, oldest);
+        room = claim_space();
+    }
+    if (!room) {
+        return false;
+    }
     if (!reserve(r, 0)) {
+        atomic_fetch_sub(&window_space, WIN_ROOT_SPACE);
         return false;
     }
     r->on = true;
@@ -716,8 +738,8 @@ void window_transition(X86Cpu *cpu, bool user)
     if (r->on) {
         review(w, r);
     } else if (r->user >= r->wait + (w->policy == WIN_ALWAYS ? 0 : PROMOTE) &&
-               cpu->st.cr0 & CR0_PG) {
-        switch_on(cpu, w, r);
+               cpu->st.cr0 & CR0_PG && !switch_on(cpu, w, r)) {
+        r->wait = r->user + RETRY; /* no address space for it: the soft TLB until then */
     }
     if (r->on && r->stale) {
         resync(cpu, w, r);

@@ -2,6 +2,7 @@
 /* Set-up of the windows (window.h). Heavy. */
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include "hw/core/machine.h"
 #include "target-x86/engine.h"
 #include "target-x86/softmmu.h"
@@ -9,10 +10,22 @@
 #include "util/alloc.h"
 
 _Atomic int window_vmas;
+_Atomic uint64_t window_space, window_space_most;
 
 static uint64_t range_size(unsigned k)
 {
     return 1ull << (k ? WIN_A_SHIFT : WIN_B_SHIFT);
+}
+
+/* A limit on address space (`ulimit -v`, bytes) leaves half of it to the rest of dyad. */
+static uint64_t space_most(void)
+{
+    struct rlimit lim;
+
+    if (getrlimit(RLIMIT_AS, &lim) || lim.rlim_cur == RLIM_INFINITY) {
+        return WIN_SPACE_MOST;
+    }
+    return MIN((uint64_t)lim.rlim_cur / 2, WIN_SPACE_MOST);
 }
 
 bool window_init(X86Cpu *cpu, unsigned policy)
@@ -28,7 +41,8 @@ bool window_init(X86Cpu *cpu, unsigned policy)
     }
     WinSet *w = NEW(WinSet);
     w->policy = policy;
-    /* 3 TiB of address space a root, 47 bits for all vCPUs */
+    window_space_most = space_most();
+    /* each a share of WIN_SPACE_MOST; of more than 16 vCPUs some may find nothing left */
     w->max_on = MAX(32 / MAX(m->ncpus, 1u), 2u);
     w->max_on = MIN(w->max_on, (unsigned)WIN_ROOTS - 4);
     w->stats = &env->win_stats;
@@ -52,6 +66,7 @@ void window_free(X86Cpu *cpu)
                 munmap(r->area[k] - WIN_MARGIN, range_size(k) + 2 * WIN_MARGIN);
             }
         }
+        window_space -= r->area[0] ? WIN_ROOT_SPACE : 0;
         if (r->pages) {
             munmap(r->pages, WIN_PAGES * sizeof(*r->pages) + WIN_BUCKETS * sizeof(*r->bucket));
         }

@@ -68,4 +68,11 @@ struct WinSet {
 
 extern _Atomic int window_vmas;  /* mappings of the process */
 
+/* Bytes of address space a root with windows may come to reserve, and what all of them
+ * have been granted and may be. 64 vCPUs want more than the 128 TiB there are (112 under
+ * ASan), and `ulimit -v` may leave less. */
+#define WIN_ROOT_SPACE ((1ull << WIN_B_SHIFT) + (1ull << WIN_A_SHIFT) + 4 * WIN_MARGIN)
+#define WIN_SPACE_MOST (96 * 1024 * GiB)
+extern _Atomic uint64_t window_space, window_space_most;
+
 #endif
