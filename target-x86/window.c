@@ -610,6 +610,54 @@ static void move_a(X86Cpu *cpu, WinSet *w, WinRoot *r)
     }
 }
 
+/* ---- whose is a root ----
+ *
+ * Linux gives the page directory of a process that has ended to one of the next. What was
+ * learned of the old program (its mappings, its range A, the time it ran) is not the new
+ * one's: 80 starts of python one after the other took 200 ms each before this was seen. */
+
+/* Where the program is, if its pages are there. */
+static void know(X86Cpu *cpu, WinSet *w, WinRoot *r)
+{
+    uint64_t rip = cpu->st.rip, sp = cpu->st.gpr[R_SP];
+    X86WalkResult text = x86_walk(cpu, rip, X86_FETCH, X86_MMU_USER, false);
+    X86WalkResult stack = x86_walk(cpu, sp, X86_READ, X86_MMU_USER, false);
+    Want t;
+
+    if (text.ok && stack.ok && want(cpu, w, &text, &t)) {
+        r->text = rip & ~4095ull;
+        r->text_ram = t.ram;
+        r->stack = sp & ~4095ull;
+    }
+}
+
+/* After a flush: is it still the program that know() saw? An end of the thread whose stack
+ * was seen looks like another program, which costs little. */
+static bool same_program(X86Cpu *cpu, WinSet *w, const WinRoot *r)
+{
+    X86WalkResult text = x86_walk(cpu, r->text, X86_FETCH, X86_MMU_USER, false);
+    Want t;
+
+    return text.ok && want(cpu, w, &text, &t) && t.ram == r->text_ram &&
+           x86_walk(cpu, r->stack, X86_READ, X86_MMU_USER, false).ok;
+}
+
+static void begin_program(WinRoot *r)
+{
+    r->user = r->cost = r->wait = 0;
+    r->retry = RETRY;
+    r->text = 0;
+}
+
+/* Another program has the root. Its areas stay reserved: it may soon want them. */
+static void new_program(WinSet *w, WinRoot *r)
+{
+    wipe(w, r);
+    r->a_index = WIN_A_NONE;
+    r->on = false;
+    begin_program(r);
+}
+
 static void start_reviews(WinRoot *r)
 {
     r->check_user = r->start_user = r->user;
@@ -735,6 +783,15 @@ void window_transition(X86Cpu *cpu, bool user)
         return;
     }
     bool was = r->on;
+    if (r->stale && r->text && !same_program(cpu, w, r)) {
+        new_program(w, r);
+    }
+    if (!r->text) {
+        know(cpu, w, r);
+    }
+    if (!r->on) {
+        r->stale = false;
+    }
     if (r->on) {
         review(w, r);
     } else if (r->user >= r->wait + (w->policy == WIN_ALWAYS ? 0 : PROMOTE) &&
@@ -749,6 +806,7 @@ void window_transition(X86Cpu *cpu, bool user)
     }
     if (r->on && r->a_index == WIN_A_NONE) {
         window_seen(cpu, cpu->st.rip);
+        window_seen(cpu, x86_env(cpu)->win_missed);
     } else if (r->on && x86_env(cpu)->win_misses > r->miss_limit) {
         move_a(cpu, w, r);
     }
@@ -789,8 +847,7 @@ void window_switch(X86Cpu *cpu, uint64_t cr3, bool flush)
         release(w, r);
         r->root = root;
         r->used = true;
-        r->user = r->cost = r->wait = 0;
-        r->retry = RETRY;
+        begin_program(r);
         r->pcid = pcid;
     }
     r->stamp = ++w->stamp;

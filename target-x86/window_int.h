@@ -42,6 +42,8 @@ typedef struct WinRoot {
     unsigned losses, check_losses;   /* flushes that took pages away */
     uint64_t wait, retry;    /* user ticks at which it may get windows (again), how long it
                               * waits if they are given up */
+    uint64_t text, text_ram; /* a page where its program ran and that page's RAM; 0: not known */
+    uint64_t stack;          /* and one of its stack's */
     uint8_t *area[2];        /* host address of the range's first byte, or NULL */
     unsigned miss_limit;     /* accesses outside both ranges before A moves */
     unsigned n, npieces;     /* npieces: of the root's life, not of now */
