@@ -149,9 +149,14 @@ static void map_set(uint64_t *map, unsigned i, uint64_t v, TcgList *l)
     l->n += l->n <= TCG_LISTED;
 }
 
-static void trace_map_clear(TcgEnv *env)
+static void code_page_set(TcgEnv *env, uint64_t lin)
 {
-    map_clear(env->trace_map, TRACE_MAP_SIZE, &env->trace_list);
+    env->code_pages[code_page_hash(lin) / 64] |= 1ull << code_page_hash(lin) % 64;
+}
+
+void softmmu_trace_page(X86Cpu *cpu, uint64_t lin)
+{
+    code_page_set(x86_env(cpu), lin);
 }
 
 void softmmu_trace_map_set(X86Cpu *cpu, uint32_t id, uint64_t vbase)
@@ -163,25 +168,28 @@ void softmmu_trace_map_set(X86Cpu *cpu, uint32_t id, uint64_t vbase)
 
 void softmmu_code_map_clear(TcgEnv *env)
 {
-    trace_map_clear(env);
+    if (env->code_list.n || env->trace_list.n) {
+        fill_words(env->code_pages, 0, ARRAY_SIZE(env->code_pages));
+    }
+    map_clear(env->trace_map, TRACE_MAP_SIZE, &env->trace_list);
     map_clear(env->code_map, CODE_MAP_SIZE, &env->code_list);
-    env->code_map_high = false;
 }
 
 void softmmu_code_map_set(X86Cpu *cpu, uint64_t ram_addr, uint64_t vbase)
 {
     TcgEnv *env = x86_env(cpu);
-    env->code_map_high |= (int64_t)vbase < 0;
+    code_page_set(env, vbase);
     map_set(env->code_map, code_map_index(ram_addr), vbase + code_map_tag(ram_addr),
             &env->code_list);
 }
 
 static void code_map_drop(TcgEnv *env, uint64_t page)
 {
-    if ((int64_t)page < 0 && !env->code_map_high) {
-        return; /* user code is seldom there */
+    unsigned h = code_page_hash(page);
+    if (!(env->code_pages[h / 64] >> h % 64 & 1)) {
+        return; /* data, mostly */
     }
-    trace_map_clear(env);
+    map_clear(env->trace_map, TRACE_MAP_SIZE, &env->trace_list);
     bool listed = env->code_list.n <= TCG_LISTED;
     unsigned n = listed ? env->code_list.n : CODE_MAP_SIZE;
 
@@ -380,11 +388,6 @@ void softmmu_flush_all(X86Cpu *cpu)
     set->last = NULL;
 }
 
-static uint64_t page_hash(uint64_t page)
-{
-    return (page >> 12 ^ page >> 25) & 8191;
-}
-
 /* Has code been fetched from a large page in lin's 1 GiB region? */
 static bool large_code(const TlbSet *set, uint64_t lin)
 {
@@ -442,7 +445,7 @@ void x86_tlb_flush_page(X86Cpu *cpu, uint64_t lin)
         return;
     }
     TlbSet *set = env->tlb_set;
-    uint64_t page = lin & ~(uint64_t)(TLB_PAGE - 1), h = page_hash(page);
+    uint64_t page = lin & ~(uint64_t)(TLB_PAGE - 1), h = code_page_hash(page);
 
     env->page_flushes++;
     env->tlb_seq++;
@@ -832,7 +835,7 @@ void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode,
     JmpTable *j = cpu->mmu_idx == X86_MMU_USER ? env->tlb_set->cur->jmp
                                                : env->tlb_set->kern_jmp;
     unsigned i = jmp_index(lin);
-    uint64_t h = page_hash(lin & ~(uint64_t)(TLB_PAGE - 1));
+    uint64_t h = code_page_hash(lin & ~(uint64_t)(TLB_PAGE - 1));
 
     if (j->mode != mode) {
         softmmu_jmp_clear(env, j);
@@ -844,7 +847,7 @@ void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode,
     env->tlb_set->jmp_low |= j == env->tlb_set->kern_jmp && (int64_t)lin >= 0;
     j->pages[h / 64] |= 1ull << (h % 64);
     if (crossing) {
-        h = page_hash((lin + TLB_PAGE) & ~(uint64_t)(TLB_PAGE - 1));
+        h = code_page_hash((lin + TLB_PAGE) & ~(uint64_t)(TLB_PAGE - 1));
         j->pages[h / 64] |= 1ull << (h % 64);
     }
     if (j->nfilled < TLB_FILLED_MAX) {

@@ -58,7 +58,9 @@ void softmmu_jmp_check_mode(X86Cpu *cpu, uint32_t mode);
 /* Jumps between pages (env->code_map): the RAM page at ram_addr is mapped at vbase. */
 void softmmu_code_map_set(X86Cpu *cpu, uint64_t ram_addr, uint64_t vbase);
 void softmmu_code_map_clear(TcgEnv *env);
-/* All pages of the trace are where they belong if its first is at vbase. */
+/* All pages of the trace are where they belong if its first is at vbase. Each of them was
+ * named by softmmu_trace_page. */
+void softmmu_trace_page(X86Cpu *cpu, uint64_t lin);
 void softmmu_trace_map_set(X86Cpu *cpu, uint32_t id, uint64_t vbase);
 /* Drops what leads into [from, to) of the code buffer. */
 void softmmu_jmp_forget(X86Cpu *cpu, uint32_t from, uint32_t to);

@@ -359,6 +359,7 @@ bool x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase)
             x86_aside(cpu, drop_heavy, tb);
             return false;
         }
+        softmmu_trace_page(cpu, lin);
     }
     softmmu_trace_map_set(cpu, tr->id, vbase);
     return true;

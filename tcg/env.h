@@ -102,6 +102,13 @@ static ALWAYS_INLINE unsigned hot_index(uint64_t key)
     return (uint32_t)(key ^ key >> 13) * 0x9e3779b1u >> (32 - HOT_BITS);
 }
 
+/* Of a page by its address, in filters of the pages of which a map or a hash has entries. */
+#define CODE_PAGES 8192u
+static ALWAYS_INLINE unsigned code_page_hash(uint64_t lin)
+{
+    return (lin >> 12 ^ lin >> 25) & (CODE_PAGES - 1);
+}
+
 /* Which entries of such a map were filled since it was last emptied: emptying a little used
  * one is cheap. More than TCG_LISTED: all may be. */
 enum { TCG_LISTED = 1022 };
@@ -117,7 +124,7 @@ typedef struct JmpTable {
     JmpEntry e[JMP_SIZE];
     uint16_t nfilled, filled[TLB_FILLED_MAX];
     uint32_t mode;          /* mode bits all its blocks were looked up for */
-    uint64_t pages[128];    /* Bloom filter of the virtual pages it has entries for */
+    uint64_t pages[CODE_PAGES / 64]; /* filter of the virtual pages it has entries for */
 } JmpTable;
 
 enum { WIN_USER_ASK = 2 };  /* win_user: tell it again */
@@ -197,7 +204,7 @@ struct TcgEnv {
 
     uint64_t code_map[CODE_MAP_SIZE];
     TcgList code_list;
-    bool code_map_high;         /* it has entries of the upper half */
+    uint64_t code_pages[CODE_PAGES / 64]; /* filter of the pages in it and in trace_map */
     uint64_t guard_misses;
     /* tier 2: for which vbase all pages of a trace have been seen, and executions left
      * until a block becomes a trace's head */
