@@ -17,6 +17,7 @@
 
 enum {
     THRESHOLD = 3000,    /* executions */
+    HOT_TIME = 80000000, /* within so many ticks of the host's TSC (20 to 40 ms) */
     REACH = 32 * MiB,    /* from the head's page */
     SHARE = 16,          /* of the time of user code goes to traces at most, 1 in */
     GIVEN_UP_MOST = 16384, /* heads that are none; then all are asked again */
@@ -305,6 +306,20 @@ static bool too_dear(const TcgEnv *env)
            env->trace_ticks * SHARE > env->win_stats.user_ticks;
 }
 
+/* Counts are of the last HOT_TIME at most: what runs 3000 times in a day is not hot. A
+ * script that starts programs had everything traced that each of them runs some times. */
+static bool only_warm(TcgEnv *env, uint64_t now)
+{
+    if (x86_engine.tier2 != TIER2_ON || now - env->hot_since < HOT_TIME) {
+        return false;
+    }
+    env->hot_since = now;
+    for (unsigned i = 0; i < HOT_SIZE; i++) {
+        env->hot[i] = THRESHOLD;
+    }
+    return true;
+}
+
 uint64_t x86_trace_hot(X86Cpu *cpu, Tb *tb)
 {
     TcgEnv *env = x86_env(cpu);
@@ -316,7 +331,7 @@ uint64_t x86_trace_hot(X86Cpu *cpu, Tb *tb)
     cpu->st.rip = env->vbase + tb->region_off;
     x86_flags_from_env(cpu);
     if (cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow || x86_engine_attention(cpu) ||
-        !tb->valid || !x86_trace_wanted(tb) || too_dear(env) ||
+        !tb->valid || only_warm(env, begun) || !x86_trace_wanted(tb) || too_dear(env) ||
         !softmmu_fetch(cpu, cpu->st.rip, &ram, &large) || ram != tb->key) {
         return x86_native_go_on(cpu);
     }

@@ -211,6 +211,7 @@ struct TcgEnv {
     uint64_t trace_map[TRACE_MAP_SIZE];
     TcgList trace_list;
     int32_t hot[HOT_SIZE];
+    uint64_t hot_since;         /* host TSC when counting began */
     uint64_t traces, trace_insns, trace_short, trace_ticks;
 
     void *jmp_miss;             /* host address an empty hash entry leads to */
