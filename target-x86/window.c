@@ -21,9 +21,9 @@
 
 /* Ticks of the host's TSC (2 to 4 GHz): user time before a root gets windows (a page that a
  * program touches for the first time costs 13 us more with windows, and code that runs for
- * the first time gains nothing by them: starting python costs 33 ms without and 47 with), between
- * reviews (review(), below), and before one that was given up is tried again (longer each
- * time). */
+ * the first time gains nothing: starting python takes 33 ms without and 47 with them),
+ * between reviews (review(), below), and before one that was given up is tried again
+ * (longer each time). */
 enum { PROMOTE = 100000000, REVIEW = 12000000, LONG_REVIEW = 400000000 };
 #define RETRY 200000000ull
 /* What a page costs that is dropped and comes back: two host mappings, a signal. */
