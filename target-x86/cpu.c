@@ -174,6 +174,7 @@ void x86_raise_err(X86Cpu *cpu, unsigned vector, uint32_t error)
 
 void x86_raise_pf(X86Cpu *cpu, uint64_t lin, uint32_t error)
 {
+    cpu->user_faults += cpu->mmu_idx == X86_MMU_USER;
     raise_event(cpu, (X86Event){ .vector = EXC_PF, .has_error = 1, .error = error,
                                  .cr2 = lin });
 }

@@ -197,6 +197,7 @@ typedef struct X86Cpu {
     uint64_t branch[16];         /* -d branches: where blocks began, a ring */
     uint32_t nbranches;
     uint64_t saved_tsc;          /* state.c: guest TSC when saved */
+    uint32_t user_faults;       /* page faults of user accesses, for window.c */
     int64_t tsc_moved;           /* state.c: what loading added to vCPU 0's tsc_offset */
     struct CpuTlb *tlb;          /* engine's (tcg/tlb_layout.h) */
     void *engine;                /* engine's */

@@ -19,12 +19,14 @@
 
 #if defined(__x86_64__)
 
-/* Ticks of the host's TSC (2 to 4 GHz): user time before a root gets windows (a page that a
- * program touches for the first time costs 13 us more with windows, and code that runs for
- * the first time gains nothing: starting python takes 33 ms without and 47 with them),
- * between reviews (review(), below), and before one that was given up is tried again
- * (longer each time). */
-enum { PROMOTE = 100000000, REVIEW = 12000000, LONG_REVIEW = 400000000 };
+/* Ticks of the host's TSC (2 to 4 GHz) of user time: a root gets windows after QUIET with at
+ * most QUIET_FAULTS page faults, or after PROMOTE. A page that a program touches for the first
+ * time costs 13 us more with windows, and code that runs for the first time gains nothing:
+ * starting python takes 33 ms without and 47 with them; but awk that is at work at once 43
+ * and 20. Between reviews (review(), below) pass REVIEW and LONG_REVIEW, before a root that
+ * was given up is tried again RETRY (longer each time). */
+enum { QUIET = 4000000, QUIET_FAULTS = 2, PROMOTE = 100000000, REVIEW = 12000000,
+       LONG_REVIEW = 400000000 };
 #define RETRY 200000000ull
 /* What a page costs that is dropped and comes back: two host mappings, a signal. */
 enum { REDO = 40000 };
@@ -646,7 +648,8 @@ static bool same_program(X86Cpu *cpu, WinSet *w, const WinRoot *r)
 
 static void begin_program(WinRoot *r)
 {
-    r->user = r->cost = r->wait = 0;
+    r->user = r->cost = r->wait = r->asked = 0;
+    r->faults = 0;
     r->retry = RETRY;
     r->text = 0;
 }
@@ -726,6 +729,18 @@ static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
     return true;
 }
 
+/* Is the program done with starting? */
+static bool settled(WinRoot *r)
+{
+    if (r->user < r->wait || r->user - r->asked < QUIET) {
+        return false;
+    }
+    bool quiet = r->faults <= QUIET_FAULTS;
+    r->asked = r->user;
+    r->faults = 0;
+    return quiet || r->user >= r->wait + PROMOTE;
+}
+
 /* Do the mappings cost more than they can save? Without windows the program would take
  * between a third longer and twice as long. A program that forks, or unmaps and maps, pays
  * for the same pages again and again: that is seen soon (but an exec, too, loses all pages,
@@ -778,6 +793,7 @@ void window_transition(X86Cpu *cpu, bool user)
         if (w->in_user) {
             uint64_t ticks = tsc() - w->since;
             r->user += ticks;
+            r->faults += cpu->user_faults - w->faults;
             w->stats->user_ticks += r->on ? ticks : 0;
             w->in_user = false;
         }
@@ -796,8 +812,8 @@ void window_transition(X86Cpu *cpu, bool user)
     }
     if (r->on) {
         review(w, r);
-    } else if (r->user >= r->wait + (w->policy == WIN_ALWAYS ? 0 : PROMOTE) &&
-               cpu->st.cr0 & CR0_PG && !switch_on(cpu, w, r)) {
+    } else if (cpu->st.cr0 & CR0_PG && (w->policy == WIN_ALWAYS || settled(r)) &&
+               !switch_on(cpu, w, r)) {
         r->wait = r->user + RETRY; /* no address space for it: the soft TLB until then */
     }
     if (r->on && r->stale) {
@@ -820,6 +836,7 @@ void window_transition(X86Cpu *cpu, bool user)
     if (!w->in_user) {
         w->in_user = true;
         w->since = tsc();
+        w->faults = cpu->user_faults;
     }
 }
 

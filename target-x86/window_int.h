@@ -44,6 +44,8 @@ typedef struct WinRoot {
                               * waits if they are given up */
     uint64_t text, text_ram; /* a page where its program ran and that page's RAM; 0: not known */
     uint64_t stack;          /* and one of its stack's */
+    uint64_t asked;          /* `user` when settled() last looked, */
+    uint32_t faults;         /* and page faults in it since */
     uint8_t *area[2];        /* host address of the range's first byte, or NULL */
     unsigned miss_limit;     /* accesses outside both ranges before A moves */
     unsigned n, npieces;     /* npieces: of the root's life, not of now */
@@ -61,6 +63,7 @@ struct WinSet {
     WinRoot root[WIN_ROOTS];
     WinRoot *cur;
     uint64_t stamp, since;   /* since: TSC at the last transition to user */
+    uint32_t faults;         /* cpu->user_faults then */
     unsigned ngone;
     uint64_t gone[WIN_GONE]; /* of the current root: off the list, not unmapped yet */
     int ram_fd;
