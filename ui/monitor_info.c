@@ -256,12 +256,12 @@ static bool info_pic(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 
 static bool info_lapic(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 {
-    return dump_classes(c, (const char *const[]){ "lapic", NULL }, out, err);
+    return dump_classes(c, (const char *const[]){ "apic", NULL }, out, err);
 }
 
 static bool info_irq(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 {
-    static const char *const names[] = { "i8259", "ioapic", "lapic", NULL };
+    static const char *const names[] = { "i8259", "ioapic", "apic", NULL };
     for (unsigned i = 0; i < c->m->ncpus; i++) {
         uint32_t rq = atomic_load(&c->m->cpus[i]->request);
         fprintf(

@@ -136,8 +136,10 @@ bool kvm_cpuid_init(KvmMachine *k, Error *err)
 
 void kvm_widen_features(X86Cpu *cpu)
 {
-    /* Not what has a bit in CR4 that such a KVM refuses: it does not show these. */
-    static const uint16_t refused[] = { X86F_PCID, X86F_INVPCID, X86F_PKU, X86F_LA57 };
+    /* Not what is ring 0's, in CR4 or an MSR: ring 0 was shown what KVM takes. */
+    static const uint16_t refused[] = { X86F_PCID, X86F_INVPCID, X86F_PKU, X86F_LA57,
+                                        X86F_X2APIC, X86F_TSCDL, X86F_MONITOR, X86F_SMEP,
+                                        X86F_SMAP, X86F_UMIP, X86F_FSGSBASE };
     uint32_t have[X86F_NWORDS];
     memcpy(have, x86_tcg_features(), sizeof(have));
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {

@@ -7,13 +7,16 @@
  * 4.30 (clock). Machine lock; start and stop with the vCPUs parked.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include "accel/kvm/kvm_int.h"
 #include "hw/core/nondet.h"
 #include "util/log.h"
 
 enum { MSR_APIC_BASE = 0x1b, MSR_TSC_DEADLINE = 0x6e0 };
-enum { REG_TPR = 8 };
+enum { REG_TPR = 8, REG_LVT_TIMER = 0x32, REG_INIT_COUNT = 0x38, REG_COUNT };
+enum { TIMER_ONE_SHOT, TIMER_PERIODIC, TIMER_DEADLINE };
 #define RTE_LEVEL BIT(15)
 #define IOAPIC_ADDRESS 0xfec00000u
 
@@ -147,40 +150,140 @@ const CpuIrqOps kvm_irq_ops = {
 
 /* ---- local APIC: the same registers, 16 bytes apart ---- */
 
-static void lapic_put(KvmVcpu *v, const LapicRegs *r)
+static unsigned timer_mode(const uint32_t reg[64])
+{
+    return reg[REG_LVT_TIMER] >> 17 & 3;
+}
+
+static bool lapic_read(KvmVcpu *v, uint32_t reg[64])
 {
     struct kvm_lapic_state l;
+    bool ok = kvm_ioctl(v->fd, KVM_GET_LAPIC, &l) >= 0;
+    for (unsigned n = 0; n < 64 && ok; n++) {
+        memcpy(&reg[n], l.regs + 16 * n, 4);
+    }
+    return ok;
+}
+
+/* When the timer comes from or goes to TSC-deadline mode, the kernel clears its count: then
+ * it is told twice. */
+static void lapic_write(KvmVcpu *v, const uint32_t reg[64])
+{
+    struct kvm_lapic_state l;
+    uint32_t old[64];
     if (kvm_ioctl(v->fd, KVM_GET_LAPIC, &l) < 0) {
         return;
     }
+    memcpy(&old[REG_LVT_TIMER], l.regs + 16 * REG_LVT_TIMER, 4);
+    bool twice = (timer_mode(old) == TIMER_DEADLINE) != (timer_mode(reg) == TIMER_DEADLINE);
     for (unsigned n = 0; n < 64; n++) {
         if (n != 3) { /* the version is the kernel's */
-            memcpy(l.regs + 16 * n, &r->reg[n], 4);
+            memcpy(l.regs + 16 * n, &reg[n], 4);
         }
     }
     int ret = kvm_ioctl(v->fd, KVM_SET_LAPIC, &l);
+    if (twice) {
+        ret = kvm_ioctl(v->fd, KVM_SET_LAPIC, &l);
+    }
     if (ret < 0) {
         log_printf("kvm: KVM_SET_LAPIC: %s\n", strerror(-ret));
     }
-    if (r->deadline) {
-        kvm_set_msr(v, MSR_TSC_DEADLINE, r->deadline);
+}
+
+static void lapic_put(KvmVcpu *v, const LapicRegs *regs)
+{
+    LapicRegs r = *regs;
+    v->timer_count = r.reg[REG_COUNT];
+    v->timer_init = 0;
+    if (timer_mode(r.reg) == TIMER_DEADLINE) {
+        kvm_set_msr(v, MSR_TSC_DEADLINE, 0); /* one of before would interrupt at once */
+    } else if (timer_mode(r.reg) == TIMER_ONE_SHOT && !r.reg[REG_COUNT]) {
+        /* It is over. The kernel takes a count of 0 for one that ends now: it gets no
+         * initial count either. */
+        v->timer_init = r.reg[REG_INIT_COUNT];
+        r.reg[REG_INIT_COUNT] = 0;
+    }
+    lapic_write(v, r.reg);
+    if (r.deadline) {
+        kvm_set_msr(v, MSR_TSC_DEADLINE, r.deadline);
     }
 }
 
+/* A timer that ended since the vCPU was left has interrupted nobody: it ends once more. */
 static void lapic_get(KvmVcpu *v, LapicRegs *r)
 {
-    struct kvm_lapic_state l;
     memset(r, 0, sizeof(*r));
-    if (kvm_ioctl(v->fd, KVM_GET_LAPIC, &l) < 0) {
+    if (!lapic_read(v, r->reg)) {
         return;
-    }
-    for (unsigned n = 0; n < 64; n++) {
-        memcpy(&r->reg[n], l.regs + 16 * n, 4);
     }
     r->base = v->apic_base;
     if (!kvm_get_msr(v, MSR_TSC_DEADLINE, &r->deadline)) {
         r->deadline = 0;
     }
+    uint32_t *count = &r->reg[REG_COUNT], *init = &r->reg[REG_INIT_COUNT];
+    LapicRegs idle = *r;
+    idle.reg[REG_INIT_COUNT] = idle.reg[REG_COUNT] = 0;
+    lapic_write(v, idle.reg); /* no ticks while another engine runs */
+    if (timer_mode(r->reg) != TIMER_DEADLINE && v->timer_count &&
+        (!*count || *count > v->timer_count)) {
+        *count = 1;
+    }
+    if (timer_mode(r->reg) == TIMER_ONE_SHOT && !*init) {
+        *init = v->timer_init;
+    }
+}
+
+/*
+ * A timer that has ended is a request to the kernel's entry into the guest; the registers do
+ * not show it. So that one goes in and, for a signal waits, out again at once.
+ */
+static void settle_timer(KvmVcpu *v)
+{
+    struct {
+        struct kvm_signal_mask head;
+        uint64_t set;
+    } mask = { .head.len = 8 };
+    const struct timespec now = { 0 };
+    sigset_t kick, old, inside;
+    sigemptyset(&kick);
+    sigaddset(&kick, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &kick, &old);
+    inside = old;
+    sigdelset(&inside, SIGUSR1);
+    for (int sig = 1; sig < 64; sig++) {
+        mask.set |= sigismember(&inside, sig) == 1 ? BIT(sig - 1) : 0;
+    }
+    if (kvm_ioctl(v->fd, KVM_SET_SIGNAL_MASK, &mask) >= 0) {
+        pthread_kill(pthread_self(), SIGUSR1);
+        __atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+        int ret = kvm_ioctl(v->fd, KVM_RUN, NULL);
+        sigtimedwait(&kick, NULL, &now);
+        kvm_ioctl(v->fd, KVM_SET_SIGNAL_MASK, NULL);
+        if (ret == 0) {
+            kvm_handle_exit(v);
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static uint32_t timer_left(KvmVcpu *v)
+{
+    uint32_t reg[64];
+    return lapic_read(v, reg) ? reg[REG_COUNT] : 0;
+}
+
+void kvm_irqchip_left(KvmVcpu *v)
+{
+    if (!chips_active(&v->k->m->chips, CHIP_LAPIC) || v->stuck) {
+        return;
+    }
+    uint32_t before;
+    unsigned tries = 0;
+    do { /* once more if it ended meanwhile: before it was settled, or behind */
+        before = timer_left(v);
+        settle_timer(v);
+        v->timer_count = timer_left(v);
+    } while (before && (!v->timer_count || v->timer_count > before) && ++tries < 100);
 }
 
 /* ---- 8259s ---- */
@@ -270,6 +373,9 @@ static void lines_put(KvmMachine *k, const IoapicRegs *r)
 
 /* ---- PIT ---- */
 
+#define PIT_HZ 1193182
+#define PIT_TICKS(ns) ((int64_t)((__int128)(ns) * PIT_HZ / 1000000000))
+#define PIT_NS(ticks) ((int64_t)((ticks) * 1000000000u / PIT_HZ))
 enum { PIT_MODE_NONE = 0xff }; /* the kernel's word for "no control word yet" */
 enum { RW_STATE_LSB = 1, RW_STATE_MSB, RW_STATE_WORD0, RW_STATE_WORD1 };
 
@@ -279,27 +385,81 @@ static uint8_t rw_state(const PitCounterRegs *c, bool second)
            : second  ? RW_STATE_WORD1 : RW_STATE_WORD0;
 }
 
+/*
+ * The kernel starts counter 0's period anew whenever it is told of it, and has no count that
+ * is to take over later. So what runs out once gets what is left of its count; what the model
+ * had goes on from there if the guest has not loaded the counter. Loading it is seen by the
+ * first byte of a count, which has another value before; when that was, the kernel does not
+ * tell of counter 0: it starts anew.
+ */
+static void pit_channel_put(struct kvm_pit_channel_state *s, const PitCounterRegs *c, bool first,
+                            int64_t now)
+{
+    uint32_t count = c->next_count ? c->next_count : c->count ? c->count : 0x10000;
+    int64_t age = c->age;
+    if (first && (c->mode == 0 || c->mode == 4) && c->count) {
+        int64_t left = (c->count - PIT_TICKS(age)) % 0x10000;
+        count = left > 0 ? left : left + 0x10000;
+        age = 0;
+    }
+    bool half = c->write_msb && c->rw == 3;
+    *s = (struct kvm_pit_channel_state){
+        .count = count, .latched_count = c->latch,
+        .count_latched = !c->latched           ? 0
+                         : c->latch_msb        ? RW_STATE_MSB
+                         : c->latched == 2     ? RW_STATE_WORD0
+                                               : RW_STATE_LSB,
+        .status_latched = c->status_latched, .status = c->status,
+        .read_state = rw_state(c, c->read_msb), .write_state = rw_state(c, c->write_msb),
+        .write_latch = half ? c->lsb : (uint8_t)~(c->count ? c->count : count), .rw_mode = c->rw,
+        .mode = c->untouched ? PIT_MODE_NONE : c->mode, .bcd = c->bcd, .gate = c->gate,
+        .count_load_time = now - age,
+    };
+}
+
 static void pit_put(KvmMachine *k, const PitRegs *r)
 {
     struct kvm_pit_state2 s;
     memset(&s, 0, sizeof(s));
+    k->pit_at = nondet_host_ns();
     for (unsigned n = 0; n < 3; n++) {
-        const PitCounterRegs *c = &r->c[n];
-        s.channels[n] = (struct kvm_pit_channel_state){
-            .count = c->count ? c->count : 0x10000, .latched_count = c->latch,
-            .count_latched = !c->latched           ? 0
-                             : c->latch_msb        ? RW_STATE_MSB
-                             : c->latched == 2     ? RW_STATE_WORD0
-                                                   : RW_STATE_LSB,
-            .status_latched = c->status_latched, .status = c->status,
-            .read_state = rw_state(c, c->read_msb), .write_state = rw_state(c, c->write_msb),
-            .write_latch = c->lsb, .rw_mode = c->rw, .mode = c->count ? c->mode : PIT_MODE_NONE,
-            .bcd = c->bcd, .gate = c->gate, .count_load_time = nondet_host_ns() - c->age,
-        };
+        pit_channel_put(&s.channels[n], &r->c[n], n == 0, k->pit_at);
     }
     s.flags = (r->inhibited ? KVM_PIT_FLAGS_HPET_LEGACY : 0) |
               (r->speaker ? KVM_PIT_FLAGS_SPEAKER_DATA_ON : 0);
     vm_ioctl(k, KVM_SET_PIT2, &s, "KVM_SET_PIT2");
+    vm_ioctl(k, KVM_GET_PIT2, &s, "KVM_GET_PIT2"); /* counters 1 and 2 were loaded anew */
+    memcpy(k->pit_given, s.channels, sizeof(k->pit_given));
+    k->pit_before = *r;
+    if (r->due) {
+        set_gsi(k->m, 0, true);
+        set_gsi(k->m, 0, false);
+    }
+}
+
+/* Untouched since it was put: as it was, and later. *due: the period that was under way has
+ * ended, but the kernel counted one from the start. */
+static bool pit_as_before(const KvmMachine *k, unsigned n, const struct kvm_pit_channel_state *c,
+                          PitCounterRegs *r, int64_t now, bool *due)
+{
+    const struct kvm_pit_channel_state *g = &k->pit_given[n];
+    if (c->count != g->count || c->mode != g->mode || c->rw_mode != g->rw_mode ||
+        c->gate != g->gate || c->write_state != g->write_state ||
+        c->write_latch != g->write_latch || c->count_load_time != g->count_load_time) {
+        return false;
+    }
+    int64_t age = k->pit_before.c[n].age, passed = now - k->pit_at;
+    r->count = k->pit_before.c[n].count;
+    r->next_count = k->pit_before.c[n].next_count;
+    r->mode = k->pit_before.c[n].mode;
+    r->lsb = k->pit_before.c[n].lsb;
+    r->untouched = k->pit_before.c[n].untouched;
+    r->age = r->gate || r->mode == 1 || r->mode == 5 ? age + passed : age;
+    int64_t period = PIT_NS((uint64_t)r->count);
+    if (n == 0 && period && (r->mode == 2 || r->mode == 3)) {
+        *due = r->age / period - age / period > passed / period;
+    }
+    return true;
 }
 
 static void pit_get(KvmMachine *k, PitRegs *r)
@@ -307,12 +467,14 @@ static void pit_get(KvmMachine *k, PitRegs *r)
     struct kvm_pit_state2 s;
     memset(&s, 0, sizeof(s));
     vm_ioctl(k, KVM_GET_PIT2, &s, "KVM_GET_PIT2");
+    int64_t now = nondet_host_ns();
+    r->due = false;
     for (unsigned n = 0; n < 3; n++) {
         const struct kvm_pit_channel_state *c = &s.channels[n];
         bool none = c->mode == PIT_MODE_NONE;
         r->c[n] = (PitCounterRegs){
             .count = none ? 0 : c->count ? c->count : 0x10000,
-            .age = MAX(nondet_host_ns() - c->count_load_time, 0), .latch = c->latched_count,
+            .age = MAX(now - c->count_load_time, 0), .latch = c->latched_count,
             .latched = c->count_latched == RW_STATE_WORD0 ? 2 : c->count_latched != 0,
             .latch_msb = c->count_latched == RW_STATE_MSB, .status = c->status,
             .mode = none ? 3 : c->mode, .rw = c->rw_mode, .lsb = c->write_latch,
@@ -320,9 +482,15 @@ static void pit_get(KvmMachine *k, PitRegs *r)
             .read_msb = c->read_state == RW_STATE_WORD1,
             .write_msb = c->write_state == RW_STATE_WORD1,
         };
+        if (!pit_as_before(k, n, c, &r->c[n], now, &r->due) && n == 0) {
+            r->c[n].age = 0;
+        }
     }
     r->inhibited = s.flags & KVM_PIT_FLAGS_HPET_LEGACY;
     r->speaker = s.flags & KVM_PIT_FLAGS_SPEAKER_DATA_ON;
+    /* No ticks while another engine runs; one that is on its way arrives. */
+    s.channels[0].mode = PIT_MODE_NONE;
+    vm_ioctl(k, KVM_SET_PIT2, &s, "KVM_SET_PIT2");
 }
 
 /* ---- start and stop ---- */
@@ -416,16 +584,16 @@ void kvm_irqchip_stop(KvmMachine *k)
     if (!had) {
         return;
     }
+    if (had & CHIP_PIC) { /* in the order in which an interrupt goes */
+        pit_get(k, &pit);
+        pic_get(k, &pic);
+        c->ioapic.get(c->ioapic.chip, &ioapic);
+        ioapic_get(k, &ioapic);
+    }
     for (unsigned i = 0; i < m->ncpus; i++) {
         lapic_get(&k->vcpu[i], &lapic[i]);
         m->cpus[i]->irq_ops = k->vcpu[i].soft_irq_ops;
         m->cpus[i]->irq_opaque = k->vcpu[i].soft_irq_opaque;
-    }
-    if (had & CHIP_PIC) {
-        pic_get(k, &pic);
-        c->ioapic.get(c->ioapic.chip, &ioapic);
-        ioapic_get(k, &ioapic);
-        pit_get(k, &pit);
     }
     atomic_store(&c->active, 0);
     if (had & CHIP_PIC) {

@@ -240,6 +240,9 @@ static void kvm_sync_from(Cpu *cpu)
 {
     KvmVcpu *v = kvm_vcpu(cpu);
     if (v->loaded) {
+        if (cpu_current() == cpu) {
+            kvm_irqchip_left(v);
+        }
         kvm_get_state(v);
         v->loaded = false;
     }
@@ -392,11 +395,15 @@ static bool create_vm(KvmMachine *k, Error *err)
                                   .args = { KVM_MSR_EXIT_REASON_UNKNOWN } };
     k->have_msr_exits = check(k->fd, KVM_CAP_X86_USER_SPACE_MSR) > 0 &&
                         kvm_ioctl(k->vm, KVM_ENABLE_CAP, &msr) == 0;
+    if (k->guardable) {
+        kvm_syscall_begin(k);
+    }
     return kvm_irqchip_init(k, err);
 }
 
 static void kvm_free(KvmMachine *k)
 {
+    kvm_syscall_join(k);
     if (k->soft) {
         kvm_soft_free(k);
     } else {
@@ -490,6 +497,7 @@ static bool kvm_init_machine(Machine *m, void *opts, Error *err)
     k->m = m;
     k->opts = opts;
     choose(k);
+    k->guardable = !k->soft && !kvm_cpu_has_virt();
     k->vm = -1;
     k->fd = open_kvm(&h);
     the_machine = k;
@@ -511,8 +519,8 @@ static bool kvm_init_machine(Machine *m, void *opts, Error *err)
         kvm_free(k);
         return false;
     }
-    if (!k->soft && !kvm_cpu_has_virt()) {
-        kvm_syscall_setup(k);
+    if (k->guardable) {
+        kvm_syscall_decide(k);
     }
     if (k->soft && !kvm_soft_init(k, err)) {
         kvm_free(k);

@@ -44,6 +44,8 @@ typedef struct KvmVcpu {
     uint64_t cr8, apic_base; /* LAPIC in the kernel: its copies at the last sync */
     const CpuIrqOps *soft_irq_ops; /* the model's, while the kernel's LAPIC is in use */
     void *soft_irq_opaque;
+    uint32_t timer_count; /* the kernel's LAPIC timer when the vCPU was left, 0: ended */
+    uint32_t timer_init;  /* one-shot, ended before: its initial count, which KVM was not told */
     uint64_t msr[KVM_MAX_MSRS]; /* as KVM has them, by KvmMachine.msrs */
     int64_t tsc_offset; /* as KVM has it */
     bool msrs_known;
@@ -93,6 +95,9 @@ typedef struct KvmMachine {
     int irqchip;        /* IRQCHIP_* in force */
     bool have_xcrs, have_debugregs, have_tsc_offset, have_msr_exits;
     bool guard;         /* SYSCALL is completed here (syscall.c) */
+    bool guardable;     /* no VT-x or SVM: SYSCALL may be wrong in ring 3 (syscall.c) */
+    bool filtering, filtered; /* a thread sets LSTAR's filter; it is set */
+    pthread_t filter;
     bool native_cpuid;  /* the guest's CPUID is the host's, whatever it was to be shown */
     unsigned max_vcpus;
     KvmVcpu vcpu[MACHINE_MAX_CPUS];
@@ -109,6 +114,9 @@ typedef struct KvmMachine {
     /* interrupts */
     uint64_t rte[CHIP_GSIS];     /* split: as the routing table has them */
     bool intr;                   /* split: the 8259s' INT */
+    PitRegs pit_before;          /* the model's when the kernel was given the PIT, at pit_at */
+    struct kvm_pit_channel_state pit_given[3]; /* what the kernel had then */
+    int64_t pit_at;              /* host ns */
     uint64_t irqs, msis;
     /* events.c */
     KvmBell *bells;
@@ -178,6 +186,8 @@ void kvm_xcrs_put(KvmVcpu *v); /* if it differs from what KVM has */
 bool kvm_irqchip_init(KvmMachine *k, Error *err);
 void kvm_irqchip_start(KvmMachine *k); /* machine lock, vCPUs parked */
 void kvm_irqchip_stop(KvmMachine *k);
+/* The vCPU's thread leaves KVM for a while: what its timer asks for is taken. */
+void kvm_irqchip_left(KvmVcpu *v);
 extern const CpuIrqOps kvm_irq_ops;
 
 struct kvm_irq_routing_entry kvm_rte_route(unsigned gsi, uint64_t rte);
@@ -217,9 +227,12 @@ bool kvm_debug_exit(KvmVcpu *v); /* false: the vCPU cannot go on */
 
 /* syscall.c. Where SYSCALL goes in KVM when it must not arrive: canonical, mapped nowhere. */
 #define KVM_SYSCALL_TRAP 0xffffd5c0de5ca000ull
-/* Before the vCPUs, tried in a VM (1 to 2 ms): is SYSCALL to be completed here (k->guard), is
- * CPUID native? */
-void kvm_syscall_setup(KvmMachine *k);
+/* Before the vCPUs, on hosts without VT-x and SVM. begin: a filter is put before LSTAR, by a
+ * thread. decide: tried in a VM (1 to 2 ms), is SYSCALL to be completed here (k->guard; else
+ * the filter goes), is CPUID native? join alone: the VM is given up. */
+void kvm_syscall_begin(KvmMachine *k);
+void kvm_syscall_decide(KvmMachine *k);
+void kvm_syscall_join(KvmMachine *k);
 bool kvm_syscall_init_cpu(KvmVcpu *v);
 void kvm_syscall_moved(KvmVcpu *v);            /* KVM was given another state */
 void kvm_syscall_follow(KvmVcpu *v);           /* before each KVM_RUN */

@@ -382,7 +382,7 @@ static void events_get(KvmVcpu *v)
     st->int_shadow = e.interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS ? X86_SHADOW_SS
                      : e.interrupt.shadow                           ? X86_SHADOW_STI
                                                                     : X86_SHADOW_NONE;
-    st->nmi_masked = e.nmi.masked != 0;
+    st->nmi_masked = e.nmi.masked && !e.nmi.injected; /* it is to come once more */
     if (e.nmi.pending || e.nmi.injected) {
         cpu_request(v->cpu, CPU_REQ_NMI);
     }

@@ -156,13 +156,11 @@ static bool has(const KvmMachine *k, int cap, int bits)
     return got > 0 && (got & bits) == bits;
 }
 
-void kvm_syscall_setup(KvmMachine *k)
+/* The kernel waits 5 ms before it lets a filter in force: meanwhile the rest is made. */
+static void *set_filter(void *arg)
 {
     static uint8_t denied[1]; /* bit 0: the guest neither reads nor writes LSTAR itself */
-    struct kvm_enable_cap cap = {
-        .cap = KVM_CAP_X86_USER_SPACE_MSR,
-        .args = { KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER },
-    };
+    KvmMachine *k = arg;
     struct kvm_msr_filter f;
     memset(&f, 0, sizeof(f));
     f.ranges[0] = (struct kvm_msr_filter_range){
@@ -171,13 +169,45 @@ void kvm_syscall_setup(KvmMachine *k)
         .base = MSR_LSTAR,
         .bitmap = denied,
     };
+    k->filtered = kvm_ioctl(k->vm, KVM_X86_SET_MSR_FILTER, &f) == 0;
+    return NULL;
+}
+
+void kvm_syscall_begin(KvmMachine *k)
+{
+    struct kvm_enable_cap cap = {
+        .cap = KVM_CAP_X86_USER_SPACE_MSR,
+        .args = { KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER },
+    };
+    if (has(k, KVM_CAP_SYNC_REGS, KVM_SYNC_X86_SREGS) &&
+        has(k, KVM_CAP_X86_USER_SPACE_MSR, 0) && has(k, KVM_CAP_X86_MSR_FILTER, 0) &&
+        has(k, KVM_CAP_SET_GUEST_DEBUG, 0) && kvm_ioctl(k->vm, KVM_ENABLE_CAP, &cap) == 0) {
+        k->filtering = pthread_create(&k->filter, NULL, set_filter, k) == 0;
+        if (!k->filtering) {
+            set_filter(k);
+        }
+    }
+}
+
+void kvm_syscall_join(KvmMachine *k)
+{
+    if (k->filtering) {
+        pthread_join(k->filter, NULL);
+        k->filtering = false;
+    }
+}
+
+void kvm_syscall_decide(KvmMachine *k)
+{
+    struct kvm_msr_filter none;
     bool wrong;
     probe(k, &wrong);
-    k->guard = wrong && has(k, KVM_CAP_SYNC_REGS, KVM_SYNC_X86_SREGS) &&
-               has(k, KVM_CAP_X86_USER_SPACE_MSR, 0) &&
-               has(k, KVM_CAP_X86_MSR_FILTER, 0) && has(k, KVM_CAP_SET_GUEST_DEBUG, 0) &&
-               kvm_ioctl(k->vm, KVM_ENABLE_CAP, &cap) == 0 &&
-               kvm_ioctl(k->vm, KVM_X86_SET_MSR_FILTER, &f) == 0;
+    kvm_syscall_join(k);
+    k->guard = wrong && k->filtered;
+    if (k->filtered && !wrong) {
+        memset(&none, 0, sizeof(none));
+        kvm_ioctl(k->vm, KVM_X86_SET_MSR_FILTER, &none);
+    }
 }
 
 bool kvm_syscall_init_cpu(KvmVcpu *v)

@@ -44,15 +44,18 @@ typedef struct LapicRegs {
 
 typedef struct PitCounterRegs {
     uint32_t count;        /* loaded, 0 = none yet */
+    uint32_t next_count;   /* takes over at the end of the period; 0 = none */
     int64_t age;           /* ns since it was loaded or triggered */
     uint16_t latch;
     uint8_t latched;       /* bytes of it still to read */
     uint8_t status, mode, rw, lsb;
     bool latch_msb, bcd, gate, status_latched, read_msb, write_msb;
+    bool untouched;        /* no control word since the reset */
 } PitCounterRegs;
 typedef struct PitRegs {
     PitCounterRegs c[3];
     bool speaker, inhibited;
+    bool due;              /* counter 0 has ended a period and not interrupted yet */
 } PitRegs;
 
 /* A model. `regs` is the struct of its kind. */

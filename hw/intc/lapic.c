@@ -553,6 +553,12 @@ static void lapic_chip_get(void *chip, void *out)
     if (lapic_is_x2(l)) {
         r->reg[LAPIC_ID] = l->apic_id << 24;
     }
+    /* A timer that is due and has not interrupted yet ends in the engine (a deadline does
+     * by itself: it is in the past). */
+    if (timer_armed(&l->timer) && l->timer.deadline <= clock_now(l->bus->machine->clock) &&
+        l->s.init_count) {
+        r->reg[LAPIC_COUNT] = 1;
+    }
     lapic_unlock(l);
 }
 

@@ -110,15 +110,19 @@ static void timer_set_count(Lapic *l, uint32_t count)
 {
     uint32_t passed = l->s.init_count - MIN(count, l->s.init_count);
     l->s.timer_start = !count && l->s.init_count
-                       ? TIMER_ENDED
-                       : clock_now(l->bus->machine->clock) -
-                             (int64_t)((uint64_t)passed << timer_shift(l));
+                           ? TIMER_ENDED
+                           : clock_now(l->bus->machine->clock) -
+                                 (int64_t)((uint64_t)passed << timer_shift(l));
 }
 
 void lapic_timer_set_count(Lapic *l, uint32_t count)
 {
     timer_set_count(l, count);
     lapic_timer_arm(l);
+    if (count && timer_mode(l) == TIMER_ONE_SHOT && !(l->s.lvt[LVT_TIMER] & LVT_MASKED) &&
+        !timer_armed(&l->timer)) {
+        timer_mod(&l->timer, clock_now(l->bus->machine->clock)); /* it ended meanwhile */
+    }
 }
 
 void lapic_timer_set_divide(Lapic *l, uint32_t divide)

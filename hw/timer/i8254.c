@@ -156,10 +156,9 @@ static void pit_set_irq(Pit *d, bool level)
     irq_set(&d->irq, level && !d->s.inhibited && !engine);
 }
 
-static void pit_arm(Pit *d)
+static void pit_arm_at(Pit *d, int64_t now)
 {
     PitCounter *c = &d->s.c[0];
-    int64_t now = pit_now(d);
     pit_sync(c, now);
     int64_t edge = pit_next_edge(c, pit_elapsed(c, now));
     if (edge < 0) {
@@ -172,6 +171,11 @@ static void pit_arm(Pit *d)
         at = MAX(at, now + MIN_PERIOD_NS);
     }
     timer_mod(&d->timer, MAX(at, now + 1));
+}
+
+static void pit_arm(Pit *d)
+{
+    pit_arm_at(d, pit_now(d));
 }
 
 static void pit_fire(void *opaque)
@@ -470,15 +474,26 @@ static void pit_chip_get(void *chip, void *out)
     Pit *d = chip;
     PitRegs *r = out;
     int64_t now = pit_now(d);
+    r->due = timer_armed(&d->timer) && d->timer.deadline <= now;
     for (unsigned n = 0; n < 3; n++) {
         PitCounter *c = &d->s.c[n];
         pit_sync(c, now);
         r->c[n] = (PitCounterRegs){
-            .count = c->count, .latch = c->latch, .latched = c->latched,
+            .count = c->count,
+            .next_count = c->next_count,
+            .latch = c->latch,
+            .latched = c->latched,
+            .untouched = !c->count && !c->start,
             .age = c->stopped >= 0 ? ticks_to_ns(c->stopped) : MAX(now - c->start, 0),
-            .status = c->status, .mode = c->mode, .rw = c->rw, .lsb = c->lsb,
-            .latch_msb = c->latch_msb, .bcd = c->bcd, .gate = c->gate,
-            .status_latched = c->status_latched, .read_msb = c->read_msb,
+            .status = c->status,
+            .mode = c->mode,
+            .rw = c->rw,
+            .lsb = c->lsb,
+            .latch_msb = c->latch_msb,
+            .bcd = c->bcd,
+            .gate = c->gate,
+            .status_latched = c->status_latched,
+            .read_msb = c->read_msb,
             .write_msb = c->write_msb,
         };
     }
@@ -502,10 +517,21 @@ static void pit_chip_set(void *chip, const void *in)
         const PitCounterRegs *p = &r->c[n];
         PitCounter *c = &d->s.c[n];
         *c = (PitCounter){
-            .start = now - p->age, .stopped = -1, .count = p->count, .latch = p->latch,
-            .latched = MIN(p->latched, 2), .latch_msb = p->latch_msb, .status = p->status,
-            .lsb = p->lsb, .mode = MIN(p->mode, 5), .rw = p->rw & 3, .bcd = p->bcd,
-            .gate = p->gate, .status_latched = p->status_latched, .read_msb = p->read_msb,
+            .start = p->untouched ? 0 : now - p->age,
+            .stopped = -1,
+            .count = p->count,
+            .next_count = p->next_count,
+            .latch = p->latch,
+            .latched = MIN(p->latched, 2),
+            .latch_msb = p->latch_msb,
+            .status = p->status,
+            .lsb = p->lsb,
+            .mode = MIN(p->mode, 5),
+            .rw = p->rw & 3,
+            .bcd = p->bcd,
+            .gate = p->gate,
+            .status_latched = p->status_latched,
+            .read_msb = p->read_msb,
             .write_msb = p->write_msb,
             .triggered = p->count && (p->mode == 1 || p->mode == 5),
         };
@@ -515,7 +541,10 @@ static void pit_chip_set(void *chip, const void *in)
     }
     d->s.speaker = r->speaker;
     d->s.inhibited = r->inhibited;
-    pit_arm(d);
+    pit_arm_at(d, now);
+    if (r->due) {
+        timer_mod(&d->timer, now);
+    }
 }
 
 static bool pit_realize(Device *dev, Error *err)

@@ -231,7 +231,7 @@ static void info_shows_what_there_is(void **state)
     expect("info block", "");
     expect_part("info", "info registers");
     expect_error("info registres", "did you mean 'registers'");
-    expect_error("info lapic", "no lapic");
+    expect_error("info lapic", "no apic");
     expect_error("info device nosuch", "nosuch: no such device");
 }
 
