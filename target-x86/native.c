@@ -134,6 +134,25 @@ uint64_t x86_aside(X86Cpu *cpu, uint64_t (*fn)(X86Cpu *, void *), void *arg)
     return v;
 }
 
+#if ASAN_BUILD
+static _Thread_local X86Cpu *live_here; /* the one with fpu_live, if any */
+
+static void sync_before_no_return(void)
+{
+    if (live_here) {
+        x86_fpu_sync(live_here);
+    }
+}
+#endif
+
+/* Tells util/asan.c whose state a call that does not return would clobber. */
+static void note_live(X86Cpu *cpu)
+{
+#if ASAN_BUILD
+    live_here = cpu;
+#endif
+}
+
 static void fpu_load(X86Cpu *cpu)
 {
     if (unlikely(cpu->fpu_live & LIVE_ASIDE)) { /* left by a fault */
@@ -148,6 +167,7 @@ static void fpu_load(X86Cpu *cpu)
         cpu->st.xsave.xcomp_bv = 0;
         __asm__ volatile("xrstor64 %0" : : "m"(cpu->st.xsave), "a"(xsave_mask), "d"(0));
         cpu->fpu_live = LIVE_FPU;
+        note_live(cpu);
         if (zmm) {
             move_zmm(cpu, wide ? x86_thunks.zmm_load : x86_thunks.zmm_load_high);
             cpu->fpu_live |= LIVE_ZMM;
@@ -161,6 +181,7 @@ void x86_fpu_sync(X86Cpu *cpu)
         back_host_fpu(cpu);
     }
     if (cpu->fpu_live) {
+        note_live(NULL);
         X86Xsave *x = &cpu->st.xsave;
         __asm__ volatile("xsave64 %0" : "+m"(*x) : "a"(xsave_mask), "d"(0) : "memory");
         x->fip = x->fdp = 0; /* they hold host addresses */
@@ -652,15 +673,6 @@ void x86_native_run(X86Cpu *cpu, Tb *tb)
     enter(NULL, (void *)host);
     x86_flags_from_env(cpu);
 }
-
-#if ASAN_BUILD
-static void sync_before_no_return(void)
-{
-    if (cpu_self) {
-        x86_fpu_sync(X86_CPU(cpu_self));
-    }
-}
-#endif
 
 void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t mask)
 {

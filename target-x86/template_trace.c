@@ -56,7 +56,7 @@ bool tmpl_trace_leaves(const X86Insn *in)
 
 bool tmpl_trace_goes(const X86Insn *in, int64_t off, int64_t to)
 {
-    int64_t next = off + in->len, taken = next + (int64_t)in->imm;
+    int64_t next = off + in->len, taken = next + (in->row->enc == ENC_LEGACY ? (int64_t)in->imm : 0);
 
     if (in->row->enc == ENC_LEGACY && (is_return(in) || is_indirect(in))) {
         return true;
@@ -118,7 +118,7 @@ static void expect(Tmpl *t)
 
 bool tmpl_trace_flow(Tmpl *t, const X86Insn *in)
 {
-    int64_t next = t->off + in->len, taken = next + (int64_t)in->imm;
+    int64_t next = t->off + in->len, taken = next + (in->row->enc == ENC_LEGACY ? (int64_t)in->imm : 0);
 
     if (is_jcc(in)) {
         tmpl_restore_flags(t);

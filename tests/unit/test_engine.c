@@ -62,12 +62,14 @@ static void emit_mov_imm(Seq *s, unsigned r, uint64_t v)
     emit(s, b, 10);
 }
 
-/* Results that the manual leaves undefined, or where AMD and the SDM differ. */
+/* Results that the manual leaves undefined, or where AMD and the SDM differ: x87 compares
+ * with #I unmasked set the condition codes on AMD's, on Intel's they do not (FCOM, FICOM). */
 static bool undefined_result(const X86Insn *in)
 {
     const char *name = in->row->name;
     return ((!strcmp(name, "SHLD") || !strcmp(name, "SHRD")) && in->opsize == 2) ||
-           !strncmp(name, "FCOM", 4) || !strncmp(name, "FUCOM", 5) || !strcmp(name, "FTST");
+           !strncmp(name, "FICOM", 5) || !strncmp(name, "FCOM", 4) ||
+           !strncmp(name, "FUCOM", 5) || !strcmp(name, "FTST");
 }
 
 static void emit_random(Seq *s)

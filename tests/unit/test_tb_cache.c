@@ -274,7 +274,7 @@ static void random_stores_drop_what_a_model_says(void **state)
             }
             if (!tb_find(c, b->span[0].ram, MODE)) {
                 b->tb = try_block(b->span[0].ram, b->span[0].size, b->span + 1, b->n - 1);
-                b->born = round;
+                b->born = round + 1; /* 0: nothing is gone */
                 if (!b->tb) {
                     tb_make_room(c, NULL);
                     forget_evicted(m, BLOCKS);
