@@ -259,8 +259,7 @@ static ALWAYS_INLINE void x86_insn_blank(X86Insn *in)
     enum { WORDS = 11 };
     uint64_t *p = (uint64_t *)in;
 
-    _Static_assert(offsetof(X86Insn, bytes) <= 8 * WORDS && sizeof(*in) >= 8 * WORDS,
-                   "words up to the bytes");
+    _Static_assert(offsetof(X86Insn, bytes) <= 8 * WORDS, "words up to the bytes");
 #pragma GCC unroll 11
     for (unsigned i = 0; i < WORDS; i++) {
         p[i] = 0;

@@ -467,10 +467,11 @@ static void learn_site(X86Cpu *cpu, const X86Insn *in, uint64_t ram)
 {
     const X86Row *row = in->row;
     bool lea = row->map == MAP_1 && in->opcode == 0x8d;
-    bool gather = row->map == MAP_0F38 && (in->opcode & 0xdc) == 0x90;
+    bool vsib = row->map == MAP_0F38 && /* gathers, scatters */
+                ((in->opcode & 0xfc) == 0x90 || (in->opcode & 0xfc) == 0xa0);
     uint64_t a = 0;
 
-    if (!in->is_mem || in->base == 16 || in->adsize != 8 || lea || gather) {
+    if (!in->is_mem || in->base == 16 || in->adsize != 8 || lea || vsib) {
         return;
     }
     a += in->base >= 0 ? cpu->st.gpr[in->base] : 0;

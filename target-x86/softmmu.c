@@ -508,8 +508,8 @@ static void drop_host_page(TlbTable *t, uint64_t host)
     uint16_t *by = &t->by_host[host_hash(host)];
 
     if (*by != TLB_SEVERAL) {
-        TlbEntry *e = &t->e[*by - 1];
-        if (*by && e->host == host) {
+        TlbEntry *e = *by ? &t->e[*by - 1] : NULL;
+        if (e && e->host == host) {
             e->tag = e->host = TLB_EMPTY;
         }
         return;

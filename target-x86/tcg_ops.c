@@ -78,6 +78,9 @@ static void ops_protect(void *cpu, const uint8_t *page) { softmmu_protect(cpu, p
 static void ops_forget(void *cpu, uint32_t from, uint32_t to)
 {
     softmmu_jmp_forget(cpu, from, to);
+    if (from == 0 && to == UINT32_MAX) { /* everything: traces are numbered anew */
+        softmmu_code_map_clear(x86_env(cpu));
+    }
 }
 
 static void ops_debug(void *cpu) { x86_update_hflags(cpu); }

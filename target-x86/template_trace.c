@@ -56,7 +56,7 @@ bool tmpl_trace_leaves(const X86Insn *in)
 
 bool tmpl_trace_goes(const X86Insn *in, int64_t off, int64_t to)
 {
-    int64_t next = off + in->len, taken = next + (in->row->enc == ENC_LEGACY ? (int64_t)in->imm : 0);
+    int64_t next = off + in->len, taken = (int64_t)((uint64_t)next + in->imm); /* of a jump */
 
     if (in->row->enc == ENC_LEGACY && (is_return(in) || is_indirect(in))) {
         return true;

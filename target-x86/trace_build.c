@@ -68,9 +68,9 @@ static bool same_bytes(const TbCache *c, const TraceRecord *r, const X86Insn *in
 }
 
 /* Lock held. NULL: the cache has no room. */
-static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, const X86Insn *insns)
+static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, const X86Insn *insns,
+                uint32_t id)
 {
-    static uint32_t last_id;
     TbSpan span[TB_MAX_SPANS];
     unsigned n = 0;
     Tb *tb = tb_new(c, r->n);
@@ -88,7 +88,7 @@ static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, const X86Insn *in
         tr->insn[r->n + i].off = r->page[i].off;
         tr->insn[r->n + i].page = r->page[i].ram >> 12;
     }
-    tr->id = ++last_id;
+    tr->id = id;
     tr->end = r->end;
     tr->peeled = r->peeled;
     tb->key = r->head;
@@ -111,7 +111,7 @@ bool x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
     TbCache *c = x86_engine.cache;
     static X86Insn insns[TB_MAX_TRACE]; /* the cache's lock is held */
     Tb *tb = NULL;
-    bool full = false, unfit = false;
+    bool full = false, unfit = false, used_up = false;
 
     for (unsigned i = 0; i < r->npages; i++) {
         tb_watch_page(c, r->page[i].ram, &cpu->cpu);
@@ -121,10 +121,12 @@ bool x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
         Tb *old = tb_find(c, r->head, r->mode);
         bool done = old && old->trace_at; /* another vCPU was faster */
         c->unfit = false;
-        tb = done ? NULL : make(cpu, c, r, insns);
-        full = !tb && !done && !c->unfit;
+        uint32_t id = done ? 0 : tb_trace_number(c);
+        used_up = !done && !id;
+        tb = id ? make(cpu, c, r, insns, id) : NULL;
+        full = id && !tb && !c->unfit;
         unfit = c->unfit;
-        if (done || unfit) {
+        if (done || unfit || used_up) {
             /* that one stays */
         } else if (full) {
             tb_no_room(c);
@@ -146,6 +148,8 @@ bool x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
     pthread_mutex_unlock(&c->lock);
     if (full) {
         tb_make_room(c, &cpu->cpu);
+    } else if (used_up) { /* after 16 million traces: all begin anew */
+        tb_flush(c, &cpu->cpu);
     }
     return !unfit;
 }

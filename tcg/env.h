@@ -86,13 +86,14 @@ static ALWAYS_INLINE uint64_t code_map_tag(uint64_t ram_addr)
  * are where they were when it was recorded, relative to vbase. --- */
 #define TRACE_MAP_BITS 12
 #define TRACE_MAP_SIZE (1u << TRACE_MAP_BITS)
+#define TRACE_IDS (1u << 2 * TRACE_MAP_BITS) /* as many numbers differ in index or tag */
 static ALWAYS_INLINE unsigned trace_map_index(uint32_t id)
 {
     return id & (TRACE_MAP_SIZE - 1);
 }
 static ALWAYS_INLINE unsigned trace_map_tag(uint32_t id)
 {
-    return id >> TRACE_MAP_BITS & 4095;
+    return id >> TRACE_MAP_BITS & (TRACE_MAP_SIZE - 1);
 }
 
 #define HOT_BITS 12

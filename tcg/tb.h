@@ -84,6 +84,7 @@ typedef struct TbCache {
     uint64_t fillings;
     uint32_t region_chunks;    /* a region's most */
     struct CodeBuf *code;      /* NULL: no native back end */
+    uint32_t trace_ids;         /* numbers of traces given out since the last flush */
     _Atomic uint64_t generation; /* counts evictions: held pointers are void after one */
     uint64_t built, dropped, flushes, native_insns, native_bytes, guest_bytes;
     uint64_t evicted_regions, evicted_blocks, evict_ticks;
@@ -177,6 +178,9 @@ void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self);
 /* The block was also made from these bytes, at most TB_MAX_SPANS - 1 ranges in any pages:
  * a store to them drops it. Between tb_new and tb_insert; lock held, all pages watched.
  * False: the arena is full. */
+/* A number for a trace, other than those of all traces in the cache (lock held); 0: they are
+ * used up until a flush, which also empties what is known by them. */
+uint32_t tb_trace_number(TbCache *c);
 MUST_USE bool tb_cover(TbCache *c, Tb *tb, const TbSpan *span, unsigned n);
 /* Patches an exit to an entry (code offset) of a block, unless it has a target or the block
  * is gone. Takes the chain lock. Leaf. */

@@ -94,6 +94,11 @@ bool tb_cover(TbCache *c, Tb *tb, const TbSpan *span, unsigned n)
     return true;
 }
 
+uint32_t tb_trace_number(TbCache *c)
+{
+    return c->trace_ids < TRACE_IDS - 1 ? ++c->trace_ids : 0;
+}
+
 uint64_t tb_granules(uint64_t ram, uint32_t size)
 {
     unsigned first = ram >> 6 & 63, last = (ram + size - 1) >> 6 & 63;
@@ -301,6 +306,7 @@ void tb_flush(TbCache *c, void *self)
     c->ops.forget_code(c->ops.opaque, 0, UINT32_MAX);
     /* goes on with another region: whoever still reads a description (none should) may */
     tb_regions_reset(c);
+    c->trace_ids = 0;
     c->flushes++;
     atomic_fetch_add(&c->generation, 1);
     pthread_mutex_unlock(&c->lock);

@@ -231,7 +231,16 @@ static void tcg_debug_changed(Machine *m)
             guest->debug_changed(t->area[i]);
         }
     }
+    /* With the machine lock a section does not wait for vCPUs that wait for it within a block
+     * (hw/core/cpu.h), and they read their instruction there afterwards. */
+    bool locked = machine_locked(m);
+    if (locked) {
+        machine_unlock(m);
+    }
     tb_flush(t->cache, NULL);
+    if (locked) {
+        machine_lock(m);
+    }
 }
 
 /* ---- AccelClass ---- */

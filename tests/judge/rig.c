@@ -151,6 +151,7 @@ bool rig_init(bool windows)
     build_tables();
     build_segments();
     build_gates();
+    x86_engine.cache->trace_ids = TRACE_IDS - 500; /* they run out once in a while */
     return true;
 }
 

@@ -188,6 +188,25 @@ static void a_flush_empties_every_page(void **state)
     assert_false(tb->valid);
 }
 
+static void trace_numbers_end_and_begin_anew_after_a_flush(void **state)
+{
+    pthread_mutex_lock(&c->lock);
+    assert_int_equal(tb_trace_number(c), 1);
+    c->trace_ids = TRACE_IDS - 2;
+    assert_int_equal(tb_trace_number(c), TRACE_IDS - 1);
+    assert_int_equal(tb_trace_number(c), 0);
+    assert_int_equal(tb_trace_number(c), 0);
+    pthread_mutex_unlock(&c->lock);
+    for (uint32_t id = 1; id < 3 * TRACE_MAP_SIZE; id++) { /* no two have index and tag alike */
+        assert_int_equal(trace_map_tag(id) * TRACE_MAP_SIZE + trace_map_index(id), id);
+    }
+    assert_int_equal(trace_map_tag(TRACE_IDS - 1), TRACE_MAP_SIZE - 1);
+    tb_flush(c, NULL);
+    pthread_mutex_lock(&c->lock);
+    assert_int_equal(tb_trace_number(c), 1);
+    pthread_mutex_unlock(&c->lock);
+}
+
 static void a_page_that_was_stored_to_is_protected_once(void **state)
 {
     static const TbSpan more[] = { { 0x3000, 8 } };
@@ -551,6 +570,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_dropped_block_leaves_others_in_its_pages, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_flush_empties_every_page, setup, teardown),
+        cmocka_unit_test_setup_teardown(trace_numbers_end_and_begin_anew_after_a_flush, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_page_that_was_stored_to_is_protected_once,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(random_stores_drop_what_a_model_says, setup,
