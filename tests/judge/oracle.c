@@ -254,7 +254,9 @@ static bool undefined_result(const X86Insn *in)
     }
     if ((starts(n, "VMASKMOV") || starts(n, "VPMASKMOV")) && in->op[0].kind != OPND_MEM) {
         uint64_t mask = in->adsize == 8 ? ~0ull : in->adsize == 4 ? 0xffffffff : 0xffff;
-        return mask - oracle_address(in) < in->vl - 1u; /* wraps or not, by page faults */
+        if (mask - oracle_address(in) < in->vl - 1u) { /* wraps or not, by page faults */
+            return true;
+        }
     }
     if (strstr(n, "LDMXCSR") || !strcmp(n, "FXRSTOR") || !strcmp(n, "XRSTOR")) {
         uint64_t mxcsr,
