@@ -567,7 +567,11 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
         uint64_t a = base == 16 ? env->vbase : base < 16 ? cpu->st.gpr[base] : lin;
         window_seen(cpu, a);
         int k = window_range(env, a);
-        if (k < 0 && env->win_a == WIN_A_NONE) {
+        if (a >> 47) { /* windows may be no use to this program */
+            env->win_missed = a;
+            env->win_misses++;
+        }
+        if (k < 0 && env->win_a == WIN_A_NONE && a >> 47 == 0) {
             state = known; /* its page is not there yet: range A may still go there */
         } else if (k >= 0) {
             state = k ? WIN_SITE_A : WIN_SITE_B;

@@ -741,6 +741,16 @@ static bool settled(WinRoot *r)
     return quiet || r->user >= r->wait + PROMOTE;
 }
 
+/* The soft TLB again, for longer each time. */
+static void give_up(WinSet *w, WinRoot *r)
+{
+    wipe(w, r);
+    r->on = false;
+    r->wait = r->user + r->retry;
+    r->retry *= 2;
+    w->stats->given_up++;
+}
+
 /* Do the mappings cost more than they can save? Without windows the program would take
  * between a third longer and twice as long. A program that forks, or unmaps and maps, pays
  * for the same pages again and again: that is seen soon (but an exec, too, loses all pages,
@@ -766,11 +776,7 @@ static void review(WinSet *w, WinRoot *r)
         r->start_cost = r->cost;
     }
     if (dear) {
-        wipe(w, r);
-        r->on = false;
-        r->wait = r->user + r->retry;
-        r->retry *= 2;
-        w->stats->given_up++;
+        give_up(w, r);
     }
 }
 
@@ -822,10 +828,14 @@ void window_transition(X86Cpu *cpu, bool user)
     if (r->on && r->npend) {
         look_now(cpu, w, r);
     }
-    if (r->on && r->a_index == WIN_A_NONE) {
+    bool missed = r->on && x86_env(cpu)->win_misses > r->miss_limit;
+    if (missed && x86_env(cpu)->win_missed >> 47 && w->policy != WIN_ALWAYS) {
+        x86_env(cpu)->win_misses = 0; /* a kernel at CPL 3, as Xen's guests have it */
+        give_up(w, r);
+    } else if (r->on && r->a_index == WIN_A_NONE) {
         window_seen(cpu, cpu->st.rip);
         window_seen(cpu, x86_env(cpu)->win_missed);
-    } else if (r->on && x86_env(cpu)->win_misses > r->miss_limit) {
+    } else if (missed) {
         move_a(cpu, w, r);
     }
     if (r->on != was || r->on != (bool)cpu->win_on) {

@@ -23,7 +23,14 @@
 /* An address is in range B if addr >> WIN_B_SHIFT is WIN_B_INDEX, in range A if
  * addr >> WIN_A_SHIFT is env->win_a. Code compares 16 bits of the rotated address: bits
  * 57..63 are not looked at, but then the host address is not canonical and faults. */
-enum { WIN_B_SHIFT = 41, WIN_B_INDEX = 63, WIN_A_SHIFT = 40, WIN_A_NONE = 0xffff };
+enum { WIN_B_SHIFT = 41, WIN_B_INDEX = 63, WIN_A_SHIFT = 40, WIN_A_NONE = 0x4000 };
+
+/* No canonical address may look like one in a range A that is not there: each access would
+ * fault in the host. (Xen runs its guests' kernels at CPL 3 in the upper half, whose bits
+ * 40..55 were taken for 0xffff: 100 times slower.) */
+_Static_assert(WIN_A_NONE > 0x7fffffffffffull >> WIN_A_SHIFT &&
+                   WIN_A_NONE < (0xffff800000000000ull >> WIN_A_SHIFT & 0xffff),
+               "WIN_A_NONE is in the canonical hole");
 
 /* Go's heap and goroutine stacks start at 768 GiB, its program lies below 4 GiB: a range A
  * that holds only one of them sends the accesses to the other through C code. */
