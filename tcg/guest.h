@@ -14,6 +14,7 @@
 typedef struct TcgOptions {
     int backend;          /* 0 native (x86-64 hosts), 1 interp */
     uint64_t tb_size;     /* bytes of host code */
+    int thread;           /* 0: one for each vCPU; there is nothing else */
     int mem;              /* 0 soft TLB only, 1 windows too, 2 windows at once */
     bool exact_flags;
     int tier2;            /* 0 no traces, 1 hot ones, 2 at random */

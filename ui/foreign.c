@@ -44,12 +44,10 @@ static const Foreign options[] = {
     { "no-frame", grab_keys },
     { "no-acpi", "ACPI tables are always there: acpi=off on the guest's command line" },
     { "no-hpet", "-machine pc,hpet=off" },
-    { "smbios", "-uuid sets the system's identity, the other fields are fixed" },
     { "acpitable", "the board's ACPI tables are fixed" },
     { "fw_cfg", "the firmware gets the board's own files only" },
     { "option-rom", "a card's own romfile=FILE is the only option ROM" },
     { "qmp*", "the monitor is for people: -monitor BACKEND" },
-    { "mon", "-monitor BACKEND" },
     { "object", "there are no objects beside devices and backends; entropy is -device "
                 "virtio-rng-pci" },
     { "mem-path", memory },

@@ -298,7 +298,8 @@ static void print_props(FILE *out, Device *dev, int indent)
         case PK_U16: fprintf(out, "0x%x", *(const uint16_t *)at); break;
         case PK_U32: fprintf(out, "0x%x", *(const uint32_t *)at); break;
         case PK_U64:
-        case PK_SIZE: fprintf(out, "0x%" PRIx64, *(const uint64_t *)at); break;
+        case PK_SIZE:
+        case PK_MIB: fprintf(out, "0x%" PRIx64, *(const uint64_t *)at); break;
         case PK_STR:
             fprintf(out, "\"%s\"", *(char *const *)at ? *(char *const *)at : "");
             break;

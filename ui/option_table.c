@@ -38,6 +38,38 @@ static bool set_text(Options *o, const OptionRow *row, const char *value, Error 
     return true;
 }
 
+static const char *const mon_modes[] = { "readline", NULL };
+typedef struct MonOption {
+    char *chardev;
+    int mode;
+    bool pretty;
+} MonOption;
+static const Property mon_props[] = {
+    PROP_STR(MonOption, chardev, NULL, "id of a -chardev"),
+    PROP_ENUM(MonOption, mode, 0, mon_modes, "for people"),
+    PROP_BOOL(MonOption, pretty, 0, "no effect"),
+    PROP_END
+};
+
+static bool add_mon(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    MonOption m = { 0 };
+    const char *rest = value;
+    char *first = property_first_word(value, &rest);
+    bool ok = property_parse(mon_props, &m, rest, NULL, err);
+    const char *id = first ? first : m.chardev;
+    if (!ok) {
+        error_prefix(err, "-mon: ");
+    } else if (!id) {
+        ok = error_set(err, "-mon: %s: expected chardev=ID", value);
+    } else {
+        option_list_add(&o->monitors, "-mon", options_own(o, xasprintf("chardev:%s", id)));
+    }
+    property_free(mon_props, &m);
+    free(first);
+    return ok;
+}
+
 /* -append "" is a command line too. */
 static bool set_any_text(Options *o, const OptionRow *row, const char *value, Error *err)
 {
@@ -311,6 +343,80 @@ static bool set_uuid(Options *o, const OptionRow *row, const char *value, Error 
     return true;
 }
 
+#define SMBIOS_PROP(n, i, h) { n, PK_STR, (i) * sizeof(char *), 0, 0, 0, NULL, NULL, NULL, h }
+static const Property smbios0_props[] = {
+    SMBIOS_PROP("vendor", SMBIOS_VENDOR, "who made the firmware"),
+    SMBIOS_PROP("version", SMBIOS_BIOS_VERSION, "the firmware's version"),
+    SMBIOS_PROP("date", SMBIOS_DATE, "the firmware's date"),
+    PROP_END
+};
+static const Property smbios1_props[] = {
+    SMBIOS_PROP("manufacturer", SMBIOS_MANUFACTURER, "who made the system"),
+    SMBIOS_PROP("product", SMBIOS_PRODUCT, "the system's name"),
+    SMBIOS_PROP("version", SMBIOS_VERSION, "the system's version"),
+    SMBIOS_PROP("serial", SMBIOS_SERIAL, "its serial number; cloud-init reads ds=nocloud here"),
+    SMBIOS_PROP("sku", SMBIOS_SKU, "its order number"),
+    SMBIOS_PROP("family", SMBIOS_FAMILY, "its family"),
+    SMBIOS_PROP("uuid", SMBIOS_TEXTS, "the same as -uuid"),
+    PROP_END
+};
+static const Property smbios11_props[] = {
+    SMBIOS_PROP("value", 0, "an OEM string; give the option again for another one"),
+    PROP_END
+};
+
+/* What was parsed, into the configuration; the texts become the options' own. */
+static bool take_smbios(Options *o, const OptionRow *row, int type, char **text, Error *err)
+{
+    MachineConfig *c = &o->cfg;
+    if (type == 11) {
+        size_t n = 0;
+        while (c->oem_strings && c->oem_strings[n]) {
+            n++;
+        }
+        if (!text[0] || !*text[0] || n == UINT8_MAX) {
+            return error_set(err, "-smbios: type=11 needs one value=TEXT each, 255 at most");
+        }
+        c->oem_strings = xrealloc(c->oem_strings, (n + 2) * sizeof(*c->oem_strings));
+        c->oem_strings[n] = options_own(o, xstrdup(text[0]));
+        c->oem_strings[n + 1] = NULL;
+        return true;
+    }
+    for (unsigned i = 0; i < SMBIOS_TEXTS; i++) {
+        c->smbios[i] = text[i] ? options_own(o, xstrdup(text[i])) : c->smbios[i];
+    }
+    return !text[SMBIOS_TEXTS] ||
+           set_uuid(o, row, options_own(o, xstrdup(text[SMBIOS_TEXTS])), err);
+}
+
+static bool set_smbios(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    static const char *const skip[] = { "type", NULL };
+    static const char *const types[] = { "0", "1", "11", NULL };
+    char *type = property_get_text(value, "type"), *text[SMBIOS_TEXTS + 1] = { 0 };
+    const char *more = strstr(value, "value=");
+    int t = !type                    ? -1
+            : !strcmp(type, "0")     ? 0
+            : !strcmp(type, "1")     ? 1
+            : !strcmp(type, "11")    ? 11
+                                     : -1;
+    const Property *props = t == 0 ? smbios0_props : t == 1 ? smbios1_props : smbios11_props;
+    bool ok = t >= 0 ? property_parse(props, text, value, skip, err)
+                     : error_set_choice(err, "type", type ? type : "(none)", types);
+    if (!ok) {
+        error_prefix(err, "-smbios: ");
+    } else if (t == 11 && more && strstr(more, ",value=")) {
+        ok = error_set(err, "-smbios: %s: one value= each: give the option again", value);
+    } else {
+        ok = take_smbios(o, row, t, text, err);
+    }
+    for (unsigned i = 0; i <= SMBIOS_TEXTS; i++) {
+        free(text[i]);
+    }
+    free(type);
+    return ok;
+}
+
 typedef struct RtcOption {
     char *base;
     int clock;
@@ -581,6 +687,10 @@ static const OptionRow machine_rows[] = {
     { "name", NULL, "TEXT", HELP, .props = name_props, .set = set_name,
       .help = "the guest's name." },
     { "uuid", NULL, "UUID", .set = set_uuid, .help = "the machine's identity." },
+    { "smbios", NULL, "type=0|1|11[,field=TEXT]", MANY, .set = set_smbios,
+      .help = "what the tables say: type=0 vendor, version, date of the firmware; type=1 "
+              "manufacturer, product, version, serial, sku, family, uuid of the system; "
+              "type=11 value, an OEM string." },
     { "global", NULL, "DRIVER.PROP=VALUE", MANY, .set = add_global,
       .help = "the default of a property of every device of that kind." },
     { "nodefaults", NULL, NULL, .set = set_flag, AT(cfg.nodefaults),
@@ -663,6 +773,8 @@ static const OptionRow screen_rows[] = {
 static const OptionRow run_rows[] = {
     { "monitor", NULL, "BACKEND", MANY, HELP, .set = add_text, AT(monitors),
       .help = "a text monitor on stdio, unix:PATH,server=on,wait=off, tcp:..., pty." },
+    { "mon", NULL, "chardev=ID", MANY, HELP, .props = mon_props, .set = add_mon,
+      .help = "a monitor on a -chardev (mux=on shares it with a serial port)." },
     { "no-reboot", NULL, NULL, .set = set_flag, AT(cfg.no_reboot),
       .help = "end the program when the guest resets." },
     { "no-shutdown", NULL, NULL, .set = set_flag, AT(cfg.no_shutdown),

@@ -35,6 +35,7 @@ void option_list_add(OptionList *l, const char *option, const char *text)
 void options_free(Options *o)
 {
     free((void *)o->cfg.globals);
+    free((void *)o->cfg.oem_strings);
     OptionList *lists[] = {
         &o->accels,   &o->drives,    &o->blockdevs,     &o->devices,
         &o->netdevs,  &o->nics,      &o->chardevs,      &o->serials,
@@ -89,12 +90,13 @@ static bool set_unknown(Error *err, const char *given, const char *name)
     return error_set(err, "%s: unknown option (-help lists all)", given);
 }
 
-/* "help", "?", or "NAME,help". */
+/* "help", "?", "NAME,help", or "NAME,?". */
 static bool asks_help(const char *value)
 {
     size_t n = strlen(value);
     return strcmp(value, "help") == 0 || strcmp(value, "?") == 0 ||
-           (n > 5 && strcmp(value + n - 5, ",help") == 0);
+           (n > 5 && strcmp(value + n - 5, ",help") == 0) ||
+           (n > 2 && strcmp(value + n - 2, ",?") == 0);
 }
 
 enum OptionsVerdict options_parse(Options *o, int argc, char **argv, Error *err)

@@ -88,7 +88,8 @@ static unsigned number_size(const Property *p)
     case PK_U16: return 2;
     case PK_U32: return 4;
     case PK_U64:
-    case PK_SIZE: return 8;
+    case PK_SIZE:
+    case PK_MIB: return 8;
     default: return 0;
     }
 }
@@ -161,8 +162,9 @@ static const char *size_text(uint64_t v, char buf[24])
 static bool set_number(const Property *p, void *at, const char *value, Error *err)
 {
     uint64_t v, max = number_max(p);
-    bool size = p->kind == PK_SIZE;
-    if ((size ? parse_size(value, 1, &v) : parse_u64(value, &v)) && v >= p->min &&
+    bool size = p->kind == PK_SIZE || p->kind == PK_MIB;
+    uint64_t unit = p->kind == PK_MIB ? MiB : 1;
+    if ((size ? parse_size(value, unit, &v) : parse_u64(value, &v)) && v >= p->min &&
         v <= max) {
         store_number(p, at, v);
         return true;
@@ -393,7 +395,8 @@ static void help_value(const Property *p, FILE *f)
     case PK_STR: fprintf(f, "TEXT"); break;
     case PK_MAC: fprintf(f, "MAC"); break;
     case PK_LINK: fprintf(f, "ID of a %s", p->link->what); break;
-    case PK_SIZE: fprintf(f, "SIZE"); break;
+    case PK_SIZE:
+    case PK_MIB: fprintf(f, "SIZE"); break;
     case PK_ENUM:
         for (int i = 0; p->names[i]; i++) {
             fprintf(f, "%s%s", i ? "|" : "", p->names[i]);
@@ -420,7 +423,8 @@ void property_help(const Property *table, FILE *f)
             }
             break;
         case PK_LINK: break;
-        case PK_SIZE: fprintf(f, " (default: %s)", size_text(p->def, buf)); break;
+        case PK_SIZE:
+        case PK_MIB: fprintf(f, " (default: %s)", size_text(p->def, buf)); break;
         default: fprintf(f, p->def > 4095 ? " (default: 0x%" PRIx64 ")"
                                           : " (default: %" PRIu64 ")", p->def); break;
         }

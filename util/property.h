@@ -13,6 +13,7 @@
 enum PropKind {
     PK_END, PK_BOOL, PK_U8, PK_U16, PK_U32, PK_U64,
     PK_SIZE,   /* uint64_t bytes; suffixes K M G T */
+    PK_MIB,    /* the same, but a bare number counts MiB */
     PK_STR,    /* char *, owned by the struct */
     PK_ENUM,   /* int: index in names */
     PK_MAC,    /* uint8_t[6] */

@@ -40,11 +40,13 @@ void tcg_set_guest(const TcgGuestOps *ops)
 
 static const char *const backends[] = { "native", "interp", NULL };
 static const char *const tier2s[] = { "off", "on", "random", NULL };
+static const char *const threads[] = { "multi", NULL };
 static const char *const mems[] = { "soft", "auto", "window", NULL };
 static const Property tcg_props[] = {
     PROP_ENUM(TcgOptions, backend, 0, backends, "how blocks are executed"),
-    { "tb-size", PK_SIZE, offsetof(TcgOptions, tb_size), 64 * MiB, 1 * MiB, 1 * GiB, NULL, NULL,
-      NULL, "bytes of host code kept; the oldest goes first" },
+    { "tb-size", PK_MIB, offsetof(TcgOptions, tb_size), 64 * MiB, 1 * MiB, 1 * GiB, NULL, NULL,
+      NULL, "host code kept (a bare number: MiB); the oldest goes first" },
+    PROP_ENUM(TcgOptions, thread, 0, threads, "each vCPU has a thread of its own, always"),
     PROP_ENUM(TcgOptions, mem, 1, mems,
               "user-mode memory: soft TLB only; host mappings for programs that run for a "
               "while; host mappings at once"),

@@ -20,6 +20,13 @@ typedef struct MachineClass MachineClass;
 enum RunState { RUN_PAUSED, RUN_RUNNING, RUN_SHUTDOWN, RUN_INTERNAL_ERROR };
 enum { MACHINE_MAX_CPUS = 64 };
 
+/* -smbios: fields of the BIOS (type 0) and system (type 1) structures. */
+enum SmbiosText {
+    SMBIOS_VENDOR, SMBIOS_BIOS_VERSION, SMBIOS_DATE,
+    SMBIOS_MANUFACTURER, SMBIOS_PRODUCT, SMBIOS_VERSION, SMBIOS_SERIAL, SMBIOS_SKU,
+    SMBIOS_FAMILY, SMBIOS_TEXTS
+};
+
 /* What the command line says about a machine; strings owned by the option parser. */
 typedef struct MachineConfig {
     uint64_t ram_size;
@@ -31,6 +38,8 @@ typedef struct MachineConfig {
     const char *rtc_base;       /* "utc", "localtime", or a date */
     const char *name;
     const char *uuid;           /* checked text form or NULL */
+    const char *smbios[SMBIOS_TEXTS]; /* NULL: the board's own */
+    const char **oem_strings;   /* -smbios type=11, ended by NULL; NULL: none */
     const char **globals;       /* "driver.property=value" each, ended by NULL; NULL: none */
 } MachineConfig;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SMBIOS structures a guest expects to find (DMTF DSP0134 3.6, chapter 7): BIOS, system,
- * chassis, processors, memory, end.
+ * chassis, processors, OEM strings, memory, end.
  */
 #include <stdio.h>
 #include <string.h>
@@ -59,28 +59,53 @@ static void put_uuid(AcpiBuf *b, const char *text)
     }
 }
 
-static void bios_info(Builder *s)
+/* Strings of one structure, as the user or the board (NULL: nobody) gave them. */
+typedef struct Strings {
+    const char *v[8];
+    unsigned n;
+} Strings;
+
+/* Puts the number of a string; 0: there is none. */
+static void put_text(Builder *s, Strings *t, const char *given, const char *own)
 {
+    const char *text = given ? given : own;
+    if (text && *text) {
+        t->v[t->n++] = text;
+        acpi_put_int(s->b, t->n, 1);
+    } else {
+        acpi_put_int(s->b, 0, 1);
+    }
+}
+
+static void bios_info(Builder *s, const MachineConfig *cfg)
+{
+    Strings t = { .n = 0 };
     begin(s, 0);
-    acpi_put_int(s->b, 0x0201, 2);      /* vendor, version */
+    put_text(s, &t, cfg->smbios[SMBIOS_VENDOR], "dyad");
+    put_text(s, &t, cfg->smbios[SMBIOS_BIOS_VERSION], "0.1");
     acpi_put_int(s->b, 0xe000, 2);
-    acpi_put_int(s->b, 3, 1);           /* date */
+    put_text(s, &t, cfg->smbios[SMBIOS_DATE], "01/01/2026");
     acpi_put_int(s->b, 0, 1);
     acpi_put_int(s->b, 1 << 3, 8);      /* characteristics not supported */
     acpi_put_int(s->b, 0, 1);
     acpi_put_int(s->b, 1 << 4, 1);      /* a virtual machine */
     acpi_put_int(s->b, 0xffff0100u, 4); /* release 0.1; no embedded controller */
-    end(s, (const char *const[]){ "dyad", "0.1", "01/01/2026", NULL });
+    end(s, t.v);
 }
 
 static void system_info(Builder *s, const MachineConfig *cfg)
 {
+    Strings t = { .n = 0 };
     begin(s, 1);
-    acpi_put_int(s->b, 0x00030201, 4);  /* maker, product, version, no serial */
+    put_text(s, &t, cfg->smbios[SMBIOS_MANUFACTURER], "dyad");
+    put_text(s, &t, cfg->smbios[SMBIOS_PRODUCT], "dyad pc");
+    put_text(s, &t, cfg->smbios[SMBIOS_VERSION], "0.1");
+    put_text(s, &t, cfg->smbios[SMBIOS_SERIAL], NULL);
     put_uuid(s->b, cfg->uuid);
     acpi_put_int(s->b, 6, 1);           /* woken by the power switch */
-    acpi_put_int(s->b, 0, 2);
-    end(s, (const char *const[]){ "dyad", "dyad pc", "0.1", NULL });
+    put_text(s, &t, cfg->smbios[SMBIOS_SKU], NULL);
+    put_text(s, &t, cfg->smbios[SMBIOS_FAMILY], NULL);
+    end(s, t.v);
 }
 
 static void chassis(Builder *s)
@@ -159,16 +184,31 @@ static void memory(Builder *s, const MachineConfig *cfg, const RamLayout *ram)
     end(s, NULL);
 }
 
+/* 7.12: systemd's credentials come this way. */
+static void oem_strings(Builder *s, const MachineConfig *cfg)
+{
+    unsigned n = 0;
+    while (cfg->oem_strings && cfg->oem_strings[n]) {
+        n++;
+    }
+    if (n) {
+        begin(s, 11);
+        acpi_put_int(s->b, n, 1);
+        end(s, cfg->oem_strings);
+    }
+}
+
 void smbios_build(AcpiBuf *b, const MachineConfig *cfg, const RamLayout *ram,
                   unsigned *count)
 {
     Builder s = { .b = b };
-    bios_info(&s);
+    bios_info(&s, cfg);
     system_info(&s, cfg);
     chassis(&s);
     for (unsigned i = 0; i < cfg->cpus; i++) {
         processor(&s, i);
     }
+    oem_strings(&s, cfg);
     memory(&s, cfg, ram);
     begin(&s, 32);                      /* boot status: fine */
     acpi_zero(b, 6 + 1);

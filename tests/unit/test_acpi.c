@@ -237,6 +237,37 @@ static void smbios_structures_form_a_chain(void **state)
     free(b.data);
 }
 
+/* -smbios type=1,serial=... and type=11,value=... */
+static void smbios_texts_are_the_users(void **state)
+{
+    AcpiBuf b = { 0 };
+    const char *oem[] = { "io.systemd.credential:a=b", "second", NULL };
+    const MachineConfig cfg = { .ram_size = 512 * MiB, .cpus = 1,
+                                .smbios = { [SMBIOS_SERIAL] = "ds=nocloud", [SMBIOS_PRODUCT] = "" },
+                                .oem_strings = oem };
+    RamLayout l = ram_layout(cfg.ram_size);
+    unsigned count, found = 0;
+    smbios_build(&b, &cfg, &l, &count);
+    for (size_t i = 0; i + 4 <= b.len && b.data[i] != 127;) {
+        const uint8_t *s = b.data + i;
+        if (s[0] == 1) { /* maker 1, no product, version 2, serial 3 */
+            assert_memory_equal(s + 4, "\1\0\2\3", 4);
+            assert_memory_equal(s + s[1], "dyad\0" "0.1\0ds=nocloud\0", 21);
+            found++;
+        }
+        if (s[0] == 11) {
+            assert_int_equal(s[4], 2);
+            assert_memory_equal(s + 5, "io.systemd.credential:a=b\0second\0", 34);
+            found++;
+        }
+        for (i += s[1]; b.data[i] || b.data[i + 1]; i++) {
+        }
+        i += 2;
+    }
+    assert_int_equal(found, 2);
+    free(b.data);
+}
+
 /* OVMF's loader sets a checksum to minus the sum of all bytes, the old checksum's too. */
 static void a_loader_that_sums_the_old_checksum_gets_good_tables(void **state)
 {
@@ -264,6 +295,7 @@ int main(void)
         cmocka_unit_test(a_loader_that_sums_the_old_checksum_gets_good_tables),
         cmocka_unit_test(iasl_reads_our_aml),
         cmocka_unit_test(smbios_structures_form_a_chain),
+        cmocka_unit_test(smbios_texts_are_the_users),
     };
     const struct CMUnitTest q35[] = {
         cmocka_unit_test(madt_lists_cpus_and_overrides),
