@@ -24,6 +24,9 @@ bool kvm_explain(const KvmHost *h, char *why, size_t n)
                          "kvm_amd)");
     } else if (h->open_errno) {
         snprintf(why, n, "/dev/kvm: %s", strerror(h->open_errno));
+    } else if (h->api_version < 0) {
+        snprintf(why, n, "/dev/kvm is not KVM's device node (rm /dev/kvm, then mknod /dev/kvm c "
+                         "10 232)");
     } else if (h->api_version != KVM_API_VERSION) {
         snprintf(why, n, "the kernel speaks version %d of the KVM interface, not %d (use a "
                          "kernel of 2.6.36 or later)", h->api_version, KVM_API_VERSION);

@@ -403,7 +403,6 @@ static bool create_vm(KvmMachine *k, Error *err)
 
 static void kvm_free(KvmMachine *k)
 {
-    kvm_syscall_join(k);
     if (k->soft) {
         kvm_soft_free(k);
     } else {

@@ -96,8 +96,7 @@ typedef struct KvmMachine {
     bool have_xcrs, have_debugregs, have_tsc_offset, have_msr_exits;
     bool guard;         /* SYSCALL is completed here (syscall.c) */
     bool guardable;     /* no VT-x or SVM: SYSCALL may be wrong in ring 3 (syscall.c) */
-    bool filtering, filtered; /* a thread sets LSTAR's filter; it is set */
-    pthread_t filter;
+    bool filtered;      /* LSTAR is kept from the guest */
     bool native_cpuid;  /* the guest's CPUID is the host's, whatever it was to be shown */
     unsigned max_vcpus;
     KvmVcpu vcpu[MACHINE_MAX_CPUS];
@@ -227,12 +226,12 @@ bool kvm_debug_exit(KvmVcpu *v); /* false: the vCPU cannot go on */
 
 /* syscall.c. Where SYSCALL goes in KVM when it must not arrive: canonical, mapped nowhere. */
 #define KVM_SYSCALL_TRAP 0xffffd5c0de5ca000ull
-/* Before the vCPUs, on hosts without VT-x and SVM. begin: a filter is put before LSTAR, by a
- * thread. decide: tried in a VM (1 to 2 ms), is SYSCALL to be completed here (k->guard; else
- * the filter goes), is CPUID native? join alone: the VM is given up. */
+/* Before the vCPUs, on hosts without VT-x and SVM. begin: a filter is put before LSTAR; first
+ * of all, for the kernel waits 5 ms and more behind other changes of the VM. decide: tried in
+ * a VM (1 to 2 ms), is SYSCALL to be completed here (k->guard; else the filter goes), is CPUID
+ * native? */
 void kvm_syscall_begin(KvmMachine *k);
 void kvm_syscall_decide(KvmMachine *k);
-void kvm_syscall_join(KvmMachine *k);
 bool kvm_syscall_init_cpu(KvmVcpu *v);
 void kvm_syscall_moved(KvmVcpu *v);            /* KVM was given another state */
 void kvm_syscall_follow(KvmVcpu *v);           /* before each KVM_RUN */

@@ -156,11 +156,13 @@ static bool has(const KvmMachine *k, int cap, int bits)
     return got > 0 && (got & bits) == bits;
 }
 
-/* The kernel waits 5 ms before it lets a filter in force: meanwhile the rest is made. */
-static void *set_filter(void *arg)
+void kvm_syscall_begin(KvmMachine *k)
 {
     static uint8_t denied[1]; /* bit 0: the guest neither reads nor writes LSTAR itself */
-    KvmMachine *k = arg;
+    struct kvm_enable_cap cap = {
+        .cap = KVM_CAP_X86_USER_SPACE_MSR,
+        .args = { KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER },
+    };
     struct kvm_msr_filter f;
     memset(&f, 0, sizeof(f));
     f.ranges[0] = (struct kvm_msr_filter_range){
@@ -169,32 +171,11 @@ static void *set_filter(void *arg)
         .base = MSR_LSTAR,
         .bitmap = denied,
     };
-    k->filtered = kvm_ioctl(k->vm, KVM_X86_SET_MSR_FILTER, &f) == 0;
-    return NULL;
-}
-
-void kvm_syscall_begin(KvmMachine *k)
-{
-    struct kvm_enable_cap cap = {
-        .cap = KVM_CAP_X86_USER_SPACE_MSR,
-        .args = { KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_FILTER },
-    };
-    if (has(k, KVM_CAP_SYNC_REGS, KVM_SYNC_X86_SREGS) &&
-        has(k, KVM_CAP_X86_USER_SPACE_MSR, 0) && has(k, KVM_CAP_X86_MSR_FILTER, 0) &&
-        has(k, KVM_CAP_SET_GUEST_DEBUG, 0) && kvm_ioctl(k->vm, KVM_ENABLE_CAP, &cap) == 0) {
-        k->filtering = pthread_create(&k->filter, NULL, set_filter, k) == 0;
-        if (!k->filtering) {
-            set_filter(k);
-        }
-    }
-}
-
-void kvm_syscall_join(KvmMachine *k)
-{
-    if (k->filtering) {
-        pthread_join(k->filter, NULL);
-        k->filtering = false;
-    }
+    k->filtered = has(k, KVM_CAP_SYNC_REGS, KVM_SYNC_X86_SREGS) &&
+                  has(k, KVM_CAP_X86_USER_SPACE_MSR, 0) &&
+                  has(k, KVM_CAP_X86_MSR_FILTER, 0) && has(k, KVM_CAP_SET_GUEST_DEBUG, 0) &&
+                  kvm_ioctl(k->vm, KVM_ENABLE_CAP, &cap) == 0 &&
+                  kvm_ioctl(k->vm, KVM_X86_SET_MSR_FILTER, &f) == 0;
 }
 
 void kvm_syscall_decide(KvmMachine *k)
@@ -202,7 +183,6 @@ void kvm_syscall_decide(KvmMachine *k)
     struct kvm_msr_filter none;
     bool wrong;
     probe(k, &wrong);
-    kvm_syscall_join(k);
     k->guard = wrong && k->filtered;
     if (k->filtered && !wrong) {
         memset(&none, 0, sizeof(none));

@@ -39,6 +39,7 @@ static void absent_capability_is_named(void **state)
     says((KvmHost){ .node = true, .api_version = 12, .missing = "KVM_CAP_XSAVE" },
          "lacks KVM_CAP_XSAVE");
     says((KvmHost){ .node = true, .api_version = 11 }, "version 11");
+    says((KvmHost){ .node = true, .api_version = -25 }, "not KVM's device node");
 }
 
 static void a_working_kvm_needs_no_words(void **state)
