@@ -224,6 +224,34 @@ static void wipe(WinSet *w, WinRoot *r)
     w->stats->wiped++;
 }
 
+static bool crowded(unsigned n)
+{
+    return atomic_load_explicit(&window_vmas, memory_order_relaxed) + (int)n > WIN_VMAS;
+}
+
+/* For n more pages: those of the roots that did not run for the longest time go (they may
+ * be of programs that have ended), then the root's own, which come back as they are used.
+ * False: other vCPUs have them all. */
+static bool make_room(WinSet *w, WinRoot *r, unsigned n)
+{
+    while (crowded(n)) {
+        WinRoot *old = NULL;
+        for (unsigned i = 0; i < WIN_ROOTS; i++) {
+            WinRoot *o = &w->root[i];
+            old = o != r && o->n && (!old || o->stamp < old->stamp) ? o : old;
+        }
+        if (!old) {
+            break;
+        }
+        wipe(w, old);
+    }
+    if (r->n + n > WIN_PAGES || crowded(n)) {
+        wipe(w, r);
+    }
+    w->crowded = crowded(n);
+    return !w->crowded;
+}
+
 /* Maps n pages of 4 KiB from RAM offset `ram` on, or one of 2 MiB, at a guest address.
  * A run costs hardly more than one page: 17,000 ticks for a page, 600 for each more. */
 static bool add(WinSet *w, WinRoot *r, uint64_t page, unsigned flags, uint64_t ram, unsigned n)
@@ -232,15 +260,7 @@ static bool add(WinSet *w, WinRoot *r, uint64_t page, unsigned flags, uint64_t r
     uint64_t size = flags & WP_LARGE ? LARGE : n * 4096ull;
     int prot = PROT_READ | (flags & WP_WRITE ? PROT_WRITE : 0);
 
-    if (r->n + n > WIN_PAGES ||
-        atomic_load_explicit(&window_vmas, memory_order_relaxed) + (int)n > WIN_VMAS) {
-        /* make room: all of this root's, which come back as they are used */
-        wipe(w, r);
-        if (atomic_load_explicit(&window_vmas, memory_order_relaxed) + (int)n > WIN_VMAS) {
-            return false;
-        }
-    }
-    if (!at || !map_fixed(at, size, prot, MAP_SHARED | MAP_POPULATE, w->ram_fd, ram)) {
+    if (!make_room(w, r, n) || !at || !map_fixed(at, size, prot, MAP_SHARED | MAP_POPULATE, w->ram_fd, ram)) {
         return false;
     }
     for (unsigned i = 0; i < n; i++) {
@@ -760,6 +780,11 @@ static void review(WinSet *w, WinRoot *r)
 {
     uint64_t user = r->user - r->check_user, redo = r->redo - r->check_redo;
 
+    if (w->crowded) {
+        w->crowded = false;
+        give_up(w, r);
+        return;
+    }
     if (user < REVIEW || w->policy == WIN_ALWAYS) {
         return;
     }
@@ -813,9 +838,7 @@ void window_transition(X86Cpu *cpu, bool user)
     if (!r->text) {
         know(cpu, w, r);
     }
-    if (!r->on) {
-        r->stale = false;
-    }
+    r->stale &= r->on;
     if (r->on) {
         review(w, r);
     } else if (cpu->st.cr0 & CR0_PG && (w->policy == WIN_ALWAYS || settled(r)) &&

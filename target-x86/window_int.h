@@ -60,6 +60,7 @@ struct WinSet {
     unsigned policy;
     unsigned max_on;         /* roots with areas at a time */
     bool in_user;
+    bool crowded;            /* the host has no room for another mapping */
     WinRoot root[WIN_ROOTS];
     WinRoot *cur;
     uint64_t stamp, since;   /* since: TSC at the last transition to user */
