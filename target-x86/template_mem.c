@@ -97,7 +97,9 @@ SlowSite *tmpl_slow_site(Tmpl *t, unsigned form, uint32_t kind)
     return s;
 }
 
-void tmpl_check(Tmpl *t, unsigned kind)
+/* r11 = linear address to host address, if the soft TLB has it; returns the rel32 of the way
+ * out (0 if there is no room). */
+static uint32_t tlb_lookup(Enc *e, unsigned kind)
 {
     enum { MASK = (TLB_SIZE - 1) << 4, TABLE = 17, SIZE = 24, SLOW = 30 };
     static const uint8_t code[] = {
@@ -111,18 +113,23 @@ void tmpl_check(Tmpl *t, unsigned kind)
         0x4d, 0x03, 0x5a, offsetof(TlbEntry, host),   /* add r11, [r10 + 8] */
     };
     _Static_assert(offsetof(TlbEntry, tag) == 0 && MASK <= 0xffff, "the code above");
-    Enc *e = &t->e;
-    SlowSite *s = tmpl_slow_site(t, SLOW_TLB, kind);
     uint32_t at = e->off;
     uint8_t *p = enc_code(e, code, sizeof(code));
 
-    tmpl_forget(t);
     if (p) {
         enc_put_env(e, p, TABLE, at, kind & MEM_WRITE ? ENV_F(wr) : ENV_F(rd));
         enc_put32(p + SIZE + 3, TLB_PAGE - (kind & MEM_SIZE));
     }
-    s->jcc = at + SLOW + 3;
-    s->back = e->off;
+    return at + SLOW + 3;
+}
+
+void tmpl_check(Tmpl *t, unsigned kind)
+{
+    SlowSite *s = tmpl_slow_site(t, SLOW_TLB, kind);
+
+    tmpl_forget(t);
+    s->jcc = tlb_lookup(&t->e, kind);
+    s->back = t->e.off;
 }
 
 /* ---- windows: bookkeeping of checked registers ---- */
@@ -266,6 +273,15 @@ void tmpl_any_range_slow(Tmpl *t, const SlowSite *s)
     enc_alu_rm(e, ALU_ADD, S1, delta_a());
     enc_jmp_to(e, s->back);
     enc_patch(e, miss, e->off);
+    /* neither: noted, so that range A may go there, and by the soft TLB */
+    enc_store(e, rm_env(ENV_F(win_missed)), S1);
+    static const Op add32 = { .opcode = 0x83, .imm_len = 1 };
+    enc_op(e, &add32, ALU_ADD, rm_env(ENV_F(win_misses)));
+    enc_u8(e, 1);
+    uint32_t out = tlb_lookup(e, s->kind);
+    enc_jmp_to(e, s->back);
+    enc_patch(e, out, e->off);
+    enc_bytes(e, 0x1a2b4d, 3); /* sub r11, [r10]: the tag */
 }
 
 /* Where an operand lies. A register's value that one operand has found in both ranges is in
