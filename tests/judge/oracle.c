@@ -221,6 +221,20 @@ static bool reads_code(const X86Insn *in)
     return other && mask == 0xffff && in_base(in) == CODE_BASE;
 }
 
+/* The same for BT and its like with a register, which reach 8 KiB and more from their operand. */
+static bool bits_in_code(const X86Insn *in)
+{
+    const char *n = in->row->name;
+
+    if (!in->is_mem || strncmp(n, "BT", 2) || in->op[1].kind != OPND_GPR) {
+        return false;
+    }
+    int64_t bit = sext(x86_reg_get(rig_cpu(), in->op[1].reg, in->opsize), 8 * in->opsize);
+    uint64_t mask = in->adsize == 8 ? ~0ull : in->adsize == 4 ? 0xffffffff : 0xffff;
+    uint64_t at = oracle_address(in) + (uint64_t)(bit >> 3 & -(int64_t)in->opsize);
+    return near_code(in_base(in) + (at & mask));
+}
+
 /* Selector operands of instructions that look at the GDT, and what else has no defined or
  * portable result. */
 static bool undefined_result(const X86Insn *in)
@@ -239,7 +253,7 @@ static bool undefined_result(const X86Insn *in)
         oracle_address(in) + in_base(in) + 64 - CODE_BASE < CODE_SIZE + 64) {
         return true; /* not the same there: how a case ends */
     }
-    if (!in->has_modrm && reads_code(in)) {
+    if ((!in->has_modrm && reads_code(in)) || bits_in_code(in)) {
         return true;
     }
     if (in->row->flags & RF_FPU && x87_refused(in, &cpu->st.xsave)) {
