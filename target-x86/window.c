@@ -260,7 +260,8 @@ static bool add(WinSet *w, WinRoot *r, uint64_t page, unsigned flags, uint64_t r
     uint64_t size = flags & WP_LARGE ? LARGE : n * 4096ull;
     int prot = PROT_READ | (flags & WP_WRITE ? PROT_WRITE : 0);
 
-    if (!make_room(w, r, n) || !at || !map_fixed(at, size, prot, MAP_SHARED | MAP_POPULATE, w->ram_fd, ram)) {
+    if (!make_room(w, r, n) || !at ||
+        !map_fixed(at, size, prot, MAP_SHARED | MAP_POPULATE, w->ram_fd, ram)) {
         return false;
     }
     for (unsigned i = 0; i < n; i++) {
@@ -752,7 +753,7 @@ static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
 /* Is the program done with starting? */
 static bool settled(WinRoot *r)
 {
-    if (r->user < r->wait || r->user - r->asked < QUIET) {
+    if (r->user - r->asked < QUIET) {
         return false;
     }
     bool quiet = r->faults <= QUIET_FAULTS;
@@ -841,8 +842,8 @@ void window_transition(X86Cpu *cpu, bool user)
     r->stale &= r->on;
     if (r->on) {
         review(w, r);
-    } else if (cpu->st.cr0 & CR0_PG && (w->policy == WIN_ALWAYS || settled(r)) &&
-               !switch_on(cpu, w, r)) {
+    } else if (cpu->st.cr0 & CR0_PG && r->user >= r->wait &&
+               (w->policy == WIN_ALWAYS || settled(r)) && !switch_on(cpu, w, r)) {
         r->wait = r->user + RETRY; /* no address space for it: the soft TLB until then */
     }
     if (r->on && r->stale) {
