@@ -112,7 +112,9 @@ enum { TIER2_OFF, TIER2_ON, TIER2_RANDOM /* tests: blocks become hot at random *
 
 enum { WIN_SITE_UNKNOWN, WIN_SITE_B, WIN_SITE_A, WIN_SITE_BOTH, WIN_SITE_ANY,
        /* in a trace's record only: B, A by the base register, and the index is small */
-       WIN_SITE_PAIR };
+       WIN_SITE_PAIR,
+       /* in both, even on the path of one trace */
+       WIN_SITE_MIXED = WIN_SITE_PAIR + 2 };
 /* A small index: -2^n to 2^n - 1. What a wrong guess of it names as its register. */
 enum { WIN_INDEX_BITS = 26, WIN_INDEX = 30 };
 
