@@ -9,6 +9,7 @@
 #include "target-x86/decode.h"
 #include "target-x86/leaf.h"
 #include "target-x86/native_sys.h"
+#include "target-x86/returns.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/template.h"
 #include "target-x86/trace.h"
@@ -302,6 +303,7 @@ static uint64_t enter_block(X86Cpu *cpu, const Tb *tb)
     check_seg_ends(cpu);
 
     softmmu_set_mode(cpu);
+    returns_check(cpu);
     env->vbase = x86_pc_linear(cpu) - tb->region_off;
     /* x86_engine_find has looked at both pages: the block's guard would ask again, and a
      * twin's unit that ended there would have done nothing */
@@ -329,6 +331,7 @@ uint64_t x86_native_go_on(X86Cpu *cpu)
     JmpEntry *e = &env->jmp->e[jmp_index(lin)];
     if (e->pc == lin && env->jmp->mode == x86_block_mode(cpu)) {
         env->hash_hits++;
+        returns_check(cpu);
         x86_flags_to_env(cpu);
         fpu_load(cpu);
         env->scratch[1] = (uint64_t)e;
@@ -434,7 +437,7 @@ static uint64_t native_exec(X86Cpu *cpu, const ExecSite *site)
 {
     TcgEnv *env = x86_env(cpu);
     const X86Insn *in = &site->insn;
-    uint64_t generation = x86_engine.cache->generation;
+    uint64_t generation = x86_engine.cache->generation, seq = env->tlb_seq;
     uint32_t hflags = cpu->hflags;
     uint32_t row_flags = in->row->flags;
 
@@ -450,7 +453,8 @@ static uint64_t native_exec(X86Cpu *cpu, const ExecSite *site)
     bool branch = row_flags & (RF_END | RF_IO) ||
                   (row_flags & (RF_BRANCH | RF_REP)) == RF_BRANCH;
     if (cpu->st.rip != next || cpu->end_block || branch ||
-        generation != x86_engine.cache->generation || hflags != cpu->hflags) {
+        generation != x86_engine.cache->generation || hflags != cpu->hflags ||
+        seq != env->tlb_seq || env->ret_mode == (uint32_t)RETURNS_VOID) {
         return x86_native_go_on(cpu);
     }
     softmmu_set_mode(cpu);
@@ -676,6 +680,7 @@ void x86_native_run(X86Cpu *cpu, Tb *tb)
         x86_env(cpu)->host_fs = fsbase_read();
     }
     uint64_t host = enter_block(cpu, tb);
+    returns_empty(x86_env(cpu));
     softmmu_jmp_check_mode(cpu, x86_block_mode(cpu));
     enter(NULL, (void *)host);
     x86_flags_from_env(cpu);

@@ -83,6 +83,11 @@ bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext)
         g[REG_EFL] |= FL_TF;
         return true;
     }
+    if (sig == SIGSEGV && in_code &&
+        (uint64_t)((siginfo_t *)info)->si_addr - env->ret_guard < 4096) {
+        g[REG_RSP] = (greg_t)env->ret_base; /* a push or a call: it is executed again */
+        return true;
+    }
     if (!tb) {
         return false;
     }

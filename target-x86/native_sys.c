@@ -8,6 +8,7 @@
 #include "target-x86/native_sys.h"
 #include "target-x86/leaf.h"
 #include "target-x86/native.h"
+#include "target-x86/returns.h"
 #include "target-x86/seg.h"
 #include "target-x86/softmmu.h"
 
@@ -28,6 +29,7 @@ static uint64_t arrive(X86Cpu *cpu, JmpEntry *e, uint64_t rip)
     cpu->st.rip = rip;
     x86_flags_to_env(cpu);
     softmmu_set_mode(cpu);
+    returns_check(cpu);
     if (unlikely(env->jmp->mode != x86_block_mode(cpu))) {
         return (uint64_t)env->jmp_miss; /* windows came or went */
     }

@@ -298,6 +298,7 @@ void softmmu_use_slot(X86Cpu *cpu, Slot *s)
     if (set->cur != s) {
         softmmu_code_map_clear(env);
     }
+    env->ret_mode = RETURNS_VOID;
     set->cur = s;
     s->stamp = ++set->stamp;
     env->tlb_rd[X86_MMU_USER] = s->rd[0];

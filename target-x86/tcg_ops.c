@@ -5,6 +5,7 @@
 #include "target-x86/decode.h"
 #include "target-x86/engine.h"
 #include "target-x86/native.h"
+#include "target-x86/returns.h"
 #include "target-x86/sample.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/template.h"
@@ -34,7 +35,7 @@ static bool ops_init(TbCache *cache, const TcgOptions *opts, Error *err)
     x86_engine.fsbase = fsbase_usable();
 #endif
     if (cache->code) {
-        Enc e = { .rw = cache->code->rw, .end = 4096, .env_base = -(int64_t)CODE_ENV_SIZE };
+        Enc e = { .rw = cache->code->rw, .end = 8192, .env_base = -(int64_t)CODE_ENV_SIZE };
         x86_thunks_emit(&e);
         tmpl_sys_thunks(&e);
         if (e.full) {
@@ -60,6 +61,9 @@ static bool ops_init_cpu(void *cpu, TcgEnv *env, Error *err)
                                                   &env->host_fs)) {
             return error_set(err, "too many vCPUs run generated code");
         }
+        if (!returns_init(cpu, (uint64_t)codebuf_rx(cpu) + x86_thunks.ret_empty, err)) {
+            return false;
+        }
     }
 #endif
     return softmmu_init(cpu, err);
@@ -68,6 +72,7 @@ static bool ops_init_cpu(void *cpu, TcgEnv *env, Error *err)
 static void ops_free_cpu(void *cpu)
 {
     if (x86_env(cpu)) {
+        returns_free(cpu);
         softmmu_free(cpu);
     }
 }
@@ -78,6 +83,7 @@ static void ops_protect(void *cpu, const uint8_t *page) { softmmu_protect(cpu, p
 static void ops_forget(void *cpu, uint32_t from, uint32_t to)
 {
     softmmu_jmp_forget(cpu, from, to);
+    x86_env(cpu)->ret_mode = RETURNS_VOID;
     if (from == 0 && to == UINT32_MAX) { /* everything: traces are numbered anew */
         softmmu_code_map_clear(x86_env(cpu));
     }

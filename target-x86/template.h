@@ -9,7 +9,7 @@
  *   rax rcx rdx rbx rsi rdi rbp r8 r9 r12 r13 r14   the same guest register
  *   r15                                            guest rsp
  *   r10 r11                                        scratch
- *   rsp                                            host stack
+ *   rsp                                            calls under way (returns.h)
  * Guest r10, r11 and r15 stay in X86State. Status flags are in the host's EFLAGS or, in
  * LAHF form, in env->cc; the translator knows where at each instruction.
  */
@@ -19,6 +19,7 @@
 #include "target-x86/engine.h"
 #include "target-x86/insn.h"
 #include "target-x86/template_notes.h"
+#include "target-x86/thunks.h"
 #include "tcg/x86/enc.h"
 
 /* Can blocks of this mode be translated? Others are interpreted. */
@@ -282,19 +283,5 @@ unsigned tmpl_access_size(const X86Insn *in, const X86Opnd *o);
 bool tmpl_masked_access(const X86Insn *in);
 bool tmpl_vex_masked(const X86Insn *in); /* VMASKMOV, VPMASKMOV */
 void tmpl_evex_thunks(Enc *e);
-
-/* thunks.c: code at the start of the buffer, offsets */
-typedef struct Thunks {
-    uint32_t syscall, sysret, string; /* template_sys.c */
-    uint32_t enter, leave, mem, exec, miss, chain_h, chain_e, guard, hot;
-    uint32_t zmm_save, zmm_load, zmm_load_high; /* void (X86Xsave *); 0: host has no AVX-512 */
-} Thunks;
-extern Thunks x86_thunks;
-void x86_thunks_emit(Enc *e);
-/* Around each call of C: C's FS base (clobbers r10 and flags), and generated code's. */
-void tmpl_fs_to_c(Enc *e);
-void tmpl_fs_from_c(Enc *e);
-/* Those of template_sys.c; after the others. */
-void tmpl_sys_thunks(Enc *e);
 
 #endif

@@ -4,16 +4,16 @@
  * plain nor worth a call: LEA, NOPs.
  *
  * A jump inside the code region (page, or 2 MiB page) is a patchable direct jump; all
- * others go through the indirect-branch hash, whose entry is checked by the target.
+ * others go through the indirect-branch hash, whose entry is checked by the target. Calls
+ * and returns are the host's (returns.h).
  */
 #include "target-x86/template.h"
 
 /* ---- jumps ---- */
 
-/* Flags must be in env: saved here (that only clobbers S2). */
-void tmpl_jump_pc(Tmpl *t)
+void tmpl_hash_jump(Enc *e, bool call)
 {
-    enum { F = JMP_FACTOR, TABLE = 18 };
+    enum { F = JMP_FACTOR, TABLE = 18, MODRM = 24, CALL = 0x52 };
     static const uint8_t code[] = {
         0x45, 0x69, 0xd3, F & 0xff, F >> 8 & 0xff, F >> 16 & 0xff, F >> 24 & 0xff,
         /* imul r10d, r11d, JMP_FACTOR */
@@ -22,15 +22,26 @@ void tmpl_jump_pc(Tmpl *t)
         0x4c, 0x03, 0x15, 0, 0, 0, 0,                      /* add r10, [env.jmp] */
         0x41, 0xff, 0x62, offsetof(JmpEntry, host),        /* jmp [r10+8] */
     };
-    Enc *e = &t->e;
-
-    t->saved_late = !t->in_env;
-    tmpl_save_flags(t);
     uint32_t at = e->off;
     uint8_t *p = enc_code(e, code, sizeof(code));
+
     if (p) {
         enc_put_env(e, p, TABLE, at, ENV_F(jmp));
+        p[MODRM] = call ? CALL : p[MODRM];
     }
+}
+
+static void save_flags_late(Tmpl *t)
+{
+    t->saved_late = !t->in_env;
+    tmpl_save_flags(t);
+}
+
+/* Flags must be in env: saved here (that only clobbers S2). */
+void tmpl_jump_pc(Tmpl *t)
+{
+    save_flags_late(t);
+    tmpl_hash_jump(&t->e, false);
     t->ended = true;
 }
 
@@ -65,24 +76,44 @@ static bool may_guard(const Tmpl *t, int64_t off)
            off == (int32_t)off;
 }
 
-static void guarded_exit(Tmpl *t, int64_t off)
+static void direct_exit(Tmpl *t, int64_t off, bool call)
+{
+    uint32_t at;
+
+    enc_align_rel32(&t->e, 1);
+    if (call) {
+        enc_call_to(&t->e, t->e.off);
+        at = t->e.off - 4;
+    } else {
+        at = enc_jmp(&t->e);
+    }
+    tmpl_new_exit(t, at, off);
+}
+
+static void guarded_exit(Tmpl *t, int64_t off, bool call)
 {
     enc_load(&t->e, S1, rm_env(ENV_F(vbase)));
     enc_lea(&t->e, S1, rm_mem(S1, off & ~4095ll), !t->legacy);
-    enc_align_rel32(&t->e, 1);
-    tmpl_new_exit(t, enc_jmp(&t->e), off);
+    direct_exit(t, off, call);
+}
+
+/* Patchable: a jump, or a call of which the landing pad follows. False: not to there. */
+static bool exit_by(Tmpl *t, int64_t off, bool call)
+{
+    if (tmpl_in_region(t, off)) {
+        direct_exit(t, off, call);
+    } else if (may_guard(t, off)) {
+        guarded_exit(t, off, call);
+    } else {
+        return false;
+    }
+    t->ended = true;
+    return true;
 }
 
 void tmpl_exit_to(Tmpl *t, int64_t off)
 {
-    if (!tmpl_in_region(t, off) && may_guard(t, off)) {
-        guarded_exit(t, off);
-        t->ended = true;
-    } else if (tmpl_in_region(t, off)) {
-        enc_align_rel32(&t->e, 1);
-        tmpl_new_exit(t, enc_jmp(&t->e), off);
-        t->ended = true;
-    } else {
+    if (!exit_by(t, off, false)) {
         tmpl_jump_off(t, off);
     }
 }
@@ -103,7 +134,7 @@ void tmpl_jcc(Tmpl *t, int cc, int64_t taken, int64_t next)
     }
     uint32_t skip = enc_jcc(e, cc ^ 1);
     if (may_guard(t, taken)) {
-        guarded_exit(t, taken);
+        guarded_exit(t, taken, false);
     } else {
         tmpl_jump_off(t, taken);
     }
@@ -181,7 +212,7 @@ static void push_imm(Tmpl *t, int32_t imm)
     move_sp(t, -8);
 }
 
-/* Stores the return address; leaves S1, S2 free. */
+/* Stores the return address, which is in S2 then; leaves S1 free. */
 void tmpl_push_return(Tmpl *t, const X86Insn *in)
 {
     Rm m = stack_check(t, -8, 8 | MEM_WRITE);
@@ -201,7 +232,46 @@ void tmpl_pop_return(Tmpl *t, unsigned extra)
 static void ret(Tmpl *t, unsigned extra)
 {
     tmpl_pop_return(t, extra);
-    tmpl_jump_pc(t);
+    save_flags_late(t);
+    enc_ret(&t->e);
+    t->ended = true;
+}
+
+/* Behind a host call: where the guest's RET arrives by the host's, r11 = guest PC, flags in
+ * env. Did it return to where this call had come from? Then it goes on there. */
+static void landing_pad(Tmpl *t, const X86Insn *in)
+{
+    Enc *e = &t->e;
+    int64_t next = (int64_t)t->off + in->len;
+
+    enc_pop(e, S2);
+    enc_alu_rm(e, ALU_CMP, S1, rm_reg(S2));
+    enc_patch(e, enc_jcc(e, CC_NE), x86_thunks.ret_miss);
+    t->saved_late |= !t->in_env; /* they were in EFLAGS at the store above */
+    t->in_env = true;
+    if (tmpl_in_region(t, next) || may_guard(t, next)) {
+        enc_lea(e, S1, rm_mem(S1, (int32_t)-next), true);
+        enc_store(e, rm_env(ENV_F(vbase)), S1);
+        (void)exit_by(t, next, false);
+    } else {
+        tmpl_jump_pc(t);
+    }
+}
+
+/* CALL rel32 */
+static void call_direct(Tmpl *t, const X86Insn *in)
+{
+    int64_t next = (int64_t)t->off + in->len, to = next + (int64_t)in->imm;
+
+    tmpl_push_return(t, in);
+    enc_push(&t->e, S2);
+    if (!exit_by(t, to, true)) {
+        enc_load(&t->e, S1, rm_env(ENV_F(vbase)));
+        enc_lea(&t->e, S1, rm_mem(S1, (int32_t)to), true);
+        save_flags_late(t);
+        tmpl_hash_jump(&t->e, true);
+    }
+    landing_pad(t, in);
 }
 
 /* The operand of an indirect jump or call into S1. Memory forms are read here. */
@@ -220,14 +290,18 @@ static bool indirect_target(Tmpl *t, const X86Insn *in)
 }
 
 /* CALL r/m64: the target is read first, then the return address pushed; a register
- * target needs no scratch until the push is done, a memory one is kept in env. */
-static bool call_indirect(Tmpl *t, const X86Insn *in)
+ * target needs no scratch until the push is done, a memory one is kept in env. host: pushed
+ * on the host's stack, too. */
+static bool call_indirect(Tmpl *t, const X86Insn *in, bool host)
 {
     if (!in->is_mem) {
         if (in->op[0].reg == R_SP) {
             return false;
         }
         tmpl_push_return(t, in);
+        if (host) {
+            enc_push(&t->e, S2);
+        }
         tmpl_get(t, S1, in->op[0].reg);
         return true;
     }
@@ -236,13 +310,35 @@ static bool call_indirect(Tmpl *t, const X86Insn *in)
     }
     enc_store(&t->e, rm_env(ENV_F(scratch)), S1);
     tmpl_push_return(t, in);
+    if (host) {
+        enc_push(&t->e, S2);
+    }
     enc_load(&t->e, S1, rm_env(ENV_F(scratch)));
     return true;
 }
 
 bool tmpl_indirect(Tmpl *t, const X86Insn *in)
 {
-    return (in->modrm >> 3 & 7) == 2 ? call_indirect(t, in) : indirect_target(t, in);
+    return (in->modrm >> 3 & 7) == 2 ? call_indirect(t, in, false) : indirect_target(t, in);
+}
+
+/* JMP r/m64, CALL r/m64 */
+static bool indirect(Tmpl *t, const X86Insn *in)
+{
+    if ((in->modrm >> 3 & 7) == 4) {
+        if (!indirect_target(t, in)) {
+            return false;
+        }
+        tmpl_jump_pc(t);
+        return true;
+    }
+    if (!call_indirect(t, in, true)) {
+        return false;
+    }
+    save_flags_late(t);
+    tmpl_hash_jump(&t->e, true);
+    landing_pad(t, in);
+    return true;
 }
 
 static bool lea(Tmpl *t, const X86Insn *in)
@@ -343,8 +439,7 @@ static bool one_byte(Tmpl *t, const X86Insn *in)
         jcxz(t, in, op == 0xe2);
         return true;
     case 0xe8:
-        tmpl_push_return(t, in);
-        tmpl_exit_to(t, next + (int64_t)in->imm);
+        call_direct(t, in);
         return true;
     case 0xe9:
     case 0xeb:
@@ -353,11 +448,7 @@ static bool one_byte(Tmpl *t, const X86Insn *in)
     case 0xff: {
         unsigned ext = in->modrm >> 3 & 7;
         if (ext == 2 || ext == 4) {
-            if (!tmpl_indirect(t, in)) {
-                return false;
-            }
-            tmpl_jump_pc(t);
-            return true;
+            return indirect(t, in);
         }
         if (ext == 6 && !in->is_mem && in->opsize == 8 && in->op[0].reg != R_SP) {
             push_reg(t, in->op[0].reg);

@@ -449,14 +449,13 @@ static uint32_t fast_thunk(Enc *e, unsigned fn)
     }
     enc_lea(e, H_RDI, rm_env(0), true);
     enc_mov_rr(e, H_RSI, S1);
-    enc_alu_ri(e, ALU_SUB, H_RSP, 8, true);
+    enc_lea(e, H_RSP, rm_mem(H_RSP, 8), true);
+    tmpl_stack_to_c(e);
     tmpl_fs_to_c(e);
     enc_call_rm(e, rm_env(tmpl_env_off(offsetof(TcgEnv, thunk) + 8 * fn)));
-    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
     enc_alu_ri(e, ALU_CMP, H_RAX, 0, true);
     uint32_t slow = enc_jcc(e, CC_E);
     enc_store(e, rm_env(ENV_F(scratch)), H_RAX);
-    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
     enc_alu_mi32(e, ALU_CMP, rm_env(offsetof(X86Cpu, cpu) + offsetof(Cpu, exit_request)),
                  0);
     uint32_t leave = enc_jcc(e, CC_NE);
@@ -466,6 +465,7 @@ static uint32_t fast_thunk(Enc *e, unsigned fn)
     }
     enc_load(e, S1, rm_env(ENV_ST(rip)));
     enc_load(e, S2, rm_env(ENV_F(scratch) + 8));
+    tmpl_stack_from_c(e);
     enc_jmp_rm(e, rm_env(ENV_F(scratch)));
     enc_patch(e, leave, e->off);
     for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) {
@@ -477,7 +477,7 @@ static uint32_t fast_thunk(Enc *e, unsigned fn)
     for (unsigned i = 0; i < ARRAY_SIZE(clobbered); i++) {
         enc_load(e, host_reg(clobbered[i]), rm_env(ENV_GPR(clobbered[i])));
     }
-    enc_ret(e);
+    tmpl_stack_return(e);
     return at;
 }
 
@@ -492,10 +492,10 @@ static uint32_t string_thunk(Enc *e)
     }
     enc_lea(e, H_RDI, rm_env(0), true);
     enc_mov_rr(e, H_RSI, S1);
-    enc_alu_ri(e, ALU_SUB, H_RSP, 8, true);
+    enc_lea(e, H_RSP, rm_mem(H_RSP, 8), true);
+    tmpl_stack_to_c(e);
     tmpl_fs_to_c(e);
     enc_call_rm(e, rm_env(tmpl_env_off(offsetof(TcgEnv, thunk) + 8 * TCG_FN_STRING)));
-    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
     tmpl_fs_from_c(e);
     enc_mov_rr(e, S2, H_RAX);
     enc_alu_mi32(e, ALU_CMP, rm_env(offsetof(X86Cpu, cpu) + offsetof(Cpu, exit_request)),
@@ -507,7 +507,7 @@ static uint32_t string_thunk(Enc *e)
         enc_load(e, host_reg(clobbered[i]), rm_env(ENV_GPR(clobbered[i])));
     }
     enc_alu_ri(e, ALU_CMP, S2, 0, true);
-    enc_ret(e);
+    tmpl_stack_return(e);
     return at;
 }
 

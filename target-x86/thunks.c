@@ -4,7 +4,8 @@
  * of the code buffer (so that they too reach env RIP-relative). Leaf C functions are
  * called with the guest's vector state live in the host registers.
  *
- * Stack: generated code runs with rsp = host_rsp, 16-byte aligned.
+ * Stack: generated code has one of its own (returns.h); C runs on the thread's, from
+ * host_rsp, 16-byte aligned, down.
  */
 #include "target-x86/template.h"
 
@@ -57,8 +58,28 @@ void tmpl_fs_from_c(Enc *e)
     }
 }
 
+void tmpl_stack_to_c(Enc *e)
+{
+    enc_store(e, rm_env(ENV_F(ret_sp)), H_RSP);
+    enc_load(e, H_RSP, rm_env(ENV_F(host_rsp)));
+}
+
+void tmpl_stack_from_c(Enc *e)
+{
+    enc_load(e, H_RSP, rm_env(ENV_F(ret_sp)));
+}
+
+void tmpl_stack_return(Enc *e)
+{
+    tmpl_stack_from_c(e);
+    enc_lea(e, H_RSP, rm_mem(H_RSP, -8), true);
+    enc_ret(e);
+}
+
+/* Stores rsp, too, which go loads. */
 static void call_c(Enc *e, unsigned fn)
 {
+    tmpl_stack_to_c(e);
     tmpl_fs_to_c(e);
     enc_call_rm(e, rm_env(tmpl_env_off(offsetof(TcgEnv, thunk) + 8 * fn)));
 }
@@ -79,6 +100,7 @@ static void go(Enc *e)
     load_all(e);
     enc_load(e, S1, rm_env(ENV_F(scratch) + 16)); /* for entries through the hash */
     enc_load(e, S2, rm_env(ENV_F(scratch) + 8));
+    tmpl_stack_from_c(e);
     enc_jmp_rm(e, rm_env(ENV_F(scratch)));
 }
 
@@ -90,10 +112,8 @@ static void emit_mem(Enc *e)
     enc_lea(e, H_RDI, rm_env(0), true);
     enc_mov_rr(e, H_RSI, S1);
     enc_mov_rr(e, H_RDX, S2);
-    enc_load(e, H_RCX, rm_mem(H_RSP, 0));
-    enc_alu_ri(e, ALU_SUB, H_RSP, 8, true);
+    enc_pop(e, H_RCX);
     call_c(e, TCG_FN_MEM);
-    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
     enc_mov_rr(e, S1, H_RAX);
     enc_load(e, H_RAX, rm_env(ENV_F(ret)));
     enc_alu_ri(e, ALU_CMP, H_RAX, 0, true);
@@ -104,14 +124,13 @@ static void emit_mem(Enc *e)
     for (unsigned i = 0; i < ARRAY_SIZE(caller_saved); i++) {
         enc_load(e, host_reg(caller_saved[i]), rm_env(ENV_GPR(caller_saved[i])));
     }
-    enc_ret(e);
+    tmpl_stack_return(e);
     enc_patch(e, redirect, e->off);
-    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
     go(e);
     enc_patch(e, abort, e->off); /* state of the instruction's start: C finds it */
     enc_lea(e, H_RDI, rm_env(0), true);
-    enc_load(e, H_RSI, rm_mem(H_RSP, 0));
-    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
+    tmpl_stack_from_c(e);
+    enc_load(e, H_RSI, rm_mem(H_RSP, -8));
     call_c(e, TCG_FN_ABORT);
     enc_jmp_to(e, x86_thunks.leave);
 }
@@ -123,18 +142,45 @@ static void emit_exec(Enc *e)
     store_all(e);
     enc_lea(e, H_RDI, rm_env(0), true);
     enc_mov_rr(e, H_RSI, S2);
-    enc_alu_ri(e, ALU_SUB, H_RSP, 8, true);
+    enc_lea(e, H_RSP, rm_mem(H_RSP, 8), true);
     call_c(e, TCG_FN_EXEC);
-    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
     enc_alu_ri(e, ALU_CMP, H_RAX, 0, true);
     uint32_t away = enc_jcc(e, CC_NE);
     test_exit(e, x86_thunks.leave);
     tmpl_fs_from_c(e);
     load_all(e);
-    enc_ret(e);
+    tmpl_stack_return(e);
     enc_patch(e, away, e->off);
-    enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
     go(e);
+}
+
+/* Landing pads go to ret_miss: r11 = guest PC returned to, r10 = what the entry on top of the
+ * stack was for, popped. If one of the next entries is it, calls below did not return (a
+ * longjmp): it is used. If none is, the caller has no entry (it was called in a trace): the one
+ * popped is put back for whom it belongs to. */
+static void emit_returns(Enc *e)
+{
+    enum { ENTRIES = 4 };
+    uint32_t found[ENTRIES];
+
+    x86_thunks.ret_miss = e->off;
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        enc_alu_rm(e, ALU_CMP, S1, rm_mem(H_RSP, 16 * i + 8));
+        found[i] = enc_jcc(e, CC_E);
+    }
+    enc_lea(e, H_RSP, rm_mem(H_RSP, -16), true);
+    tmpl_hash_jump(e, false);
+    for (unsigned i = ENTRIES; i-- > 0;) {
+        enc_patch(e, found[i], e->off);
+        if (i) {
+            enc_lea(e, H_RSP, rm_mem(H_RSP, 16), true);
+        }
+    }
+    enc_ret(e);
+
+    x86_thunks.ret_empty = e->off; /* what the empty stack's end leads to */
+    enc_load(e, H_RSP, rm_env(ENV_F(ret_base)));
+    tmpl_hash_jump(e, false);
 }
 
 void x86_thunks_emit(Enc *e)
@@ -151,6 +197,7 @@ void x86_thunks_emit(Enc *e)
     enc_store(e, rm_env(ENV_F(scratch)), H_RSI);
     tmpl_fs_from_c(e);
     load_all(e);
+    tmpl_stack_from_c(e);
     enc_jmp_rm(e, rm_env(ENV_F(scratch)));
 
     x86_thunks.leave = e->off;
@@ -164,6 +211,7 @@ void x86_thunks_emit(Enc *e)
 
     emit_mem(e);
     emit_exec(e);
+    emit_returns(e);
     tmpl_evex_thunks(e);
 
     /* r11 = guest PC, linear */

@@ -130,6 +130,7 @@ typedef struct JmpTable {
 
 enum { WIN_USER_ASK = 2 };  /* win_user: tell it again */
 
+enum { RETURNS_VOID = -1 };
 enum { TCG_NMMU = 3 };   /* privilege classes of data accesses */
 
 /* Twin runs: the RAM pages stored to since the log was emptied. While a page is not `seen`
@@ -173,6 +174,13 @@ struct TcgEnv {
     uint64_t scratch[4];        /* [0] where a thunk jumps, [1] its hash entry (r10),
                                  * [2] its linear address (r11) */
     uint64_t host_rsp;          /* C stack at entry to generated code */
+    /* generated code's own stack, of guest calls that have not returned
+     * (target-x86/returns.h): where it is while C runs, where it is when it is empty, and
+     * the guard page at its end */
+    uint64_t ret_sp, ret_base, ret_guard;
+    const void *ret_jmp;        /* what its entries are good for: hash, */
+    uint64_t ret_seq;           /* tlb_seq, */
+    uint32_t ret_mode;          /* and block mode, or RETURNS_VOID */
     void *thunk[12];            /* C functions called by the thunks (TCG_FN_*) */
     uint64_t ret;               /* where the memory thunk goes instead of back, or 0 */
     uint64_t site;              /* host return address of the slow path under way: from it

@@ -236,11 +236,23 @@ static void park(Cpu *cpu)
     }
 }
 
+/* Signals do not use the stack they interrupt: it may be generated code's, which is small.
+ * NULL: they do again. A stack that is there already (a sanitizer's) is kept. */
+static void signal_stack(void *stack, size_t size)
+{
+    stack_t old, s = { .ss_sp = stack, .ss_size = size, .ss_flags = stack ? 0 : SS_DISABLE };
+
+    if (sigaltstack(NULL, &old) == 0 && (!stack || old.ss_flags & SS_DISABLE)) {
+        (void)sigaltstack(&s, NULL);
+    }
+}
+
 static void *cpu_thread(void *arg)
 {
     Cpu *cpu = arg;
     Machine *m = cpu->machine;
-    char name[16];
+    char name[16], signals[64 * 1024];
+    signal_stack(signals, sizeof(signals));
     snprintf(name, sizeof(name), "cpu%d", cpu->index);
     pthread_setname_np(pthread_self(), name);
     prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
@@ -279,7 +291,7 @@ static void *cpu_thread(void *arg)
     cpu_timer_end(cpu);
     machine_unlock(m);
     profile_thread_end(cpu);
-    return NULL;
+    return NULL; /* no signal comes any more that could use `signals` */
 }
 
 bool cpu_start_thread(Cpu *cpu, Error *err)
