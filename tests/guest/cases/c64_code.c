@@ -174,8 +174,8 @@ void multiprocessor(void)
     bool ok = true;
     for (u32 i = 1; i < 300 && ok; i++) {
         WRITE((u32 *)(code + 1025), i); /* within 8 bytes: one store */
-        u64 t = rdtsc();
-        while (seen != i && rdtsc() - t < 8000000000ull) {
+        Patience p = { 0 };
+        while (seen != i && patient(&p, 8000000000ull)) {
             pause();
         }
         ok = seen == i;

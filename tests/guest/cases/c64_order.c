@@ -197,13 +197,15 @@ static void other_side(void *arg)
 static void run_litmus(const Litmus *l)
 {
     u32 wrong = 0, met = 0;
-    u64 limit = rdtsc() + MOST_MS * tsc_per_ms();
+    Patience p = { 0 };
 
     x = y = turn = done = 0;
     memset(words, 0, sizeof(words));
     on_cpu_async(1, other_side, (void *)l);
     /* on a busy host one of the two is seldom running when the other is */
-    for (u32 i = 1; i <= ROUNDS || (met < MET && i < MOST_ROUNDS && rdtsc() < limit);
+    for (u32 i = 1;
+         (patient(&p, MOST_MS * tsc_per_ms()) && met < MET && i < MOST_ROUNDS) ||
+         i <= ROUNDS;
          i++) {
         turn = i;
         for (u32 n = i * 7 % 512; n--;) { /* met at different points */
@@ -266,13 +268,14 @@ static void flipper(void *arg)
 static void run_single(const Single *s)
 {
     u64 all = s->size == 8 ? ~0ull : (1ull << (8 * s->size)) - 1;
-    u64 last = 0, t = rdtsc();
+    u64 last = 0;
+    Patience p = { 0 };
     u32 torn = 0, changes = 0;
 
     stop = 0;
     put_size(s->at, s->size, 0);
     on_cpu_async(1, flipper, (void *)s);
-    for (u32 i = 0; (i < 200000 || changes < 20) && rdtsc() - t < 1500000000ull; i++) {
+    for (u32 i = 0; (i < 200000 || changes < 20) && patient(&p, 1500000000ull); i++) {
         u64 v = get_size(s->at, s->size);
         torn += v != 0 && v != all;
         changes += v != last;
@@ -337,7 +340,8 @@ static void walks_beside_locks(void)
         if ((i & 0x7f) == 0x7f) {
             (void)__sync_fetch_and_and(&t_pt[0], ~(0xffull << 52));
         }
-        for (u64 t = rdtsc(); !(t_pt[0] & 0x40) && rdtsc() - t < 4000000000ull;) {
+        Patience p = { 0 };
+        while (!(t_pt[0] & 0x40) && patient(&p, 4000000000ull)) {
             pause();
         }
         missing += (t_pt[0] & 0x60) != 0x60;

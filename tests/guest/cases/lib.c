@@ -296,20 +296,48 @@ void delay_us(u32 us)
     }
 }
 
+/* When the PM timer was read, in ticks of the TSC: the best of several readings, as the host
+ * may take us away. */
+static u64 when_pm(u32 *pm)
+{
+    u64 best = ~0ull, when = 0;
+    for (unsigned i = 0; i < 16; i++) {
+        u64 t = rdtsc();
+        u32 v = pm_now();
+        u64 took = rdtsc() - t;
+        if (took < best) {
+            best = took;
+            when = t + took / 2;
+            *pm = v;
+        }
+    }
+    return when;
+}
+
 u64 tsc_per_ms(void)
 {
     static u64 rate;
-    if (!rate) {
-        u32 least = ~0u;
-        for (unsigned i = 0; i < 8; i++) { /* the host may take us away */
-            u64 t = rdtsc();
-            delay_us(2000);
-            t = rdtsc() - t;
-            least = (u32)(t >> 32) || (u32)t > least ? least : (u32)t;
+    while (!rate) {
+        u32 a, b;
+        u64 t = when_pm(&a);
+        delay_us(2000);
+        t = when_pm(&b) - t;
+        u32 ticks = (b - a) & 0xffffff, n = (u32)t;
+        if (t >> 32 == 0 && ticks < 1000000) { /* 3,580 a millisecond */
+            rate = n / ticks * 3580 + n % ticks * 3580 / ticks;
         }
-        rate = least / 2;
     }
     return rate;
+}
+
+bool patient(Patience *p, u64 ticks)
+{
+    const u64 most = 4000000; /* about a millisecond */
+    u64 now = rdtsc(), gap = p->last ? now - p->last : 0;
+
+    p->last = now;
+    p->spent += gap < most ? gap : most;
+    return p->spent < ticks;
 }
 
 bool wait_for(volatile u32 *counter, u32 want, u32 ms)

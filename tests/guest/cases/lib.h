@@ -242,6 +242,12 @@ void apic_icr(u32 dest, u32 low); /* dest: an APIC id */
 void apic_eoi(void);
 bool wait_for(volatile u32 *counter, u32 want, u32 ms);
 void delay_us(u32 us);
+/* For loops that wait: false once the loop itself has gone on for so many ticks of the TSC.
+ * Between two calls the host may take us away for seconds: that does not count. */
+typedef struct Patience {
+    u64 last, spent;
+} Patience;
+bool patient(Patience *p, u64 ticks);
 void mask_pics(void);
 u64 tsc_per_ms(void);
 
