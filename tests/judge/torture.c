@@ -209,15 +209,15 @@ static void work(unsigned index)
 static bool supervise(pid_t *pid, unsigned jobs)
 {
     uint64_t beat[MAX_JOBS] = { 0 };
-    double since[MAX_JOBS], end = seconds_now() + opt.seconds;
+    double silent[MAX_JOBS] = { 0 }, last = seconds_now(), end = last + opt.seconds;
     unsigned left = jobs;
     bool ok = true, skip = false;
 
-    for (unsigned i = 0; i < jobs; i++) {
-        since[i] = seconds_now();
-    }
     while (left) {
         usleep(20000);
+        /* time in which the host had stopped us, and the workers, too, does not count */
+        double now = seconds_now(), step = MIN(now - last, 0.2);
+        last = now;
         if (opt.seconds && seconds_now() > end) {
             atomic_store(&shared->stop, 1);
         }
@@ -229,12 +229,12 @@ static bool supervise(pid_t *pid, unsigned jobs)
             }
             if (w->beat != beat[i]) {
                 beat[i] = w->beat;
-                since[i] = seconds_now();
-            } else if (seconds_now() - since[i] > HANG_SECONDS) {
+                silent[i] = 0;
+            } else if ((silent[i] += step) > HANG_SECONDS) {
                 printf("HANG seed %llu case %llu\n", (unsigned long long)opt.seed,
                        (unsigned long long)w->now);
                 kill(pid[i], SIGKILL);
-                since[i] = seconds_now();
+                silent[i] = 0;
             }
             if (waitpid(pid[i], &status, WNOHANG) != pid[i]) {
                 continue;
