@@ -44,7 +44,7 @@
       .feat = X86F_##ft, .ops = { __VA_ARGS__ }, .exec = x86_vec_##ex,                    \
       .fl_def = FL_STATUS, .w = { [3] = ROLE_W } }
 /* String compares. The I forms write rCX, the M forms XMM0; PCMPESTRx reads rAX and rDX
- * too, more fixed registers than a row can name: not RF_PLAIN. */
+ * too, more fixed registers than a row can name: not RF_PLAIN (but see template_rows.c). */
 #define STRING(nm, o, fl, ...)                                                            \
     FLAGS_ROW(#nm, LEGACY, 0F3A, o, RF_SSE | (fl), SSE42, nm, Vdq, Wdq, Ib, __VA_ARGS__), \
     FLAGS_ROW("V" #nm, VEX, 0F3A, o, RF_AVX | RF_L0 | (fl), AVX, nm, Vdq, Wdq, Ib,        \

@@ -151,9 +151,11 @@ static NOINLINE void find_facts(RowFacts *r, const X86Insn *in)
     const X86Row *row = in->row;
     uint8_t op = in->opcode;
     bool map1 = row->enc == ENC_LEGACY && row->map == MAP_1;
-    /* CMPXCHG8B/16B name too many registers for RF_PLAIN, but those are resident */
-    bool wide_cas = row->enc == ENC_LEGACY && row->map == MAP_0F && op == 0xc7 &&
-                    (row->ext & 7) == 1;
+    /* These use more registers than a row can name for RF_PLAIN, but all are resident:
+     * PCMPESTRx, CMPXCHG8B/16B */
+    bool estr = row->enc == ENC_LEGACY && row->map == MAP_0F3A && op >> 1 == 0x60 >> 1;
+    bool resident = estr || (row->enc == ENC_LEGACY && row->map == MAP_0F && op == 0xc7 &&
+                             (row->ext & 7) == 1);
 
     *r = (RowFacts){ .known = true };
     r->use = flp(row->fl_use);
@@ -170,8 +172,8 @@ static NOINLINE void find_facts(RowFacts *r, const X86Insn *in)
         r->implicit |= 1u << R_SP | 1u << R_BP;
     }
     r->cls = (is_jcc(in) ? TC_JCC : 0) | (keeps_held(row, op) ? TC_KEEPS : 0) |
-             (row->flags & RF_PLAIN || flow_row(row, op) ? TC_FLAGS : 0);
-    if ((row->flags & RF_PLAIN || wide_cas) && host_can(row) &&
+             (row->flags & RF_PLAIN || estr || flow_row(row, op) ? TC_FLAGS : 0);
+    if ((row->flags & RF_PLAIN || resident) && host_can(row) &&
         !(row->flags & (RF_CPL0 | RF_IO | RF_END))) {
         r->cls |= TC_PLAIN | TC_KEEPS;
         r->cls |= straight_row(row, op) ? TC_STRAIGHT : 0;
