@@ -196,6 +196,9 @@ typedef struct X86Cpu {
     X86FaultNote chain[4];       /* for explain.c */
     uint64_t branch[16];         /* -d branches: where blocks began, a ring */
     uint32_t nbranches;
+    /* Where accel/kvm lets a SYSCALL half done arrive (its kernel cannot do it all), 0: none.
+     * An interrupt there may have saved it as the RIP to return to, under any engine. */
+    uint64_t half_syscall;
     uint64_t saved_tsc;          /* state.c: guest TSC when saved */
     uint32_t user_faults;       /* page faults of user accesses, for window.c */
     int64_t tsc_moved;           /* state.c: what loading added to vCPU 0's tsc_offset */
@@ -236,6 +239,9 @@ NORETURN void x86_raise_soft(X86Cpu *cpu, unsigned vector);       /* INT n; RIP 
 NORETURN void x86_restart(X86Cpu *cpu);
 
 /* --- delivery, target-x86/excp.c. Leaf. --- */
+/* Back to the start of a SYSCALL half done, if RIP is there. Leaf. */
+bool x86_rewind_syscall(X86Cpu *cpu);
+
 /* Delivers st.event (clears it). Faults during delivery become double and triple
  * faults as SDM 6.15 says; a triple fault calls cpu_triple_fault(). */
 void x86_deliver_event(X86Cpu *cpu);

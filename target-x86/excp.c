@@ -335,12 +335,32 @@ static void note_fault(X86Cpu *cpu, const X86Event *ev, unsigned first)
     }
 }
 
+/* RCX and R11 are set, RIP is what LSTAR was given out for (SDM vol. 2, SYSCALL). */
+bool x86_rewind_syscall(X86Cpu *cpu)
+{
+    X86State *st = &cpu->st;
+    if (!cpu->half_syscall || st->rip != cpu->half_syscall || st->cpl != 3) {
+        return false;
+    }
+    if (st->event.valid && st->event.vector == EXC_PF && !st->event.soft &&
+        st->event.cr2 == cpu->half_syscall) {
+        st->event.valid = 0; /* that nothing is mapped there */
+    }
+    st->rip = st->gpr[R_CX] - 2;
+    st->rflags = st->gpr[11] | FL_ONE;
+    x86_update_hflags(cpu);
+    return true;
+}
+
 void x86_deliver_event(X86Cpu *cpu)
 {
     X86State *st = &cpu->st;
     X86Event ev = st->event;
     unsigned first = cpu->delivering;
 
+    if (ev.vector == EXC_PF && x86_rewind_syscall(cpu) && !st->event.valid) {
+        return;
+    }
     note_fault(cpu, &ev, first);
     st->event.valid = 0;
     st->halted = 0; /* a single step behind HLT ends it */

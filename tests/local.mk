@@ -52,7 +52,7 @@ kvm-boot: dyad$(EXEEXT)
 #                     microvm; as root, for it makes a disk image (debian.img) first
 BOOT_BY_HAND = tests/boot/desk tests/boot/disks tests/boot/firmware tests/boot/installers \
 	tests/boot/field tests/boot/make-disk tests/boot/micro tests/boot/net tests/boot/uefi
-EXTRA_DIST += $(BOOT_BY_HAND) tests/boot/pcvm.py tests/boot/modes.S tests/boot/screens.c
+EXTRA_DIST += $(BOOT_BY_HAND) tests/boot/pcvm.py tests/boot/stuck.py tests/boot/modes.S tests/boot/screens.c
 installers: dyad$(EXEEXT)
 	$(top_srcdir)/tests/boot/installers ./dyad$(EXEEXT)
 debian.img:

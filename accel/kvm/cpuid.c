@@ -134,16 +134,23 @@ bool kvm_cpuid_init(KvmMachine *k, Error *err)
     return true;
 }
 
-void kvm_widen_features(X86Cpu *cpu)
+/* What ring 0 was shown of a row. */
+static uint32_t shown_to_ring0(const KvmMachine *k, size_t row)
 {
-    /* Not what is ring 0's, in CR4 or an MSR: ring 0 was shown what KVM takes. */
-    static const uint16_t refused[] = { X86F_PCID, X86F_INVPCID, X86F_PKU, X86F_LA57,
-                                        X86F_X2APIC, X86F_TSCDL, X86F_MONITOR, X86F_SMEP,
-                                        X86F_SMAP, X86F_UMIP, X86F_FSGSBASE };
-    uint32_t have[X86F_NWORDS];
-    memcpy(have, x86_tcg_features(), sizeof(have));
-    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
-        have[refused[i] / 32] &= ~(1u << refused[i] % 32);
+    unsigned leaf = rows[row].leaf;
+    return rows[row].sub || (leaf != 1 && leaf != 7) ? 0 : k->ring0_cpuid[leaf == 7][rows[row].reg];
+}
+
+void kvm_widen_features(const KvmMachine *k, X86Cpu *cpu)
+{
+    /* In CR4 or an MSR: a guest may set it under one engine and again under another. */
+    static const uint16_t ring0[] = { X86F_PCID, X86F_INVPCID, X86F_PKU, X86F_LA57,
+                                      X86F_X2APIC, X86F_TSCDL, X86F_MONITOR, X86F_SMEP,
+                                      X86F_SMAP, X86F_UMIP, X86F_FSGSBASE };
+    uint32_t only_ring0[X86F_NWORDS] = { 0 };
+    const uint32_t *have = x86_tcg_features();
+    for (size_t i = 0; i < ARRAY_SIZE(ring0); i++) {
+        only_ring0[ring0[i] / 32] |= 1u << ring0[i] % 32;
     }
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         uint32_t r[4] = { 0 };
@@ -153,7 +160,9 @@ void kvm_widen_features(X86Cpu *cpu)
             __cpuid_count(rows[i].leaf, rows[i].sub, r[0], r[1], r[2], r[3]);
         }
 #endif
-        cpu->feat[rows[i].word] |= r[rows[i].reg] & have[rows[i].word];
+        unsigned word = rows[i].word;
+        uint32_t all = r[rows[i].reg] & ~only_ring0[word];
+        cpu->feat[word] |= (all | (shown_to_ring0(k, i) & only_ring0[word])) & have[word];
     }
 }
 

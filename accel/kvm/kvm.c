@@ -559,7 +559,7 @@ static bool kvm_leave(Machine *m, Error *err)
         }
     }
     for (unsigned i = 0; i < m->ncpus && kvm_of(m)->native_cpuid; i++) {
-        kvm_widen_features(X86_CPU(m->cpus[i]));
+        kvm_widen_features(kvm_of(m), X86_CPU(m->cpus[i]));
     }
     if (!kvm_of(m)->soft) {
         kvm_rescue_free(kvm_of(m)); /* the software engine makes its own */

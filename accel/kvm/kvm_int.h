@@ -98,6 +98,7 @@ typedef struct KvmMachine {
     bool guardable;     /* no VT-x or SVM: SYSCALL may be wrong in ring 3 (syscall.c) */
     bool filtered;      /* LSTAR is kept from the guest */
     bool native_cpuid;  /* the guest's CPUID is the host's, whatever it was to be shown */
+    uint32_t ring0_cpuid[2][4]; /* leaves 1 and 7 as its ring 0 sees them; 0: not known */
     unsigned max_vcpus;
     KvmVcpu vcpu[MACHINE_MAX_CPUS];
     void *area[MACHINE_MAX_CPUS]; /* of vCPU structs made here */
@@ -153,8 +154,8 @@ const uint32_t *kvm_features(void);           /* words of features.h */
 struct kvm_cpuid2 *kvm_supported_cpuid(void); /* KVM_GET_SUPPORTED_CPUID's answer */
 void kvm_cut_layout(uint32_t *words); /* takes out what lies elsewhere in XSAVE areas */
 /* The guest has seen the host's CPUID (native_cpuid): the translator gets all of it that it
- * has, for the guest may have chosen it. */
-void kvm_widen_features(X86Cpu *cpu);
+ * has, for the guest may have chosen it; of what is ring 0's, what ring 0 was shown. */
+void kvm_widen_features(const KvmMachine *k, X86Cpu *cpu);
 bool kvm_set_cpuid(KvmVcpu *v, Error *err);
 unsigned kvm_host_xsave_offset(unsigned component); /* of KVM's XSAVE area; 0 = none */
 
@@ -240,7 +241,8 @@ void kvm_syscall_follow(KvmVcpu *v);           /* before each KVM_RUN */
 bool kvm_syscall_exit(KvmVcpu *v, bool *went_on);
 /* The same for a triple fault: the guest has no handler of page faults. */
 bool kvm_syscall_shutdown(KvmVcpu *v, bool *went_on);
-bool kvm_syscall_rewind(X86State *st);         /* half done: back to its start */
+/* The state as read is that of a SYSCALL half done: back to its start. */
+bool kvm_syscall_rewind(KvmVcpu *v);
 
 /* rescue.c */
 extern const X86SoftStep *kvm_soft_step;

@@ -476,8 +476,8 @@ void kvm_get_state(KvmVcpu *v)
     tsc_get(v);
     debug_get(v);
     events_get(v);
-    v->rewound = v->k->guard && kvm_syscall_rewind(st);
     x86_update_hflags(v->x86);
+    v->rewound = v->k->guard && kvm_syscall_rewind(v);
     if (st->cr0 & CR0_PG && st->cr4 & CR4_PAE && !(st->efer & EFER_LMA)) {
         (void)!x86_load_pdptes(v->x86, st->cr3);
     }

@@ -24,7 +24,7 @@ enum { PF = 14, GATE = 16, FRAME = 6 }; /* vector; bytes of a gate; words of a f
 
 enum {
     PML4 = 0, PDPT = 0x1000, PD = 0x2000, PT = 0x3000, USER = 0x4000, KERNEL = 0x5000,
-    PROBE_RAM = 0x6000
+    REAL = 0x5800, PROBE_RAM = 0x6000
 };
 
 static void probe_tables(uint8_t *ram)
@@ -45,6 +45,35 @@ static void probe_tables(uint8_t *ram)
     /* mov eax, 7; xor ecx, ecx; cpuid; syscall; hlt */
     memcpy(ram + USER, "\xb8\x07\x00\x00\x00\x31\xc9\x0f\xa2\x0f\x05\xf4", 12);
     ram[KERNEL] = 0xf4;
+    /* 16-bit: mov eax, 1; cpuid; mov ebp, ecx; mov edi, edx; mov esi, ebx; mov eax, 7;
+     * xor ecx, ecx; cpuid; hlt */
+    memcpy(ram + REAL,
+           "\x66\xb8\x01\x00\x00\x00\x0f\xa2\x66\x89\xcd\x66\x89\xd7\x66\x89\xde"
+           "\x66\xb8\x07\x00\x00\x00\x66\x31\xc9\x0f\xa2\xf4",
+           29);
+}
+
+/* What CPUID tells ring 0, as far as features go. */
+static void probe_ring0(int vcpu, const struct kvm_run *run, uint32_t cpuid[2][4])
+{
+    struct kvm_sregs s;
+    struct kvm_regs r = { .rip = REAL, .rflags = 2 };
+    int ret = kvm_ioctl(vcpu, KVM_GET_SREGS, &s);
+    s.cs.base = s.cs.selector = 0;
+    if (ret < 0 || kvm_ioctl(vcpu, KVM_SET_SREGS, &s) < 0 ||
+        kvm_ioctl(vcpu, KVM_SET_REGS, &r) < 0) {
+        return;
+    }
+    ret = kvm_ioctl(vcpu, KVM_RUN, NULL);
+    for (unsigned i = 0; i < 100 && ret == -EINTR; i++) {
+        ret = kvm_ioctl(vcpu, KVM_RUN, NULL);
+    }
+    if (ret == 0 && run->exit_reason == KVM_EXIT_HLT && kvm_ioctl(vcpu, KVM_GET_REGS, &r) >= 0) {
+        memcpy(cpuid[0], (uint32_t[]){ 0, (uint32_t)r.rsi, (uint32_t)r.rbp, (uint32_t)r.rdi },
+               sizeof(cpuid[0]));
+        memcpy(cpuid[1], (uint32_t[]){ 0, (uint32_t)r.rbx, (uint32_t)r.rcx, (uint32_t)r.rdx },
+               sizeof(cpuid[1]));
+    }
 }
 
 /* SYSCALL in ring 3 of 64-bit mode, with no IDT: 0 or -errno of what cannot be set. */
@@ -85,9 +114,9 @@ static int probe_state(int vcpu)
     return ret < 0 ? ret : kvm_ioctl(vcpu, KVM_SET_MSRS, &msrs) == 2 ? 0 : -1;
 }
 
-/* Runs it: the exit's reason, or -1; *ebx: what CPUID gave. */
-static int probe_run(int vm, uint8_t *ram, size_t run_size,
-                     struct kvm_cpuid2 *cpuid, uint32_t *ebx)
+/* Runs it: the exit's reason, or -1; *ebx: what CPUID gave in ring 3; ring0: in ring 0. */
+static int probe_run(int vm, uint8_t *ram, size_t run_size, struct kvm_cpuid2 *cpuid,
+                     uint32_t *ebx, uint32_t ring0[2][4])
 {
     struct kvm_regs r;
     struct kvm_userspace_memory_region slot = { .memory_size = PROBE_RAM,
@@ -100,7 +129,8 @@ static int probe_run(int vm, uint8_t *ram, size_t run_size,
                                0);
     probe_tables(ram);
     if (run != MAP_FAILED && kvm_ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot) >= 0 &&
-        kvm_ioctl(vcpu, KVM_SET_CPUID2, cpuid) >= 0 && probe_state(vcpu) >= 0) {
+        kvm_ioctl(vcpu, KVM_SET_CPUID2, cpuid) >= 0 &&
+        (probe_ring0(vcpu, run, ring0), probe_state(vcpu) >= 0)) {
         int ret = kvm_ioctl(vcpu, KVM_RUN, NULL);
         for (unsigned i = 0; i < 100 && ret == -EINTR; i++) {
             ret = kvm_ioctl(vcpu, KVM_RUN, NULL);
@@ -135,7 +165,7 @@ static void probe(KvmMachine *k, bool *wrong_syscall)
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uint32_t ebx = 0;
     if (vm >= 0 && ram != MAP_FAILED) {
-        reason = probe_run(vm, ram, k->run_size, cpuid, &ebx);
+        reason = probe_run(vm, ram, k->run_size, cpuid, &ebx, k->ring0_cpuid);
     }
     if (vm >= 0) {
         close(vm);
@@ -193,6 +223,7 @@ void kvm_syscall_decide(KvmMachine *k)
 bool kvm_syscall_init_cpu(KvmVcpu *v)
 {
     v->run->kvm_valid_regs |= KVM_SYNC_X86_SREGS;
+    v->x86->half_syscall = KVM_SYSCALL_TRAP;
     return kvm_set_msr(v, MSR_LSTAR, KVM_SYSCALL_TRAP);
 }
 
@@ -247,16 +278,6 @@ void kvm_syscall_follow(KvmVcpu *v)
     }
 }
 
-bool kvm_syscall_rewind(X86State *st)
-{
-    if (st->rip != KVM_SYSCALL_TRAP || st->cpl != 3) {
-        return false;
-    }
-    st->rip = st->gpr[R_CX] - 2;
-    st->rflags = st->gpr[11] | FL_ONE;
-    return true;
-}
-
 static bool read_linear(KvmVcpu *v, uint64_t lin, void *to, unsigned n)
 {
     uint8_t *p = to;
@@ -277,14 +298,15 @@ static X86Seg flat(uint64_t selector, uint16_t attr)
                      .attr = attr | SEG_P | SEG_S | SEG_G | 3u << SEG_DPL_SHIFT };
 }
 
-/* The state as read at the handler: back to the SYSCALL that led here, if one did. */
+/* At the handler, or a kick came just before the breakpoint: as it was in ring 3. */
 static bool rewind_frame(KvmVcpu *v)
 {
     enum { RIP = 1, CS, RFLAGS, RSP, SS };
     X86State *st = &v->x86->st;
     uint64_t frame[FRAME];
     uint8_t insn[2];
-    if (st->cr2 != KVM_SYSCALL_TRAP ||
+    if (!v->pf_handler || st->rip != v->pf_handler || st->cpl == 3 ||
+        st->cr2 != KVM_SYSCALL_TRAP ||
         !read_linear(v, st->gpr[R_SP], frame, sizeof(frame)) ||
         frame[RIP] != KVM_SYSCALL_TRAP || (frame[CS] & 3) != 3 ||
         !read_linear(v, st->gpr[R_CX] - 2, insn, 2) || insn[0] != 0x0f || insn[1] != 5) {
@@ -295,7 +317,13 @@ static bool rewind_frame(KvmVcpu *v)
     st->gpr[R_SP] = frame[RSP];
     st->rip = KVM_SYSCALL_TRAP;
     st->cpl = 3;
-    return kvm_syscall_rewind(st);
+    return true;
+}
+
+bool kvm_syscall_rewind(KvmVcpu *v)
+{
+    rewind_frame(v);
+    return x86_rewind_syscall(v->x86);
 }
 
 static bool debugger_wants(const KvmVcpu *v)
@@ -329,7 +357,7 @@ bool kvm_syscall_exit(KvmVcpu *v, bool *went_on)
         return false;
     }
     kvm_get_state(v);
-    ours = rewind_frame(v);
+    ours = v->rewound;
     if (!ours && debugger_wants(v)) {
         return false;
     }

@@ -4,15 +4,16 @@
  * each step it computes in ring 3 under timer interrupts, writes the block it computed to
  * a virtio disk while it reads an earlier one back (both requests in flight, each ended by
  * an MSI-X message), and adds what came to a sum. In each step one of 16 pages of ring 3
- * moves to another frame, and registers hold values (hold.c): an engine that remembers page
- * tables from before, or loses a register, shows. Neither sum nor disk may depend on which
+ * moves to another frame, registers hold values (hold.c), and ring 3 calls ring 0 by SYSCALL:
+ * an engine that remembers page tables from before, loses a register, or leaves a SYSCALL half
+ * done where it was interrupted, shows. Neither sum nor disk may depend on which
  * engine ran what. A lost interrupt, timer or request hangs it.
  * Legacy virtio (1.2, 4.1.4.8): queue registers in the I/O ports of BAR 0.
  */
 #include "hold.h"
 
 enum { STEPS = 400, BLOCK = 4096, SECTORS = BLOCK / 512, TICK_VECTOR = 0x51, DISK_VECTOR = 0x52 };
-enum { PAGES = 16, QUEUE_MAX = 256, DESC_NEXT = 1, DESC_WRITE = 2 };
+enum { PAGES = 16, CALLS = 6, QUEUE_MAX = 256, DESC_NEXT = 1, DESC_WRITE = 2 };
 
 typedef struct Desc {
     u64 addr;
@@ -211,10 +212,27 @@ static void move_page(u32 step)
     write_cr3(read_cr3());
 }
 
+/* In ring 0: what SYSCALL comes to. */
+extern char call_entry[];
+asm(".text\ncall_entry: lea 1(%rax,%rax,4), %rax; sysretq\n");
+
+static void set_calls(void)
+{
+    wrmsr(0xc0000080, rdmsr(0xc0000080) | 1);
+    wrmsr(0xc0000081, 0x0018000800000000ull);
+    wrmsr(0xc0000082, (ulong)call_entry);
+    wrmsr(0xc0000084, 0x47700);
+}
+
 /* The block of a step, in ring 3; ends by UD2. */
 USER static void compute(ulong seed)
 {
     u32 x = seed;
+    for (ulong n = 0; n < CALLS; n++) {
+        ulong a = x;
+        asm volatile("syscall" : "+a"(a)::"rcx", "r11", "memory");
+        x = a;
+    }
     for (ulong n = 0; n < PAGES; n++) {
         x = x * 5 + *(volatile u32 *)(MOVING + n * 4096);
     }
@@ -246,6 +264,7 @@ static void run(void)
         set_timer(step);
         set_pit();
         move_page(step);
+        set_calls();
         run_user(compute, sum, 0x200);
         lost += hold(step);
         cli();

@@ -132,6 +132,31 @@ static void page_fault_sets_cr2_pushes_its_code_and_rf(void **state)
     assert_int_equal(rig_get(RIG_STACK0 - 24, 8), FL_RF | 2);
 }
 
+static void a_syscall_half_done_is_begun_again_where_it_faults(void **state)
+{
+    const uint64_t half = 0xffffd5c0de5ca000ull;
+    for (unsigned is = 0; is < 2; is++) {
+        rig_cpu(cpu, FLAT_MODE64, true);
+        rig_gate(14, S_CODE64, RIG_HANDLER, 14, 0, 0);
+        cpu->half_syscall = is ? half : 0;
+        ST.rip = half;
+        ST.gpr[R_CX] = FLAT_CODE + 2;
+        ST.gpr[11] = FL_IF | FL_CF | FL_ONE;
+        ST.event = (X86Event){ .valid = 1, .vector = EXC_PF, .has_error = 1, .cr2 = half,
+                               .error = PF_U };
+        rig_deliver(cpu);
+        assert_int_equal(ST.rip, is ? FLAT_CODE : RIG_HANDLER);
+        assert_int_equal(ST.cpl, is ? 3 : 0);
+        assert_int_equal(ST.event.valid, 0);
+    }
+    assert_int_equal(ST.rflags, FL_IF | FL_CF | FL_ONE);
+    /* A page fault elsewhere is one. */
+    ST.event = (X86Event){ .valid = 1, .vector = EXC_PF, .has_error = 1, .cr2 = 0x50010 };
+    rig_deliver(cpu);
+    assert_int_equal(ST.rip, RIG_HANDLER);
+    cpu->half_syscall = 0;
+}
+
 static void soft_interrupt_needs_the_gates_dpl(void **state)
 {
     rig_cpu(cpu, FLAT_MODE64, true);
@@ -582,6 +607,7 @@ int main(void)
         T(ist_gives_its_stack_even_from_ring_0),
         T(ring_0_stack_is_aligned_to_16),
         T(page_fault_sets_cr2_pushes_its_code_and_rf),
+        T(a_syscall_half_done_is_begun_again_where_it_faults),
         T(soft_interrupt_needs_the_gates_dpl),
         T(absent_gates_are_np_and_external_events_set_ext),
         T(a_contributory_fault_on_the_way_is_a_double_fault),
