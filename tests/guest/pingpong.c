@@ -13,7 +13,7 @@
 #include "hold.h"
 
 enum { STEPS = 400, BLOCK = 4096, SECTORS = BLOCK / 512, TICK_VECTOR = 0x51, DISK_VECTOR = 0x52 };
-enum { PAGES = 16, CALLS = 6, QUEUE_MAX = 256, DESC_NEXT = 1, DESC_WRITE = 2 };
+enum { PAGES = 16, CALLS = 16, QUEUE_MAX = 256, DESC_NEXT = 1, DESC_WRITE = 2 };
 
 typedef struct Desc {
     u64 addr;
