@@ -143,12 +143,17 @@ static uint32_t shown_to_ring0(const KvmMachine *k, size_t row)
 
 void kvm_widen_features(const KvmMachine *k, X86Cpu *cpu)
 {
-    /* In CR4 or an MSR: a guest may set it under one engine and again under another. */
-    static const uint16_t ring0[] = { X86F_PCID, X86F_INVPCID, X86F_PKU, X86F_LA57,
-                                      X86F_X2APIC, X86F_TSCDL, X86F_MONITOR, X86F_SMEP,
+    /* In CR4: a guest may set it under one engine and again under another. */
+    static const uint16_t ring0[] = { X86F_PCID, X86F_INVPCID, X86F_PKU, X86F_LA57, X86F_SMEP,
                                       X86F_SMAP, X86F_UMIP, X86F_FSGSBASE };
+    /* Depend on who has the local APIC: as the machine began. */
+    static const uint16_t refused[] = { X86F_X2APIC, X86F_TSCDL, X86F_MONITOR };
     uint32_t only_ring0[X86F_NWORDS] = { 0 };
-    const uint32_t *have = x86_tcg_features();
+    uint32_t have[X86F_NWORDS];
+    memcpy(have, x86_tcg_features(), sizeof(have));
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+        have[refused[i] / 32] &= ~(1u << refused[i] % 32);
+    }
     for (size_t i = 0; i < ARRAY_SIZE(ring0); i++) {
         only_ring0[ring0[i] / 32] |= 1u << ring0[i] % 32;
     }
