@@ -13,7 +13,7 @@
 #include "target-x86/native.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/template.h"
-#include "target-x86/window.h"
+#include "target-x86/window_int.h"
 
 enum {
     THRESHOLD = 3000,    /* executions */
@@ -306,6 +306,24 @@ static bool too_dear(const TcgEnv *env)
            env->trace_ticks * SHARE > env->win_stats.user_ticks;
 }
 
+/* A program with few hot paths soon has traces of them all; one that is warm everywhere (a
+ * compiler) leaves most of its traces early, and is slower with them: so many at once, and
+ * then one each 50 ms. */
+static bool too_many(const TcgEnv *env)
+{
+    enum { BURST = 128, EACH = 1 << 27 };
+    WinRoot *r = env->win ? env->win->cur : NULL;
+
+    if (x86_engine.tier2 != TIER2_ON || !r) {
+        return false;
+    }
+    if (r->user < r->traced) { /* another program */
+        r->traces = 0;
+    }
+    r->traced = r->user;
+    return r->traces >= BURST + r->user / EACH || !++r->traces;
+}
+
 /* Counts are of the last HOT_TIME at most: what runs 3000 times in a day is not hot. A
  * script that starts programs had everything traced that each of them runs some times. */
 static bool only_warm(TcgEnv *env, uint64_t now)
@@ -332,7 +350,7 @@ uint64_t x86_trace_hot(X86Cpu *cpu, Tb *tb)
     x86_flags_from_env(cpu);
     if (cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow || x86_engine_attention(cpu) ||
         !tb->valid || only_warm(env, begun) || !x86_trace_wanted(tb) || too_dear(env) ||
-        !softmmu_fetch(cpu, cpu->st.rip, &ram, &large) || ram != tb->key) {
+        !softmmu_fetch(cpu, cpu->st.rip, &ram, &large) || ram != tb->key || too_many(env)) {
         return x86_native_go_on(cpu);
     }
     r.head = tb->key;

@@ -46,6 +46,8 @@ typedef struct WinRoot {
     uint64_t stack;          /* and one of its stack's */
     uint64_t asked;          /* `user` when settled() last looked, */
     uint32_t faults;         /* and page faults in it since */
+    uint32_t traces;         /* recorded in it (trace.c), */
+    uint64_t traced;         /* the last one at this value of `user` */
     uint8_t *area[2];        /* host address of the range's first byte, or NULL */
     unsigned miss_limit;     /* accesses outside both ranges before A moves */
     unsigned n, npieces;     /* npieces: of the root's life, not of now */
