@@ -313,7 +313,8 @@ static uint64_t enter_block(X86Cpu *cpu, const Tb *tb)
     }
     x86_flags_to_env(cpu);
     fpu_load(cpu);
-    return (uint64_t)codebuf_rx(cpu) + tb->entry_e;
+    uint32_t count = tb->counts && x86_engine.tier2 == TIER2_RANDOM ? TB_COUNT : 0;
+    return (uint64_t)codebuf_rx(cpu) + tb->entry_e - count;
 }
 
 uint64_t x86_native_go_on(X86Cpu *cpu)
@@ -363,6 +364,13 @@ static uint64_t native_dispatch(X86Cpu *cpu)
     return x86_native_go_on(cpu);
 }
 
+/* Does this jump close a loop, perhaps? Or it leaves a trace: the way it goes may be hot. */
+static bool may_loop(const Tb *from, const TbExit *x)
+{
+    return from->trace_at || x->target <= (int32_t)from->region_off ||
+           x86_engine.tier2 == TIER2_RANDOM;
+}
+
 static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
 {
     TcgEnv *env = x86_env(cpu);
@@ -388,6 +396,9 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
         uint32_t to = x->guarded ? (x->flags_in_env ? tb->entry_x : tb->entry_xh)
                       : x->flags_in_env ? tb->entry_e
                                         : tb->entry_h;
+        if (tb->counts && to == tb->entry_e && may_loop(from, x)) {
+            to -= TB_COUNT;
+        }
         tb_chain(c, x, tb, to);
         env->chains++;
     } else {

@@ -613,6 +613,21 @@ static uint32_t guard_entry(Enc *e, uint64_t key)
     return at + OUT;
 }
 
+/* Executions that come by the hash, from other pages or backward are counted: each loop has
+ * some of them (TB_COUNT; native_chain). To count each cost programs that are not hot a tenth. */
+static void count_entry(Tmpl *t)
+{
+    static const Op sub = { .opcode = 0x83, .imm_len = 1 };
+    Enc *e = &t->e;
+    uint32_t from = e->off;
+
+    enc_op(e, &sub, ALU_SUB,
+           rm_env(tmpl_env_off(offsetof(TcgEnv, hot) + 4 * hot_index(t->tb->key))));
+    enc_u8(e, 1);
+    t->hot_jcc = enc_jcc(e, CC_S);
+    t->tb->counts = e->off - from == TB_COUNT;
+}
+
 static void entries(Tmpl *t)
 {
     Tb *tb = t->tb;
@@ -643,6 +658,9 @@ static void entries(Tmpl *t)
         t->guard_jcc = guard_entry(e, tb->key);
     }
     enc_store(e, rm_env(ENV_F(vbase)), S1);
+    if (!tr && !tb->guards_tail && x86_trace_wanted(tb)) {
+        count_entry(t);
+    }
     tb->entry_e = e->off;
     t->guard2_jcc = 0;
     if (tb->guards_tail) { /* r11 = vbase; is the next page still the one it ends in? */
@@ -659,14 +677,8 @@ static void entries(Tmpl *t)
                    rm_env(tmpl_env_off(offsetof(TcgEnv, trace_map) +
                                        8 * trace_map_index(tr->id))));
         t->guard2_jcc = enc_jcc(e, CC_NE);
-    } else if (x86_trace_wanted(tb)) {
-        static const Op sub = { .opcode = 0x83, .imm_len = 1 };
-        enc_op(e, &sub, ALU_SUB,
-               rm_env(tmpl_env_off(offsetof(TcgEnv, hot) + 4 * hot_index(tb->key))));
-        enc_u8(e, 1);
-        t->hot_jcc = enc_jcc(e, CC_S);
     }
-    if (dead && (t->guard2_jcc || t->hot_jcc)) {
+    if (dead && t->guard2_jcc) {
         tb->entry_h = tb->entry_e;
     }
     if (dead) {

@@ -53,6 +53,7 @@ typedef struct TbExit {
 } TbExit;
 
 enum { TB_EXIT_COLD = 0x8000 };
+enum { TB_COUNT = 13 };
 
 /* One guest instruction of a block: where it is in guest and host code. */
 typedef struct TbInsn {
@@ -96,6 +97,8 @@ struct Tb {
     bool guards_tail : 1; /* whose entries check that page: may be jumped to directly */
     bool next_crosses : 1; /* what follows may be a crossing one: no direct jump to it */
     bool large : 1;       /* vbase is the 2 MiB region, not the 4 KiB page */
+    bool counts : 1;      /* TB_COUNT bytes before entry_e executions are counted (tier 2):
+                           * flags in env or dead */
     uint8_t group_fails;  /* shared checks that had to be given up */
     uint8_t nextras;
     uint32_t region_off;  /* offset of the first byte in its code region (vbase) */
