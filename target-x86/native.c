@@ -482,11 +482,9 @@ static void learn_site(X86Cpu *cpu, const X86Insn *in, uint64_t ram)
 {
     const X86Row *row = in->row;
     bool lea = row->map == MAP_1 && in->opcode == 0x8d;
-    bool vsib = row->map == MAP_0F38 && /* gathers, scatters */
-                ((in->opcode & 0xfc) == 0x90 || (in->opcode & 0xfc) == 0xa0);
     uint64_t a = 0;
 
-    if (!in->is_mem || in->base == 16 || in->adsize != 8 || lea || vsib) {
+    if (!in->is_mem || in->base == 16 || in->adsize != 8 || lea || x86_row_vsib(row)) {
         return;
     }
     a += in->base >= 0 ? cpu->st.gpr[in->base] : 0;
@@ -718,6 +716,11 @@ void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t mask)
         env->hot[i] = x86_trace_threshold(cpu);
     }
     softmmu_code_map_clear(env);
+    env->vsib_limit = 1u << WIN_INDEX_BITS;
+    for (unsigned i = 0; i < 4; i++) {
+        env->vsib_high[0][i] = (uint64_t)-(1 << WIN_INDEX_BITS) << 32 | (uint32_t)-(1 << WIN_INDEX_BITS);
+        env->vsib_high[1][i] = (uint64_t)-(1 << WIN_INDEX_BITS);
+    }
     env->jmp_miss = codebuf_rx(cpu) + x86_thunks.miss;
 }
 

@@ -14,7 +14,7 @@
       .exec = x86_vec_##ex, .fl_def = FL_STATUS }
 /* Masked elements are not accessed (tmpl_masked_access). */
 #define MASKED(nm, o, ft, fl, ex, ...) VEX(nm, 0F38, o, 66, ft, fl, ex, W, __VA_ARGS__)
-/* Memory operand with a vector index: not RF_PLAIN. The mask is written too. */
+/* Memory operand with a vector index: not RF_PLAIN (template_vsib.c). The mask is written too. */
 #define GATHER(nm, o, wb, ex)                                                             \
     { .name = nm, .enc = ENC_VEX, .map = MAP_0F38, .op = o, .pp = PP_66,                  \
       .flags = RF_AVX | RF_##wb, .feat = X86F_AVX2, .ops = { Vx, M_, Hx },                 \

@@ -74,11 +74,12 @@
 #define MASKS(nm, o, wb, ft, u)                                                  \
     EVEX("PMOVM2" nm, 0F38, o, F3, wb, ft, EV_##u | EV_ANY, VPMOVM2, W, Vx, KN), \
         EVEX("PMOV" nm "2M", 0F38, (o) + 1, F3, wb, ft, EV_##u | EV_ANY, MOV, W, KG, Ux)
-/* memory that depends on the mask: not RF_PLAIN */
+/* what memory they access depends on the mask (tmpl_masked_access) */
 #define PRESS(nm, o, wb, ft, u) \
-    XEVEX(nm, 0F38, o, 66, wb, ft, EV_##u | EV_ANY | EV_KZ | EV_T1, VCOMPRESS, W, Wx, Vx)
+    EVEX(nm, 0F38, o, 66, wb, ft, EV_##u | EV_ANY | EV_KZ | EV_T1, VCOMPRESS, W, Wx, Vx)
 #define EXPAND(nm, o, wb, ft, u) \
-    XEVEX(nm, 0F38, o, 66, wb, ft, EV_##u | EV_ANY | EV_KZ | EV_T1, VEXPAND, W, Vx, Wx)
+    EVEX(nm, 0F38, o, 66, wb, ft, EV_##u | EV_ANY | EV_KZ | EV_T1, VEXPAND, W, Vx, Wx)
+/* not RF_PLAIN: template_vsib.c */
 #define GATHER(nm, o, wb, u, ex)                                                        \
     XEVEX(nm, 0F38, o, 66, wb, AVX512F, EV_##u | EV_ANY | EV_K | EV_KREQ | EV_VSIB, ex, \
           RW, Vx, M_)

@@ -569,7 +569,7 @@ static bool one(Tmpl *t, const X86Insn *in)
     }
     bool own = t->legacy           ? tmpl_legacy(t, in)
                : cls & TC_STRAIGHT ? false
-                                   : tmpl_flow(t, in) || tmpl_sys(t, in);
+                                   : tmpl_flow(t, in) || tmpl_sys(t, in) || tmpl_vsib(t, in);
     if (own || (cls & TC_PLAIN && plain(t, in))) {
         if (!(cls & TC_KEEPS)) {
             tmpl_forget(t);

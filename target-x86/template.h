@@ -281,6 +281,8 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last);
 /* template_evex.c: what plain rows need for AVX-512 */
 unsigned tmpl_access_size(const X86Insn *in, const X86Opnd *o);
 bool tmpl_masked_access(const X86Insn *in);
+/* template_vsib.c: gathers and scatters; false: by their reference function */
+bool tmpl_vsib(Tmpl *t, const X86Insn *in);
 bool tmpl_vex_masked(const X86Insn *in); /* VMASKMOV, VPMASKMOV */
 void tmpl_evex_thunks(Enc *e);
 

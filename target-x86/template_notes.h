@@ -46,6 +46,7 @@ enum {
     TC_GOES_ON = 0x80,   /* tmpl_goes_on() */
     TC_STACK = 0x100,    /* accesses the stack through rsp */
     TC_NO_ACCESS = 0x200, /* its memory operand is not accessed */
+    TC_VSIB = 0x800,     /* a gather or scatter that the host has */
     TC_REP = 0x400,      /* a prefix F2, F3 belongs to it */
 };
 

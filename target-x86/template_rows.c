@@ -179,6 +179,9 @@ static NOINLINE void find_facts(RowFacts *r, const X86Insn *in)
         r->cls |= straight_row(row, op) ? TC_STRAIGHT : 0;
         r->cls |= row->pp == PP_F3 || row->pp == PP_F2 ? TC_REP : 0;
     }
+    if (x86_row_vsib(row) && host_can(row)) {
+        r->cls |= TC_VSIB;
+    }
     if (map1 && ((op >= 0x50 && op <= 0x5f) || op == 0xc2 || op == 0xc3 || op == 0xe8 ||
                  op == 0x68 || op == 0x6a)) {
         r->cls |= TC_STACK;
@@ -239,7 +242,7 @@ void tmpl_survey(Tmpl *t)
         t->writes[i] = w;
         unsigned cls = r->cls;
         if (unlikely(r->need & deny)) {
-            cls &= ~(TC_PLAIN | TC_STRAIGHT);
+            cls &= ~(TC_PLAIN | TC_STRAIGHT | TC_VSIB);
             cls = keeps_held(in->row, in->opcode) ? cls : cls & ~TC_KEEPS;
         }
         cls |= cls & TC_JCC && (int64_t)in->imm >= 0 ? TC_GOES_ON : 0;

@@ -60,6 +60,7 @@ static void give_up(const Tb *tb)
 static unsigned site_of(const X86Cpu *cpu, const X86Insn *in)
 {
     const uint64_t *gpr = cpu->st.gpr;
+    bool vsib = x86_row_vsib(in->row); /* only its base is checked so */
     uint64_t a = 0;
 
     if (!in->is_mem) { /* the stack, if anything */
@@ -70,7 +71,7 @@ static unsigned site_of(const X86Cpu *cpu, const X86Insn *in)
         if (in->base >= 0) {
             a = gpr[in->base];
         }
-        if (in->index >= 0 && in->index < 16) {
+        if (in->index >= 0 && !vsib) {
             a += gpr[in->index] << in->scale;
         }
         if (in->seg >= R_FS) {
@@ -82,7 +83,7 @@ static unsigned site_of(const X86Cpu *cpu, const X86Insn *in)
         k = 0; /* NULL: no news */
     }
     if (k >= 0 && in->is_mem && in->base >= 0 && in->base < 16 && in->index >= 0 &&
-        in->index < 16 && in->seg < R_FS && in->adsize == 8 &&
+        !vsib && in->seg < R_FS && in->adsize == 8 &&
         window_range(x86_env(cpu), gpr[in->base]) == k &&
         gpr[in->index] + (1ull << WIN_INDEX_BITS) < 2ull << WIN_INDEX_BITS) {
         return WIN_SITE_PAIR + k;

@@ -211,6 +211,9 @@ struct TcgEnv {
     uint16_t win_a;             /* range A: address >> 38 */
     uint8_t win_user;           /* data accesses are the user's, as last told to it */
 
+    uint64_t vsib_limit;        /* elements of an index vector below it are small, */
+    uint64_t vsib_high[2][4];   /* and have none of these bits: doublewords, quadwords */
+
     uint64_t code_map[CODE_MAP_SIZE];
     TcgList code_list;
     uint64_t code_pages[CODE_PAGES / 64]; /* filter of the pages in it and in trace_map */

@@ -90,6 +90,7 @@ void enc_op(Enc *e, const Op *op, int reg, Rm rm)
         }
     } else if (op->evex) {
         b = rm.base >> 3 & 1 & (rm.base >= 0);
+        x = rm.index >> 3 & 1 & (rm.index >= 0); /* a vector index has a fifth bit, in V' */
         x |= rm.kind == RM_REG && rm.base > 15;
         word_add(&w, 0x62, 1);
         word_add(&w, !r << 7 | !x << 6 | !b << 5 | !(reg >> 4 & 1) << 4 | op->map, 1);
