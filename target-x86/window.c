@@ -473,8 +473,8 @@ static void use(X86Cpu *cpu, WinSet *w)
     TcgEnv *env = x86_env(cpu);
     WinRoot *r = w->cur;
 
-    cpu->win_on = r->on;
-    if (!r->on) {
+    cpu->win_on = window_active(r);
+    if (!cpu->win_on) {
         return;
     }
     env->win_a = r->a_index;
@@ -595,11 +595,6 @@ static void release(WinSet *w, WinRoot *r)
     r->a_index = WIN_A_NONE;
 }
 
-static bool in_a(uint64_t addr)
-{
-    return addr >> 47 == 0 && addr >> WIN_B_SHIFT != WIN_B_INDEX;
-}
-
 /* Range A becomes the stretch around an address. */
 static void choose_a(X86Cpu *cpu, WinSet *w, WinRoot *r, uint64_t addr)
 {
@@ -669,7 +664,8 @@ static bool same_program(X86Cpu *cpu, WinSet *w, const WinRoot *r)
 
 static void begin_program(WinRoot *r)
 {
-    r->user = r->cost = r->wait = r->asked = 0;
+    r->user = r->cost = r->wait = r->asked = r->fault_user = 0;
+    r->paused = false;
     r->faults = 0;
     r->retry = RETRY;
     r->text = 0;
@@ -826,7 +822,8 @@ void window_transition(X86Cpu *cpu, bool user)
             uint64_t ticks = tsc() - w->since;
             r->user += ticks;
             r->faults += cpu->user_faults - w->faults;
-            w->stats->user_ticks += r->on ? ticks : 0;
+            w->stats->user_ticks += window_active(r) ? ticks : 0;
+            window_pace(w, r, cpu->user_faults != w->faults);
             w->in_user = false;
         }
         x86_env(cpu)->win_fs = 0;
@@ -846,10 +843,10 @@ void window_transition(X86Cpu *cpu, bool user)
                (w->policy == WIN_ALWAYS || settled(r)) && !switch_on(cpu, w, r)) {
         r->wait = r->user + RETRY; /* no address space for it: the soft TLB until then */
     }
-    if (r->on && r->stale) {
+    if (window_active(r) && r->stale) {
         resync(cpu, w, r);
     }
-    if (r->on && r->npend) {
+    if (window_active(r) && r->npend) {
         look_now(cpu, w, r);
     }
     bool missed = r->on && x86_env(cpu)->win_misses > r->miss_limit;
@@ -862,7 +859,7 @@ void window_transition(X86Cpu *cpu, bool user)
     } else if (missed) {
         move_a(cpu, w, r);
     }
-    if (r->on != was || r->on != (bool)cpu->win_on) {
+    if (r->on != was || window_active(r) != (bool)cpu->win_on) {
         use(cpu, w);
     }
     /* a block that uses it may go on although windows have just been given up */

@@ -48,6 +48,9 @@ typedef struct WinRoot {
     uint32_t faults;         /* and page faults in it since */
     uint32_t traces;         /* recorded in it (trace.c), */
     uint64_t traced;         /* the last one at this value of `user` */
+    uint64_t fault_user;     /* `user` at the last page fault; */
+    unsigned burst;          /* faults up to then that followed each other closely; */
+    bool paused;             /* window_pace.c: soft TLB for a moment, nothing is wiped */
     uint8_t *area[2];        /* host address of the range's first byte, or NULL */
     unsigned miss_limit;     /* accesses outside both ranges before A moves */
     unsigned n, npieces;     /* npieces: of the root's life, not of now */
@@ -73,6 +76,18 @@ struct WinSet {
     const uint8_t *ram_base;
     WinStats *stats;         /* of the vCPU's TcgEnv */
 };
+
+/* May range A lie there? */
+static inline bool in_a(uint64_t addr)
+{
+    return addr >> 47 == 0 && addr >> WIN_B_SHIFT != WIN_B_INDEX;
+}
+
+/* Does the root's user code run with windows now? */
+static inline bool window_active(const WinRoot *r) { return r->on && !r->paused; }
+/* At the end of a stretch of user code, `user` counted: pauses, or ends a pause. faulted: a
+ * page fault ended it. */
+void window_pace(const WinSet *w, WinRoot *r, bool faulted);
 
 extern _Atomic int window_vmas;  /* mappings of the process */
 

@@ -27,6 +27,7 @@ const Counter tcg_env_counters[] = {
     ENV("windows: dropped", win_stats.dropped, "pages unmapped"),
     ENV("windows: wiped", win_stats.wiped, "areas emptied"),
     ENV("windows: moved", win_stats.moved, "range A chosen again"),
+    ENV("windows: pauses", win_stats.pauses, "times a program that touched fresh memory went without"),
     ENV("windows: given up", win_stats.given_up, "roots for which they cost too much"),
     ENV("windows: refused", win_stats.refused, "faults left to the instruction"),
     ENV("windows: wrong guesses", win_stats.wrong_guesses, "checks of the wrong range"),

@@ -155,7 +155,8 @@ static inline void tcg_page_log(TcgPageLog *l, uint64_t page)
 
 /* Counters of the windows (target-x86/window.h); ticks are the host TSC's. */
 typedef struct WinStats {
-    uint64_t roots, fills, pages, resyncs, dropped, wiped, moved, given_up, refused;
+    uint64_t roots, fills, pages, resyncs, dropped, wiped, moved, given_up, refused,
+        pauses;
     uint64_t fill_ticks, resync_ticks, user_ticks, wrong_guesses;
 } WinStats;
 
