@@ -11,6 +11,7 @@
 #define TARGET_X86_ENGINE_H
 
 #include "target-x86/cpu.h"
+#include "target-x86/insn.h"
 #include "tcg/env.h"
 #include "tcg/tb.h"
 
@@ -155,6 +156,13 @@ static inline bool x86_trace_wanted(const Tb *tb)
            !tb->crossing && !(tb->mode & X86_KEY_CPL0) && tb->key < CODE_MAP_MAX_RAM &&
            (tb->mode & X86_KEY_WIN || !x86_engine.windows) && !tb->trace_at &&
            !(x86_engine.no_trace[h / 8] >> (h % 8) & 1);
+}
+
+/* A gather or scatter: its index is a vector. */
+static inline bool x86_row_vsib(const X86Row *row)
+{
+    return row->enc != ENC_LEGACY && row->map == MAP_0F38 &&
+           ((row->op & 0xfc) == 0x90 || (row->op & 0xfc) == 0xa0);
 }
 
 static inline unsigned x86_win_hash(uint64_t ram)

@@ -198,12 +198,6 @@ struct X86Row {
     uint8_t w[4];          /* role of each operand: ROLE_* */
     uint32_t ev;           /* EVEX: EV_* */
 };
-/* A gather or scatter: its index is a vector. */
-static inline bool x86_row_vsib(const X86Row *row)
-{
-    return row->enc != ENC_LEGACY && row->map == MAP_0F38 &&
-           ((row->op & 0xfc) == 0x90 || (row->op & 0xfc) == 0xa0);
-}
 enum { ROLE_R = 0, ROLE_W = 1, ROLE_RW = 2, ROLE_NONE = 3 };
 /* (w[] defaults to "read"; first operand of ALU rows is usually ROLE_RW) */
 

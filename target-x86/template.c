@@ -694,7 +694,7 @@ static void entries(Tmpl *t)
     }
     t->start_in_env = t->in_env;
     if (tr) {
-        tb_trace(tb)->entry_loop = e->off;
+        tb_trace(tb)->entry_loop = t->first_round = e->off;
     }
 }
 
@@ -822,6 +822,7 @@ static void loop_begins(Tmpl *t, TbTrace *tr)
     t->small &= ~moved;
     tmpl_forget(t);
     t->group.on = false;
+    tmpl_win_loop(t);
     tr->entry_loop = t->e.off;
     t->start_in_env = t->in_env;
     t->loop_verified[0] = t->verified[0];

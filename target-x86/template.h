@@ -97,7 +97,8 @@ typedef struct Tmpl {
                                * its memory operand; S2_KEPT: the operand may not use
                                * S2; 0 = none */
     uint32_t both, verified[2]; /* registers (16: vbase) in both (a hint); known to lie in B, A */
-    uint32_t small;           /* traces: registers known to be small as an index */
+    uint32_t small;           /* traces: registers known to be small as an index; */
+    uint32_t sure[2];         /* in a loop for its record: have lain in both, now in B, A */
     Group group;
     /* from here on: not cleared for each block */
     SlowSite slow[MAX_SLOW] __attribute__((aligned(8)));
@@ -119,7 +120,8 @@ typedef struct Tmpl {
     uint32_t guard2_jcc;      /* and of the check of a crossing block's second page, or of
                                * a trace's pages */
     uint32_t hot_jcc;         /* and of the counter that makes a block a trace's head */
-    bool start_in_env;        /* in_env where a loop's round begins */
+    bool start_in_env;        /* in_env where a loop's round begins, */
+    uint32_t first_round;     /* where the first one does */
     uint32_t loop_verified[2], loop_small; /* verified, small there */
     bool shadow_next;         /* the next instruction stands behind STI */
     bool ended;               /* control flow has been emitted */
@@ -216,6 +218,7 @@ static inline uint32_t tmpl_site(const Tmpl *t, unsigned i)
 uint32_t tmpl_implicit_writes(const X86Insn *in);
 /* Window checks for the instructions ahead, before the current one makes flags. */
 void tmpl_win_hoist(Tmpl *t);
+void tmpl_win_loop(Tmpl *t); /* where a loop's further rounds begin */
 /* Bookkeeping of checked registers behind an instruction emitted natively. */
 void tmpl_win_after(Tmpl *t, const X86Insn *in);
 /* flags bookkeeping before a check: saves them if they are live */
@@ -226,8 +229,7 @@ bool tmpl_flow(Tmpl *t, const X86Insn *in);
 bool tmpl_legacy(Tmpl *t, const X86Insn *in);
 /* Its memory operands; as tmpl_operand, never too odd. */
 void tmpl_legacy_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm);
-/* r11 = offset in the segment */
-void tmpl_legacy_ea(Tmpl *t, const X86Insn *in);
+void tmpl_legacy_ea(Tmpl *t, const X86Insn *in); /* r11 = offset in the segment */
 /* Does re-emitting a plain row need the operand-size prefix? */
 bool tmpl_legacy_wants_66(const X86Insn *in);
 /* A row that does not exist in 64-bit code, or only with other bytes: can it be re-emitted
@@ -239,8 +241,7 @@ void tmpl_jcc(Tmpl *t, int cc, int64_t taken, int64_t next);
 SlowSite *tmpl_slow_site(Tmpl *t, unsigned form, uint32_t kind);
 /* A forward conditional jump, behind which a block may go on. */
 bool tmpl_goes_on(const X86Insn *in);
-/* frequent system instructions of CPL 0 (template_sys.c) */
-bool tmpl_sys(Tmpl *t, const X86Insn *in);
+bool tmpl_sys(Tmpl *t, const X86Insn *in); /* frequent system instructions of CPL 0 */
 /* The image that PUSHF pushes into env->scratch[0]; clobbers S1, S2. */
 void tmpl_flags_image(Tmpl *t);
 /* POPF at CPL 0, of any size. */
@@ -253,16 +254,14 @@ bool tmpl_sys_continues(const X86Insn *in, uint32_t mode);
 /* template_trace.c: control flow inside a trace; its ways out */
 bool tmpl_trace_flow(Tmpl *t, const X86Insn *in);
 void tmpl_trace_away(Tmpl *t);
-/* May a trace go on behind this instruction? */
+/* May a trace go on behind this instruction? Do its ways out need all flags? */
 bool tmpl_trace_takes(const X86Insn *in, uint32_t mode);
-/* Do its ways out need all flags? */
 bool tmpl_trace_leaves(const X86Insn *in);
 /* A jump out of the block whose rel32 is at jmp_off. */
 void tmpl_new_exit(Tmpl *t, uint32_t jmp_off, int64_t target);
 bool tmpl_in_region(const Tmpl *t, int64_t off);
 void tmpl_push_return(Tmpl *t, const X86Insn *in);
-/* RET: the address into S1, rsp moved. */
-void tmpl_pop_return(Tmpl *t, unsigned extra);
+void tmpl_pop_return(Tmpl *t, unsigned extra); /* RET: the address into S1, rsp moved */
 /* Target of an indirect jump or call into S1 (return address pushed); false: too odd. */
 bool tmpl_indirect(Tmpl *t, const X86Insn *in);
 void tmpl_jump_pc(Tmpl *t);                     /* to guest PC in S1 */
@@ -281,8 +280,7 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last);
 /* template_evex.c: what plain rows need for AVX-512 */
 unsigned tmpl_access_size(const X86Insn *in, const X86Opnd *o);
 bool tmpl_masked_access(const X86Insn *in);
-/* template_vsib.c: gathers and scatters; false: by their reference function */
-bool tmpl_vsib(Tmpl *t, const X86Insn *in);
+bool tmpl_vsib(Tmpl *t, const X86Insn *in); /* gathers, scatters; false: not here */
 bool tmpl_vex_masked(const X86Insn *in); /* VMASKMOV, VPMASKMOV */
 void tmpl_evex_thunks(Enc *e);
 

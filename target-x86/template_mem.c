@@ -284,11 +284,27 @@ void tmpl_any_range_slow(Tmpl *t, const SlowSite *s)
     enc_bytes(e, 0x1a2b4d, 3); /* sub r11, [r10]: the tag */
 }
 
+/* Traces, where a path has shown that a base register points into range k and the index is
+ * small: both are checked, each once while it keeps its value. */
+static bool is_pair(const Tmpl *t, const X86Insn *in, unsigned k)
+{
+    const TbTrace *tr = tb_trace(t->tb);
+
+    return tr && tr->insn[t->i].site == WIN_SITE_PAIR + k && in->index >= 0 && in->base >= 0 &&
+           in->base < 16 && in->seg < R_FS &&
+           !(reg_in_env(in->base) && reg_in_env(in->index));
+}
+
 /* Where an operand lies. A register's value that one operand has found in both ranges is in
  * both for the next operands, too: each of them would cost a trace its life to find out. */
 static unsigned guess(const Tmpl *t, unsigned i, const X86Insn *in)
 {
     unsigned state = tmpl_guess(t, i, in);
+    uint32_t bit = in->base >= 0 && in->base < 16 && in->seg < R_FS ? 1u << in->base : 0;
+    if (state == WIN_SITE_BOTH && (t->sure[0] | t->sure[1]) & bit) {
+        unsigned k = !(t->sure[0] & bit);
+        return in->index < 0 || is_pair(t, in, k) ? WIN_SITE_B + k : state;
+    }
     bool both = in->base >= 0 && t->both >> in->base & 1 && in->seg < R_FS;
 
     return both && state < WIN_SITE_BOTH ? WIN_SITE_BOTH : state;
@@ -376,17 +392,6 @@ static bool stays(const Tmpl *t, const Rm *m)
            !(s2 && (!t->held[1] || (t->wanted && t->wanted != t->held[1])));
 }
 
-/* Traces, where a path has shown that a base register points into range k and the index is
- * small: both are checked, each once while it keeps its value. */
-static bool is_pair(const Tmpl *t, const X86Insn *in, unsigned k)
-{
-    const TbTrace *tr = tb_trace(t->tb);
-
-    return tr && tr->insn[t->i].site == WIN_SITE_PAIR + k && in->index >= 0 && in->base >= 0 &&
-           in->base < 16 && in->seg < R_FS &&
-           !(reg_in_env(in->base) && reg_in_env(in->index));
-}
-
 /* Guest register g for an operand: in S1, if it lives in env, or S2 where that is free. */
 static int pair_reg(Tmpl *t, unsigned g)
 {
@@ -457,6 +462,43 @@ static Rm win_computed(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
     }
     check_range(t, S2, S1, k, WIN_WHOLE, at);
     return (Rm){ RM_MEM, S1, -1, 0, disp, range_seg[k] };
+}
+
+/* Before a loop's further rounds: base registers of operands that have lain in both ranges,
+ * but that the loop does not move, or only by a little, are looked at once. Do all lie where
+ * the record saw them? Then the rounds take that for sure; else the first one comes again,
+ * which takes both. EFLAGS must be dead. */
+void tmpl_win_loop(Tmpl *t)
+{
+    const TbTrace *tr = tb_trace(t->tb);
+    uint32_t moved = 0, far = 0;
+    unsigned n = 0;
+
+    for (unsigned i = t->i; i < t->tb->ninsns; i++) {
+        moved |= t->writes[i];
+        far |= moves_little(&t->insns[i]) ? 0 : t->writes[i];
+    }
+    for (unsigned i = t->i; i < t->tb->ninsns && t->win && !t->live[t->i] && n < 6; i++) {
+        const X86Insn *in = &t->insns[i];
+        unsigned seen = tr->insn[i].site, base = in->base;
+        unsigned k = seen == WIN_SITE_A || seen == WIN_SITE_PAIR + 1;
+        if (!in->is_mem || in->base < 0 || base > 15 || base == R_SP || in->seg >= R_FS ||
+            in->adsize != 8 || far >> base & 1 || (t->sure[0] | t->sure[1]) >> base & 1 ||
+            x86_win_site(tmpl_insn_ram(t, i)) != WIN_SITE_BOTH || x86_row_vsib(in->row) ||
+            (seen != WIN_SITE_A && seen != WIN_SITE_B && seen < WIN_SITE_PAIR) ||
+            (in->index < 0) != (seen < WIN_SITE_PAIR)) {
+            continue;
+        }
+        int h = tmpl_use(t, base, S1);
+        tmpl_clobber(t, S2);
+        compare_range(t, S2, h, k);
+        enc_patch(&t->e, enc_jcc(&t->e, CC_NE), t->first_round);
+        t->sure[k] |= 1u << base;
+        t->both &= ~(1u << base);
+        t->verified[k] |= moved >> base & 1 ? 0 : 1u << base;
+        n++;
+    }
+    tmpl_forget(t);
 }
 
 /* What the memory operand of a plain or stack instruction looks like to the checks: one
