@@ -484,7 +484,7 @@ void tmpl_win_loop(Tmpl *t)
         unsigned k = seen == WIN_SITE_A || seen == WIN_SITE_PAIR + 1;
         if (!in->is_mem || in->base < 0 || base > 15 || base == R_SP || in->seg >= R_FS ||
             in->adsize != 8 || far >> base & 1 || (t->sure[0] | t->sure[1]) >> base & 1 ||
-            x86_win_site(tmpl_insn_ram(t, i)) != WIN_SITE_BOTH || x86_row_vsib(in->row) ||
+            x86_win_site(tmpl_insn_ram(t, i)) != WIN_SITE_MIXED || x86_row_vsib(in->row) ||
             (seen != WIN_SITE_A && seen != WIN_SITE_B && seen < WIN_SITE_PAIR) ||
             (in->index < 0) != (seen < WIN_SITE_PAIR)) {
             continue;

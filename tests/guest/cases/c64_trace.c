@@ -193,19 +193,64 @@ static void exchange(ulong high, bool large)
     place(1, frame[1]);
 }
 
-/* Runs off the lower half: #GP, whatever lies at the address cut to 48 bits. */
-static void edge(void)
+/* The page at 7FFFFFFFF000H becomes frame 4, user's. */
+static void map_last(void)
 {
     extern u64 pml4[];
     static u64 pdpt[512] ALIGNED(4096), pd[512] ALIGNED(4096), pt[512] ALIGNED(4096);
-    ulong last = 0x7ffffffff000;
-    u64 want = ERR(GP, 0);
-    u32 bad = 0, bad2 = 0;
 
     pml4[255] = (ulong)pdpt | 7;
     pdpt[511] = (ulong)pd | 7;
     pd[511] = (ulong)pt | 7;
     pt[511] = (ulong)frame[4] | 7;
+    write_cr3(read_cr3());
+}
+
+static u32 low[512] USER_DATA;
+
+/* Loops over numbers that lie low in one call and at the top of the lower half in another:
+ * each becomes the sum of those up to it. */
+static void low_and_high(void)
+{
+    enum { N = 300, HIGH = 7 }; /* every HIGH-th call, and some in a row */
+    extern u64 pml4[];
+    u32 bad = 0;
+
+    map_last();
+    PUT(frame[0], 0xbe, N & 255, N >> 8, 0, 0, 0x31, 0xc0, 0x31, 0xc9, /* esi = N, eax = ecx = 0 */
+        0x03, 0x04, 0x8f, 0x89, 0x04, 0x8f, /* add eax,[rdi+rcx*4]; mov [rdi+rcx*4],eax */
+        0x48, 0xff, 0xc1, 0x48, 0x39, 0xf1, 0x75, 0xf2, 0xc3); /* inc rcx; cmp rcx,rsi; jne */
+    PUT(frame[0] + 0x40, 0xbe, N & 255, N >> 8, 0, 0, 0x31, 0xc0,
+        0x03, 0x07, 0x89, 0x07, 0x48, 0x83, 0xc7, 4, /* add eax,[rdi]; mov [rdi],eax; add rdi,4 */
+        0x48, 0xff, 0xce, 0x75, 0xf3, 0xc3); /* dec rsi; jnz */
+    for (u32 i = 0; i < 600; i++) {
+        bool high = i % HIGH == 0 || (i & 0x60) == 0x60;
+        u32 *data = (u32 *)(high ? (void *)frame[4] : low) + i % 100, sum = 0;
+        ulong at = (high ? 0x7ffffffff000 : (ulong)low) + 4 * (i % 100);
+        for (u32 k = 0; k < N; k++) {
+            data[k] = i * 7919 + k;
+        }
+        u64 got = run_at(i & 1 ? 0 : 0x40, at);
+        for (u32 k = 0; k < N; k++) {
+            sum += i * 7919 + k;
+            bad += data[k] != sum;
+        }
+        bad += (u32)got != sum;
+    }
+    check("loops over low and high memory by turns", bad, 0);
+    pml4[255] = 0;
+    write_cr3(read_cr3());
+}
+
+/* Runs off the lower half: #GP, whatever lies at the address cut to 48 bits. */
+static void edge(void)
+{
+    extern u64 pml4[];
+    ulong last = 0x7ffffffff000;
+    u64 want = ERR(GP, 0);
+    u32 bad = 0, bad2 = 0;
+
+    map_last();
     pml4[256] = (ulong)t_pdpt | 7; /* at the edge: page 0 */
     memset(frame[4], 0x90, PAGE);
     PUT(frame[0], 0xc3);
@@ -243,6 +288,7 @@ void hot_code(void)
     exchange(0xffff800000000000ul - TEST_VA, false);
     pml4[256] = 0;
     write_cr3(read_cr3());
+    low_and_high();
     edge();
     test_map();
 }
