@@ -1,6 +1,7 @@
 # System-level cases (docs/correctness.md). tests/guest/cases/build takes c64_*.c
 # for the 64-bit image, c32_*.c for the 32-bit one.
 CASES64 = tests/guest/cases/c64_apic.c \
+	tests/guest/cases/c64_calls.c \
 	tests/guest/cases/c64_code.c \
 	tests/guest/cases/c64_debug.c \
 	tests/guest/cases/c64_devices.c \
