@@ -44,8 +44,8 @@ static void put4(void *env, uint64_t w, uint64_t x, uint64_t y, uint64_t z)
     Env *e = env;
     e->r = w << 48 | x << 32 | y << 16 | z;
 }
-static int8_t narrow(uint16_t x, int32_t y) { return (int8_t)(x + y); }
-static uint32_t unsigned32(int8_t x, uint64_t y) { return (uint32_t)(x + (int64_t)y); }
+static int8_t narrow(uint16_t x, int32_t y) { return (int8_t)(x + (uint32_t)y); }
+static uint32_t unsigned32(int8_t x, uint64_t y) { return (uint32_t)((uint64_t)x + y); }
 static double half(double x, float y) { return x / 2 + y; }
 static float single(int16_t x) { return x * 0.5f; }
 static uint64_t six(void *env, uint64_t x, uint64_t y, uint64_t z, uint64_t v, uint64_t w)
