@@ -32,6 +32,7 @@
 #include "ui/gdb.h"
 #include "ui/monitor.h"
 #include "ui/options.h"
+#include "ui/qmp.h"
 #include "ui/setup.h"
 #include "ui/ui.h"
 #include "util/alloc.h"
@@ -198,6 +199,7 @@ static void release(Machine *m, void *arg)
     }
     gdb_destroy(m);
     monitor_destroy_all();
+    qmp_destroy_all();
     chardev_close_all(m);
     netdev_close_all(m);
     block_close_all(m);
@@ -252,8 +254,7 @@ static void on_signal(void *opaque, unsigned events)
     Dyad *d = opaque;
     struct signalfd_siginfo info;
     if (read(d->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-        d->m->cfg.no_shutdown = false; /* that is about the guest's wish */
-        machine_request_shutdown(d->m, 0);
+        machine_quit(d->m, "host-signal");
     }
 }
 
@@ -306,7 +307,7 @@ static bool start(Dyad *d, Error *err)
         machine_unlock(m);
         return false;
     }
-    ok = setup_devices(m, &d->o, err) && setup_monitors(m, &d->o, err);
+    ok = setup_devices(m, &d->o, err);
     if (ok && d->o.gdb && strcmp(d->o.gdb, "none") != 0) {
         ok = gdb_start(m, d->o.gdb, err);
     }

@@ -26,7 +26,7 @@ check-style:
 
 # The command line.
 EXTRA_DIST += tests/guest/profile64.S
-CLI_TESTS = tests/boot/check_firmware tests/cli/bad_options tests/cli/explain tests/cli/kvm_errors tests/cli/monitor tests/cli/profile tests/cli/vnc tests/cli/window
+CLI_TESTS = tests/boot/check_firmware tests/cli/bad_options tests/cli/explain tests/cli/kvm_errors tests/cli/monitor tests/cli/profile tests/cli/qmp tests/cli/vnc tests/cli/window
 TESTS += $(CLI_TESTS)
 EXTRA_DIST += $(CLI_TESTS)
 

@@ -285,7 +285,7 @@ static bool run_packet(Gdb *g, const char *p, size_t n)
         return false;
     case 'k':
         let_go(g);
-        machine_request_shutdown(g->m, 0);
+        machine_quit(g->m, "host-signal");
         return false;
     case 'R': /* restart */ machine_request_reset(g->m); return false;
     default: return true; /* an empty reply: unknown */

@@ -222,7 +222,7 @@ void gdb_verbose(Gdb *g, const char *p)
         gdb_put(g, "OK");
         gdb_send(g);
         debug_remove_all(g->m);
-        machine_request_shutdown(g->m, 0);
+        machine_quit(g->m, "host-signal");
         g->len = 0;
     }
 }

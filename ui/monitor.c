@@ -72,6 +72,13 @@ static bool run_parked(const MonCommand *cmd, MonContext *c, const MonArgs *a, F
     return ok;
 }
 
+bool monitor_run_command(MonContext *c, const MonCommand *cmd, const MonArgs *a, FILE *out,
+                         Error *err)
+{
+    c->new_cpu = -1;
+    return cmd->parked ? run_parked(cmd, c, a, out, err) : cmd->run(c, a, out, err);
+}
+
 bool monitor_run_line(MonContext *c, const char *line, FILE *out, Error *err)
 {
     line += strspn(line, " \t");
@@ -86,11 +93,8 @@ bool monitor_run_line(MonContext *c, const char *line, FILE *out, Error *err)
         return false;
     }
     MonArgs a;
-    c->new_cpu = -1;
-    bool ok = false;
-    if (monitor_args_parse(&a, cmd, line + n, c->cpu, err)) {
-        ok = cmd->parked ? run_parked(cmd, c, &a, out, err) : cmd->run(c, &a, out, err);
-    }
+    bool ok = monitor_args_parse(&a, cmd, line + n, c->cpu, err) &&
+              monitor_run_command(c, cmd, &a, out, err);
     monitor_args_free(&a);
     return ok;
 }
@@ -123,7 +127,8 @@ static void session_run(Monitor *mon)
         return;
     }
     Machine *m = all.m;
-    MonContext c = { .m = m, .cpu = mon->cpu < m->ncpus ? m->cpus[mon->cpu] : NULL };
+    MonContext c = { .m = m, .cpu = mon->cpu < m->ncpus ? m->cpus[mon->cpu] : NULL,
+                     .new_cpu = -1 };
     Error err = ERROR_INIT;
     if (!monitor_run_line(&c, mon->edit.line, out, &err)) {
         fprintf(out, "%s\n", err.msg ? err.msg : "failed");

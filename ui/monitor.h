@@ -65,6 +65,10 @@ extern const MonCommand monitor_info_rows[]; /* ui/monitor_info.c: info NAME */
 /* Runs one line. What went wrong is in err; what was printed is in out. */
 bool monitor_run_line(MonContext *c, const char *line, FILE *out, Error *err);
 
+/* Runs a row with arguments that fit it; parks the vCPUs around it if the row says so. */
+bool monitor_run_command(MonContext *c, const MonCommand *cmd, const MonArgs *a, FILE *out,
+                         Error *err);
+
 void monitor_print_info_help(FILE *out);
 
 /* Makes sessions: monitor_init once, then attach for each -monitor; mon: multiplexers
@@ -89,12 +93,16 @@ const MonArg *monitor_arg(const MonArgs *a, const char *name);
 unsigned key_names_parse(const char *text, unsigned *codes, unsigned max, Error *err);
 
 /* --- ui/monitor_screen.c --- */
+/* format: "png", "ppm" or NULL: by the name. */
+bool monitor_screendump(struct Machine *m, const char *file, const char *format, Error *err);
 bool monitor_cmd_screendump(MonContext *c, const MonArgs *a, FILE *out, Error *err);
 bool monitor_cmd_mouse_move(MonContext *c, const MonArgs *a, FILE *out, Error *err);
 bool monitor_cmd_mouse_button(MonContext *c, const MonArgs *a, FILE *out, Error *err);
 bool monitor_info_screen(MonContext *c, const MonArgs *a, FILE *out, Error *err);
 
 /* --- ui/monitor_cmds.c --- */
+/* "ctrl-alt-delete": pressed now, let go after ms of virtual time. */
+bool monitor_send_keys(struct Machine *m, const char *keys, uint64_t ms, Error *err);
 void monitor_forget_keys(void); /* of sendkey, still held; the machine goes */
 
 /* --- ui/monitor_mem.c --- */

@@ -84,6 +84,7 @@ static bool cmd_stop(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 {
     if (c->m->state == RUN_RUNNING) {
         machine_pause(c->m);
+        machine_tell(c->m, MACHINE_STOPPED);
     }
     return true;
 }
@@ -96,13 +97,14 @@ static bool cmd_cont(MonContext *c, const MonArgs *a, FILE *out, Error *err)
     }
     if (c->m->state != RUN_RUNNING) {
         machine_run(c->m);
+        machine_tell(c->m, MACHINE_RESUMED);
     }
     return true;
 }
 
 static bool cmd_reset(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 {
-    machine_request_reset(c->m);
+    machine_press_reset(c->m);
     return true;
 }
 
@@ -127,8 +129,7 @@ static bool cmd_nmi(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 
 static bool cmd_quit(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 {
-    c->m->cfg.no_shutdown = false; /* that option is about the guest's wish */
-    machine_request_shutdown(c->m, 0);
+    machine_quit(c->m, "host-qmp-quit");
     return true;
 }
 
@@ -214,31 +215,36 @@ void monitor_forget_keys(void)
     }
 }
 
-static bool cmd_sendkey(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+bool monitor_send_keys(Machine *m, const char *keys, uint64_t ms, Error *err)
 {
-    const MonArg *hold = monitor_arg(a, "ms");
-    uint64_t ms = hold->given ? hold->num : SENDKEY_MS;
     if (ms > SENDKEY_MAX_MS) {
         return error_set(err,
                          "sendkey: %" PRIu64 " is not accepted: expected at most %d ms",
                          ms, SENDKEY_MAX_MS);
     }
     HeldKeys *h = NEW(HeldKeys);
-    h->m = c->m;
-    h->n = key_names_parse(monitor_arg(a, "keys")->text, h->codes, SENDKEY_MAX, err);
+    h->m = m;
+    h->n = key_names_parse(keys, h->codes, SENDKEY_MAX, err);
     if (!h->n) {
         error_prefix(err, "sendkey: ");
         free(h);
         return false;
     }
     for (unsigned i = 0; i < h->n; i++) {
-        input_key(c->m, h->codes[i], true);
+        input_key(m, h->codes[i], true);
     }
     h->next = held_keys;
     held_keys = h;
-    timer_init(&h->timer, c->m->clock, release_keys, h);
-    timer_mod(&h->timer, clock_now(c->m->clock) + (int64_t)ms * 1000000);
+    timer_init(&h->timer, m->clock, release_keys, h);
+    timer_mod(&h->timer, clock_now(m->clock) + (int64_t)ms * 1000000);
     return true;
+}
+
+static bool cmd_sendkey(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    const MonArg *hold = monitor_arg(a, "ms");
+    return monitor_send_keys(c->m, monitor_arg(a, "keys")->text,
+                             hold->given ? hold->num : SENDKEY_MS, err);
 }
 
 /* clang-format off: rows */
@@ -283,7 +289,8 @@ const MonCommand monitor_commands[] = {
       monitor_cmd_mouse_move },
     { "mouse_button", NULL, "state:e", "STATE",
       "buttons held down: 1 left, 2 right, 4 middle", false, monitor_cmd_mouse_button },
-    { "screendump", NULL, "file:s", "FILE.png|FILE.ppm", "picture of the screen", false,
+    { "screendump", NULL, "file:s,flag:s?,format:s?", "FILE [-f png|ppm]",
+      "picture of the screen; PNG if FILE ends in .png, else PPM", false,
       monitor_cmd_screendump },
     { "device_add", NULL, "device:S", "DRIVER,prop=value",
       "add a device as -device does; the "

@@ -18,18 +18,32 @@ static Screen *the_screen(Machine *m, const char *what, Error *err)
     return s;
 }
 
-bool monitor_cmd_screendump(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+bool monitor_screendump(Machine *m, const char *file, const char *format, Error *err)
 {
-    Screen *s = the_screen(c->m, "screendump", err);
+    Screen *s = the_screen(m, "screendump", err);
     if (!s) {
         return false;
     }
     screen_refresh(s, false);
-    if (!surface_save(&s->surface, monitor_arg(a, "file")->text, err)) {
+    if (!surface_save(&s->surface, file, format, err)) {
         error_prefix(err, "screendump: ");
         return false;
     }
     return true;
+}
+
+/* FILE [-f png|ppm] */
+bool monitor_cmd_screendump(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    static const char *const formats[] = { "png", "ppm", NULL };
+    const char *flag = monitor_arg(a, "flag")->text, *f = monitor_arg(a, "format")->text;
+    if (flag && (strcmp(flag, "-f") != 0 || !f)) {
+        return error_set(err, "screendump: %s: expected -f png or -f ppm", flag);
+    }
+    if (f && strcmp(f, "png") != 0 && strcmp(f, "ppm") != 0) {
+        return error_set_choice(err, "screendump: -f", f, formats);
+    }
+    return monitor_screendump(c->m, monitor_arg(a, "file")->text, f, err);
 }
 
 /* The text of a text mode as it stands, without trailing spaces. */

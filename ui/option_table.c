@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "ui/option_set.h"
 #include "ui/options.h"
 #include "ui/ui.h"
 #include "util/alloc.h"
@@ -38,38 +39,6 @@ static bool set_text(Options *o, const OptionRow *row, const char *value, Error 
     return true;
 }
 
-static const char *const mon_modes[] = { "readline", NULL };
-typedef struct MonOption {
-    char *chardev;
-    int mode;
-    bool pretty;
-} MonOption;
-static const Property mon_props[] = {
-    PROP_STR(MonOption, chardev, NULL, "id of a -chardev"),
-    PROP_ENUM(MonOption, mode, 0, mon_modes, "for people"),
-    PROP_BOOL(MonOption, pretty, 0, "no effect"),
-    PROP_END
-};
-
-static bool add_mon(Options *o, const OptionRow *row, const char *value, Error *err)
-{
-    MonOption m = { 0 };
-    const char *rest = value;
-    char *first = property_first_word(value, &rest);
-    bool ok = property_parse(mon_props, &m, rest, NULL, err);
-    const char *id = first ? first : m.chardev;
-    if (!ok) {
-        error_prefix(err, "-mon: ");
-    } else if (!id) {
-        ok = error_set(err, "-mon: %s: expected chardev=ID", value);
-    } else {
-        option_list_add(&o->monitors, "-mon", options_own(o, xasprintf("chardev:%s", id)));
-    }
-    property_free(mon_props, &m);
-    free(first);
-    return ok;
-}
-
 /* -append "" is a command line too. */
 static bool set_any_text(Options *o, const OptionRow *row, const char *value, Error *err)
 {
@@ -94,7 +63,8 @@ static bool add_text(Options *o, const OptionRow *row, const char *value, Error 
 static bool machine_key(Options *o, const char *item, size_t n, bool *taken, Error *err)
 {
     static const char *const modes[] = { "on", "off", "split", NULL };
-    *taken = n == 0 || strncmp(item, "accel=", 6) == 0 || strncmp(item, "type=", 5) == 0;
+    *taken = n == 0 || strncmp(item, "accel=", 6) == 0 || strncmp(item, "type=", 5) == 0 ||
+             strncmp(item, "memory-backend=", 15) == 0;
     if (strncmp(item, "kernel_irqchip=", 15) != 0 && strncmp(item, "kernel-irqchip=", 15) != 0) {
         return true;
     }
@@ -155,7 +125,17 @@ static bool add_kvm(Options *o, const OptionRow *row, const char *value, Error *
 /* DRIVER.PROP=VALUE, as one text each in cfg.globals, which ends with NULL. */
 static bool add_global(Options *o, const OptionRow *row, const char *value, Error *err)
 {
+    char *driver = property_get_text(value, "driver"), *prop = property_get_text(value, "property");
+    char *text = property_get_text(value, "value");
+    if (driver && prop && text) {
+        value = options_own(o, xasprintf("%s.%s=%s", driver, prop, text));
+    }
+    free(driver);
+    free(prop);
+    free(text);
     const char *dot = strchr(value, '.'), *equal = strchr(value, '=');
+    const char *slot = equal ? memrchr(value, '.', (size_t)(equal - value)) : NULL;
+    dot = slot ? slot : dot; /* cfi.pflash01.secure=on */
     if (!dot || !equal || dot == value || equal <= dot + 1) {
         return error_set(err, "-global: %s is not accepted: expected DRIVER.PROP=VALUE", value);
     }
@@ -169,41 +149,51 @@ static bool add_global(Options *o, const OptionRow *row, const char *value, Erro
     return true;
 }
 
+typedef struct MemoryOption {
+    char *size, *maxmem;
+    uint32_t slots;
+} MemoryOption;
+
 static const Property memory_props[] = {
-    { .name = "size", .kind = PK_STR, .help = "RAM, MiB unless K, M, G or T follows" },
+    PROP_STR(MemoryOption, size, NULL, "RAM, MiB unless K, M, G or T follows"),
+    PROP_STR(MemoryOption, maxmem, NULL, "must equal size: there is no memory hot-plug"),
+    PROP_U32(MemoryOption, slots, 0, 0, 256, "accepted: of no use without maxmem"),
     PROP_END
 };
+
+static bool take_memory(Options *o, const char *text, const char *max, Error *err)
+{
+    uint64_t size = 0, most = 0;
+    if (!text || !parse_size(text, MiB, &size) || size < MiB || size > 1024 * GiB) {
+        return error_set(err, "-m: %s is not accepted: expected a size from 1M to 1024G such as "
+                         "512M, 2G or 2048 (MiB)", text ? text : "");
+    }
+    if (max && (!parse_size(max, MiB, &most) || most != size)) {
+        return error_set(err, "-m: maxmem=%s is not accepted: expected %s (no memory hot-plug)",
+                         max, text);
+    }
+    o->cfg.ram_size = ALIGN_UP(size, 4096);
+    return true;
+}
 
 static bool set_memory(Options *o, const OptionRow *row, const char *value, Error *err)
 {
     const char *rest = value;
-    char *text = property_first_word(value, &rest), *named = NULL;
-    if (!property_parse(memory_props, &named, rest, NULL, err)) {
+    char *first = property_first_word(value, &rest);
+    MemoryOption m = { 0 };
+    bool ok = property_parse(memory_props, &m, rest, NULL, err);
+    if (!ok) {
         error_prefix(err, "-m: ");
-        free(text);
-        free(named);
-        return false;
-    }
-    if (named) {
-        free(text);
-        text = named;
-    }
-    uint64_t size = 0;
-    bool ok = text && parse_size(text, MiB, &size) && size >= MiB && size <= 1024 * GiB;
-    if (ok) {
-        o->cfg.ram_size = ALIGN_UP(size, 4096);
     } else {
-        error_set(err,
-                  "-m: %s is not accepted: expected a size from 1M to 1024G such as "
-                  "512M, 2G or 2048 (MiB)",
-                  text ? text : value);
+        ok = take_memory(o, m.size ? m.size : first ? first : value, m.maxmem, err);
     }
-    free(text);
+    property_free(memory_props, &m);
+    free(first);
     return ok;
 }
 
 typedef struct SmpOption {
-    uint32_t cpus, maxcpus, sockets, dies, cores, threads;
+    uint32_t cpus, maxcpus, sockets, dies, clusters, modules, cores, threads;
 } SmpOption;
 
 #define SMP_PROP(f, h) PROP_U32(SmpOption, f, 0, 1, MACHINE_MAX_CPUS, h)
@@ -212,6 +202,8 @@ static const Property smp_props[] = {
     SMP_PROP(maxcpus, "must equal cpus: there is no CPU hot-plug"),
     SMP_PROP(sockets, "packages"),
     SMP_PROP(dies, "must be 1"),
+    SMP_PROP(clusters, "must be 1"),
+    SMP_PROP(modules, "must be 1"),
     SMP_PROP(cores, "cores of a package"),
     SMP_PROP(threads, "threads of a core"),
     PROP_END
@@ -279,8 +271,10 @@ static bool set_smp(Options *o, const OptionRow *row, const char *value, Error *
         error_prefix(err, "-smp: ");
         return false;
     }
-    if (s.dies > 1) {
-        return error_set(err, "-smp: dies=%u is not accepted: expected 1", s.dies);
+    if (s.dies > 1 || s.clusters > 1 || s.modules > 1) {
+        return error_set(err, "-smp: %s=%u is not accepted: expected 1",
+                         s.dies > 1 ? "dies" : s.clusters > 1 ? "clusters" : "modules",
+                         s.dies > 1 ? s.dies : s.clusters > 1 ? s.clusters : s.modules);
     }
     if (!smp_complete(&s, err)) {
         return false;
@@ -419,13 +413,15 @@ static bool set_smbios(Options *o, const OptionRow *row, const char *value, Erro
 
 typedef struct RtcOption {
     char *base;
-    int clock;
+    int clock, driftfix;
 } RtcOption;
 
-static const char *const rtc_clocks[] = { "host", "vm", NULL };
+static const char *const rtc_clocks[] = { "host", "vm", "rt", NULL };
+static const char *const rtc_fixes[] = { "none", "slew", NULL };
 static const Property rtc_props[] = {
     PROP_STR(RtcOption, base, "utc", "utc, localtime, or a date: 2026-01-31T12:00:00"),
     PROP_ENUM(RtcOption, clock, 0, rtc_clocks, "what drives it; it stands while paused"),
+    PROP_ENUM(RtcOption, driftfix, 0, rtc_fixes, "accepted: late interrupts come later"),
     PROP_END
 };
 
@@ -464,13 +460,21 @@ static bool set_rtc(Options *o, const OptionRow *row, const char *value, Error *
 typedef struct BootOption {
     char *order, *once;
     bool menu, strict;
+    char *splash, *reboot_timeout;
+    uint32_t splash_time;
 } BootOption;
 
 static const Property boot_props[] = {
     PROP_STR(BootOption, order, NULL, "letters: a floppy, c disk, d CD, n network"),
     PROP_STR(BootOption, once, NULL, "order of the first boot only"),
     PROP_BOOL(BootOption, menu, 0, "the firmware's boot menu"),
-    PROP_BOOL(BootOption, strict, 0, "try nothing but the order given"), PROP_END
+    PROP_BOOL(BootOption, strict, 0, "try nothing but the order given"),
+    PROP_STR(BootOption, splash, NULL, "a JPEG or BMP that SeaBIOS shows before it boots"),
+    { "splash-time", PK_U32, offsetof(BootOption, splash_time), 0, 0, 65535, NULL, NULL, NULL,
+      "ms for the picture and the menu's prompt" },
+    { "reboot-timeout", PK_STR, offsetof(BootOption, reboot_timeout), 0, 0, 0, NULL, NULL, NULL,
+      "ms before it tries again if nothing boots, 0 to 65535; -1: never" },
+    PROP_END
 };
 
 static bool boot_letters_ok(const char *s, Error *err)
@@ -484,6 +488,15 @@ static bool boot_letters_ok(const char *s, Error *err)
     return true;
 }
 
+static bool boot_timeout_ok(const char *s, Error *err)
+{
+    uint64_t ms;
+    if (!s || strcmp(s, "-1") == 0 || (parse_u64(s, &ms) && ms <= 65535)) {
+        return true;
+    }
+    return error_set(err, "-boot: reboot-timeout=%s is not accepted: expected -1 to 65535", s);
+}
+
 static bool set_boot(Options *o, const OptionRow *row, const char *value, Error *err)
 {
     BootOption b = { 0 };
@@ -494,7 +507,7 @@ static bool set_boot(Options *o, const OptionRow *row, const char *value, Error 
         error_prefix(err, "-boot: ");
     }
     ok = ok && boot_letters_ok(first, err) && boot_letters_ok(b.order, err) &&
-         boot_letters_ok(b.once, err);
+         boot_letters_ok(b.once, err) && boot_timeout_ok(b.reboot_timeout, err);
     if (ok) {
         o->cfg.boot = value;
     }
@@ -593,7 +606,7 @@ static bool set_gdb_default(Options *o, const OptionRow *row, const char *value,
 
 static bool set_parallel(Options *o, const OptionRow *row, const char *value, Error *err)
 {
-    if (strcmp(value, "none") == 0) {
+    if (strcmp(value, "none") == 0 || strcmp(value, "null") == 0) {
         return true;
     }
     return error_set(err,
@@ -612,8 +625,12 @@ static bool set_vga(Options *o, const OptionRow *row, const char *value, Error *
     return error_set_choice(err, "-vga", value, known);
 }
 
+/* A window by another library is a window. */
 static bool set_display(Options *o, const OptionRow *row, const char *value, Error *err)
 {
+    if (strcmp(value, "gtk") == 0 || strcmp(value, "default") == 0) {
+        value = "sdl";
+    }
     if (!display_check(value, err)) {
         return false;
     }
@@ -681,7 +698,8 @@ static const OptionRow machine_rows[] = {
     { "L", NULL, "DIR", MANY, .set = add_text, AT(firmware_dirs),
       .help = "where firmware images are looked for." },
     { "boot", NULL, "ORDER[,menu=on]", HELP, .props = boot_props, .set = set_boot,
-      .help = "what the firmware boots: c disk, d CD, n network." },
+      .help = "what the firmware boots: a floppy, c disk, d CD, n network; once=ORDER: the "
+              "first time only." },
     { "rtc", NULL, "base=utc|localtime|DATE", HELP, .props = rtc_props, .set = set_rtc,
       .help = "what the real-time clock starts with." },
     { "name", NULL, "TEXT", HELP, .props = name_props, .set = set_name,
@@ -693,6 +711,17 @@ static const OptionRow machine_rows[] = {
               "type=11 value, an OEM string." },
     { "global", NULL, "DRIVER.PROP=VALUE", MANY, .set = add_global,
       .help = "the default of a property of every device of that kind." },
+    { "fw_cfg", NULL, "name=NAME,file=FILE|string=TEXT", MANY, HELP, .props = fw_cfg_props,
+      .set = option_add_fw_cfg,
+      .help = "a file for the firmware and the guest (Linux: /sys/firmware/qemu_fw_cfg)." },
+    { "object", NULL, "KIND,id=ID", MANY, .set = option_add_object,
+      .help = "accepted: rng-random, rng-builtin, iothread, and memory-backend-ram or -memfd "
+              "with the size of -m." },
+    { "no-hpet", NULL, NULL, .set = option_set_no_hpet, .help = "short for -machine hpet=off." },
+    { "overcommit", NULL, "mem-lock=off|cpu-pm=off", MANY, .set = option_set_overcommit,
+      .help = "accepted: it is so." },
+    { "no-user-config", NULL, NULL, .set = option_ignore,
+      .help = "accepted: there is no file of options." },
     { "nodefaults", NULL, NULL, .set = set_flag, AT(cfg.nodefaults),
       .help = "no device beyond the board's own unless an option asks for it." },
     { NULL }
@@ -758,13 +787,15 @@ static const OptionRow device_rows[] = {
 
 static const OptionRow screen_rows[] = {
     { "display", NULL, "KIND", HELP, .values = display_help, .set = set_display,
-      .help = "where the guest's screen is shown." },
+      .help = "where the guest's screen is shown; gtk is sdl." },
     { "nographic", NULL, NULL, .set = set_flag, AT(nographic),
       .help = "no screen; serial port and monitor share this terminal (ctrl-a h)." },
     { "vnc", NULL, "[ADDRESS]:N", .set = set_vnc,
       .help = "short for -display vnc=[ADDRESS]:N: a VNC server on port 5900 + N." },
     { "full-screen", NULL, NULL, .set = set_full_screen,
       .help = "short for -display sdl,full-screen=on." },
+    { "k", NULL, "LAYOUT", .set = option_set_keyboard,
+      .help = "accepted: keys reach the guest by their place, so the layout is the guest's." },
     { "vga", NULL, "std|none", .set = set_vga,
       .help = "the graphics card; std unless -nodefaults." },
     { NULL }
@@ -773,12 +804,22 @@ static const OptionRow screen_rows[] = {
 static const OptionRow run_rows[] = {
     { "monitor", NULL, "BACKEND", MANY, HELP, .set = add_text, AT(monitors),
       .help = "a text monitor on stdio, unix:PATH,server=on,wait=off, tcp:..., pty." },
-    { "mon", NULL, "chardev=ID", MANY, HELP, .props = mon_props, .set = add_mon,
-      .help = "a monitor on a -chardev (mux=on shares it with a serial port)." },
+    { "mon", NULL, "chardev=ID[,mode=control]", MANY, HELP, .props = mon_props,
+      .set = option_add_mon,
+      .help = "a monitor on a -chardev (mux=on shares it with a serial port; ctrl-a c "
+              "switches); mode=control speaks QMP." },
+    { "qmp", NULL, "BACKEND", MANY, .set = option_add_qmp,
+      .help = "a monitor for programs (a part of QMP) on unix:PATH,server=on,wait=off, "
+              "tcp:..., stdio." },
+    { "qmp-pretty", NULL, "BACKEND", MANY, .set = option_add_qmp,
+      .help = "the same with indented replies." },
     { "no-reboot", NULL, NULL, .set = set_flag, AT(cfg.no_reboot),
       .help = "end the program when the guest resets." },
     { "no-shutdown", NULL, NULL, .set = set_flag, AT(cfg.no_shutdown),
       .help = "pause when the guest switches itself off." },
+    { "action", NULL, "reboot=reset|shutdown,shutdown=poweroff|pause", HELP,
+      .props = action_props, .set = option_set_action,
+      .help = "what becomes of the program when the guest resets or switches itself off." },
     { "S", NULL, NULL, .set = set_flag, AT(cfg.start_paused),
       .help = "start paused; the monitor's cont begins." },
     { "gdb", NULL, "BACKEND", .set = set_text, AT(gdb),
@@ -805,6 +846,8 @@ static const OptionRow log_rows[] = {
     { "profile", NULL, "FILE", .set = set_text, AT(profile),
       .help = "sample where the guest spends its time, each ms of a vCPU's; at exit write "
               "FILE.folded and a flame graph, FILE.svg. Names come from -symbols." },
+    { "msg", NULL, "timestamp=on|off", .set = option_set_msg,
+      .help = "error messages begin with the time." },
     { "dfilter", NULL, "RANGE[,RANGE]", .set = set_log_filter,
       .help = "log only code at these guest addresses: 0x1000..0x1fff, 0x1000+0x200." },
     { NULL }

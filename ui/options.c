@@ -36,6 +36,7 @@ void options_free(Options *o)
 {
     free((void *)o->cfg.globals);
     free((void *)o->cfg.oem_strings);
+    free(o->cfg.fw_files);
     OptionList *lists[] = {
         &o->accels,   &o->drives,    &o->blockdevs,     &o->devices,
         &o->netdevs,  &o->nics,      &o->chardevs,      &o->serials,
@@ -140,6 +141,14 @@ enum OptionsVerdict options_parse(Options *o, int argc, char **argv, Error *err)
             !strstr(text, ",irqchip=")) {
             o->accels.v[i].text = options_own(o, xasprintf("%s,irqchip=%s", text, o->irqchip));
         }
+    }
+    if (o->memory_object && o->cfg.ram_size && o->memory_object != o->cfg.ram_size) {
+        error_set(err, "-object: size=%llu is not accepted: expected what -m says, %llu",
+                  (unsigned long long)o->memory_object, (unsigned long long)o->cfg.ram_size);
+        return OPTIONS_ERROR;
+    }
+    if (o->memory_object) {
+        o->cfg.ram_size = o->memory_object;
     }
     if (o->bare_images && !o->cfg.ram_size) {
         o->cfg.ram_size = GiB; /* enough for an installer with a picture */

@@ -31,13 +31,14 @@ typedef struct Options {
     OptionList accels;      /* in the order of wish */
     OptionList drives;      /* -drive, -hda.., -cdrom: all in -drive's language */
     OptionList blockdevs, devices, netdevs, nics, chardevs;
-    OptionList serials, monitors, debugcons;
+    OptionList serials, monitors, debugcons; /* a monitor given as -qmp speaks QMP */
     OptionList firmware_dirs;
     const char *display;    /* NULL: the default */
     const char *vga;        /* NULL: the default */
     const char *log_items, *log_file, *log_filter, *pidfile, *profile, *replay_case;
     const char *gdb;        /* NULL: no debugger */
     OptionList symbols;     /* files with names of guest addresses */
+    uint64_t memory_object;  /* size of a -object memory-backend-..., 0: none */
     bool nographic, snapshot;
     bool bare_images;       /* images were given without an option */
     bool no_network;        /* -net none, -nic none */

@@ -68,10 +68,10 @@ static bool save_png(const Surface *s, FILE *f, uint8_t *row)
     return true;
 }
 
-bool surface_save(const Surface *s, const char *path, Error *err)
+bool surface_save(const Surface *s, const char *path, const char *format, Error *err)
 {
     const char *dot = strrchr(path, '.');
-    bool ppm = dot && strcasecmp(dot, ".ppm") == 0;
+    bool ppm = format ? strcmp(format, "ppm") == 0 : !dot || strcasecmp(dot, ".png") != 0;
     if (!ppm && !lazylib_load(&lib_file, err)) {
         return false;
     }

@@ -6,8 +6,8 @@
 #include "hw/core/display.h"
 #include "util/error.h"
 
-/* By the name's end: .ppm is binary PPM, everything else PNG. A file that could not be
- * completed is removed. */
-bool surface_save(const Surface *s, const char *path, Error *err);
+/* format: "png", "ppm" (binary), or NULL: PNG if the name ends in .png, else PPM. A file that
+ * could not be completed is removed. */
+bool surface_save(const Surface *s, const char *path, const char *format, Error *err);
 
 #endif

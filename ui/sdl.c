@@ -299,7 +299,7 @@ static void screenshot(SdlDisplay *d)
     strftime(path, sizeof(path), "dyad-%Y%m%d-%H%M%S.png", localtime_r(&now, &tm));
     Error err = ERROR_INIT;
     screen_refresh(d->listener.screen, false);
-    if (surface_save(&d->listener.screen->surface, path, &err)) {
+    if (surface_save(&d->listener.screen->surface, path, NULL, &err)) {
         fprintf(stderr, "dyad: screenshot in %s\n", path);
     } else {
         error_report(&err);
@@ -425,8 +425,7 @@ static void handle_events(SdlDisplay *d)
     while (lib.SDL_PollEvent(&e)) {
         switch (e.type) {
         case SDL_QUIT:
-            d->m->cfg.no_shutdown = false; /* that is about the guest's wish */
-            machine_request_shutdown(d->m, 0);
+            machine_quit(d->m, "host-ui");
             break;
         case SDL_KEYDOWN:
         case SDL_KEYUP: on_key(d, &e.key); break;

@@ -16,6 +16,7 @@
 #include "hw/core/netdev.h"
 #include "ui/foreign.h"
 #include "ui/monitor.h"
+#include "ui/qmp.h"
 #include "util/alloc.h"
 
 static bool prefix_option(Error *err, const OptionUse *u)
@@ -250,21 +251,6 @@ static bool add_vga(Machine *m, const Options *o, Error *err)
     return false;
 }
 
-bool setup_devices(Machine *m, Options *o, Error *err)
-{
-    device_check_globals(o->cfg.globals);
-    if (!add_vga(m, o, err) || !add_serials(m, o, err) || !add_drives(m, err) || !add_nics(m, o, err)) {
-        return false;
-    }
-    for (size_t i = 0; i < o->devices.n; i++) {
-        if (!known_device(o->devices.v[i].text, err) ||
-            !device_add(m, o->devices.v[i].text, err)) {
-            return prefix_option(err, &o->devices.v[i]);
-        }
-    }
-    return true;
-}
-
 /* The first option of the list that takes this terminal. */
 static const OptionUse *uses_stdio(const OptionList *l)
 {
@@ -274,6 +260,45 @@ static const OptionUse *uses_stdio(const OptionList *l)
         }
     }
     return NULL;
+}
+
+/* Before devices: of those that share a chardev the last one gets the keyboard, and that is
+ * to be the serial port. */
+static bool add_monitors(Machine *m, Options *o, Error *err)
+{
+    if (o->nographic && o->serials.n && !o->monitors.n && !uses_stdio(&o->serials) &&
+        !uses_stdio(&o->chardevs) && !uses_stdio(&o->debugcons)) {
+        option_list_add(&o->monitors, "-monitor", "stdio");
+    }
+    for (size_t i = 0; i < o->monitors.n; i++) {
+        const OptionUse *u = &o->monitors.v[i];
+        if (strcmp(u->text, "none") == 0) {
+            continue;
+        }
+        char id[32];
+        snprintf(id, sizeof(id), "monitor%zu", i);
+        bool qmp = strncmp(u->option, "-qmp", 4) == 0;
+        CharBackend *c = chardev_open(m, u->text, id, err);
+        if (!c || !(qmp ? qmp_attach(m, c, u->option[4], err) : monitor_attach(c, err))) {
+            return prefix_option(err, u);
+        }
+    }
+    return true;
+}
+
+bool setup_devices(Machine *m, Options *o, Error *err)
+{
+    device_check_globals(o->cfg.globals);
+    if (!add_monitors(m, o, err) || !add_vga(m, o, err) || !add_serials(m, o, err) || !add_drives(m, err) || !add_nics(m, o, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < o->devices.n; i++) {
+        if (!known_device(o->devices.v[i].text, err) ||
+            !device_add(m, o->devices.v[i].text, err)) {
+            return prefix_option(err, &o->devices.v[i]);
+        }
+    }
+    return true;
 }
 
 bool setup_check_daemon(const Options *o, Error *err)
@@ -287,27 +312,6 @@ bool setup_check_daemon(const Options *o, Error *err)
         const OptionUse *u = uses_stdio(lists[i]);
         if (u) {
             return error_set(err, "-daemonize: does not go with %s %s", u->option, u->text);
-        }
-    }
-    return true;
-}
-
-bool setup_monitors(Machine *m, Options *o, Error *err)
-{
-    if (o->nographic && !o->monitors.n && !uses_stdio(&o->serials) &&
-        !uses_stdio(&o->chardevs) && !uses_stdio(&o->debugcons)) {
-        option_list_add(&o->monitors, "-monitor", "stdio");
-    }
-    for (size_t i = 0; i < o->monitors.n; i++) {
-        const OptionUse *u = &o->monitors.v[i];
-        if (strcmp(u->text, "none") == 0) {
-            continue;
-        }
-        char id[32];
-        snprintf(id, sizeof(id), "monitor%zu", i);
-        CharBackend *c = chardev_open(m, u->text, id, err);
-        if (!c || !monitor_attach(c, err)) {
-            return prefix_option(err, u);
         }
     }
     return true;

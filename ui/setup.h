@@ -10,12 +10,10 @@
 
 /* Before machine_init: -chardev, -blockdev, -drive, -netdev. */
 bool setup_backends(Machine *m, const Options *o, Error *err);
-/* Between machine_init and machine_ready: -serial, -debugcon, drives, -nic, -device. Adds
- * the defaults to o. */
+/* Between machine_init and machine_ready: -monitor, -serial, -debugcon, drives, -nic, -device.
+ * Adds the defaults to o. */
 bool setup_devices(Machine *m, Options *o, Error *err);
 /* Is there anything that needs the terminal that -daemonize leaves? false: err is set. */
 bool setup_check_daemon(const Options *o, Error *err);
-/* -monitor, and its default under -nographic. */
-bool setup_monitors(Machine *m, Options *o, Error *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "util/alloc.h"
 
 static char *format(const char *fmt, va_list ap)
@@ -43,9 +44,28 @@ void error_prefix(Error *err, const char *fmt, ...)
     err->msg = msg;
 }
 
+static bool timestamps;
+
+void error_set_timestamps(bool on)
+{
+    timestamps = on;
+}
+
+static void put_time(void)
+{
+    struct timespec t;
+    struct tm tm;
+    char text[32];
+    if (timestamps && clock_gettime(CLOCK_REALTIME, &t) == 0 && gmtime_r(&t.tv_sec, &tm) &&
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm)) {
+        fprintf(stderr, "%s.%06ldZ ", text, t.tv_nsec / 1000);
+    }
+}
+
 void error_report(Error *err)
 {
     if (err->msg) {
+        put_time();
         fprintf(stderr, "dyad: %s\n", err->msg);
     }
     error_free(err);
@@ -63,6 +83,7 @@ void warn_report(const char *fmt, ...)
     va_start(ap, fmt);
     char *msg = format(fmt, ap);
     va_end(ap);
+    put_time();
     fprintf(stderr, "dyad: warning: %s\n", msg);
     free(msg);
 }

@@ -22,6 +22,9 @@ bool error_set(Error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Puts text before the message. No effect if no error is set. */
 void error_prefix(Error *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* Whether messages begin with the time; off at first. */
+void error_set_timestamps(bool on);
+
 /* Prints "dyad: MESSAGE\n" on stderr and frees the message. */
 void error_report(Error *err);
 

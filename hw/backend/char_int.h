@@ -20,6 +20,11 @@ typedef struct CharOps {
     void (*close)(CharBackend *c);      /* optional */
 } CharOps;
 
+typedef struct CharPending {
+    uint8_t key[CHAR_PENDING];
+    unsigned n;
+} CharPending;
+
 struct CharBackend {
     const CharOps *ops;
     struct Machine *machine;
@@ -34,9 +39,10 @@ struct CharBackend {
     bool mux;               /* several clients, ctrl-a */
     bool escape;            /* ctrl-a was typed */
     bool at_line_start, timestamps;
-    uint8_t pending[CHAR_PENDING];  /* mux: input the client does not take yet */
-    unsigned npending;
+    CharPending pending[CHAR_CLIENTS];  /* mux: input that a client does not take yet */
 
+    bool telnet;            /* socket: speaks RFC 854, */
+    uint8_t telnet_state;   /* and what of a command has come */
     bool connected;         /* somebody is at the other end (always, but for sockets) */
     bool blocking, is_socket;
     int fd_in, fd_out;      /* may be the same; -1 = none; owned if `owns_fds` */
@@ -59,9 +65,13 @@ CharBackend *char_register(CharBackend *c, Error *err);
 void char_connect(CharBackend *c, int fd_in, int fd_out);
 void char_disconnect(CharBackend *c);       /* closes them, tells the clients */
 void char_event(CharBackend *c, int event); /* to every client that heard OPENED */
-void char_settle_later(CharBackend *c);     /* CHAR_OPENED for who has the focus */
+void char_settle_later(CharBackend *c);     /* CHAR_OPENED for who has the focus: soon */
+void char_settle(void *backend);            /* the same, now */
 size_t char_room(CharBackend *c);           /* bytes of input wanted now */
 void char_write_now(CharBackend *c, const uint8_t *buf, size_t n);
+
+/* char_socket.c: takes commands out of n received bytes; how many are left. */
+size_t char_telnet_input(CharBackend *c, uint8_t *buf, size_t n);
 
 /* char_mux.c */
 void mux_input(CharBackend *c, const uint8_t *buf, size_t n);
@@ -80,7 +90,7 @@ CharBackend *char_open_pty(struct Machine *m, const char *label, const char *lin
 typedef struct CharSocket {
     const char *path;           /* unix, or NULL: */
     const char *host, *port;    /* tcp; host NULL or "": any / loopback */
-    bool server, wait, nodelay;
+    bool server, wait, nodelay, telnet;
 } CharSocket;
 CharBackend *char_open_socket(struct Machine *m, const char *label, const CharSocket *s,
                               Error *err);

@@ -45,13 +45,12 @@ static void mux_switch(CharBackend *c)
     if (c->nclients < 2) {
         return;
     }
-    c->npending = 0;    /* typed for the one that did not take it */
     event_to(c, c->focus, CHAR_FOCUS_OUT);
     c->focus = (c->focus + 1) % c->nclients;
     if (c->opened[c->focus]) {
         event_to(c, c->focus, CHAR_FOCUS_IN);
     } else {
-        char_settle_later(c);
+        char_settle(c); /* it greets before it hears the next key */
     }
 }
 
@@ -64,7 +63,7 @@ static void mux_command(CharBackend *c, uint8_t key)
         break;
     case 'x':
         say(c, "\r\ndyad: terminated by C-a x\r\n");
-        machine_request_shutdown(c->machine, 0);
+        machine_quit(c->machine, "host-ui");
         break;
     case 'c':
         mux_switch(c);
@@ -85,19 +84,28 @@ static void mux_command(CharBackend *c, uint8_t key)
     }
 }
 
-void mux_flush(CharBackend *c)
+static void flush_to(CharBackend *c, unsigned i)
 {
-    while (c->npending && c->focus < c->nclients) {
-        const CharClient *cl = &c->clients[c->focus];
-        unsigned n = MIN(cl->can_receive(cl->opaque), (size_t)c->npending);
+    CharPending *p = &c->pending[i];
+    while (p->n && i < c->nclients) {
+        const CharClient *cl = &c->clients[i];
+        unsigned n = MIN(cl->can_receive(cl->opaque), (size_t)p->n);
         if (n == 0) {
             return;
         }
         uint8_t part[CHAR_PENDING];
-        memcpy(part, c->pending, n);
-        memmove(c->pending, c->pending + n, c->npending - n);
-        c->npending -= n;
+        memcpy(part, p->key, n);
+        memmove(p->key, p->key + n, p->n - n);
+        p->n -= n;
         cl->receive(cl->opaque, part, n);
+    }
+}
+
+/* Keys go where they were typed for, also after the focus went on. */
+void mux_flush(CharBackend *c)
+{
+    for (unsigned i = 0; i < c->nclients; i++) {
+        flush_to(c, i);
     }
 }
 
@@ -108,12 +116,13 @@ void mux_input(CharBackend *c, const uint8_t *buf, size_t n)
         bool escaped = c->escape;
         c->escape = false;
         if (escaped && key != ESCAPE_KEY) {
-            mux_flush(c);   /* keys before the escape go where they were typed for */
+            mux_flush(c);
             mux_command(c, key);
         } else if (!escaped && key == ESCAPE_KEY) {
             c->escape = true;
-        } else if (c->npending < CHAR_PENDING) {
-            c->pending[c->npending++] = key;
+        } else if (c->focus < c->nclients && c->pending[c->focus].n < CHAR_PENDING) {
+            CharPending *p = &c->pending[c->focus];
+            p->key[p->n++] = key;
         }
     }
     mux_flush(c);

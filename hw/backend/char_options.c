@@ -20,7 +20,7 @@ enum CharKind { K_NULL, K_STDIO, K_FILE, K_PIPE, K_PTY, K_SOCKET };
 
 typedef struct {
     char *id, *path, *host, *port;
-    bool server, wait, nodelay, mux, signal, append;
+    bool server, wait, nodelay, telnet, mux, signal, append;
 } CharOpts;
 
 #define OPT_STR(field, help) \
@@ -47,7 +47,8 @@ static const Property socket_props[] = {
     COMMON, OPT_STR(path, "unix socket"), OPT_STR(host, "tcp: host"),
     OPT_STR(port, "tcp: port"), OPT_BOOL(server, 0, "listen instead of connect"),
     OPT_BOOL(wait, 1, "server: wait for a peer before the machine starts"),
-    OPT_BOOL(nodelay, 0, "send small pieces at once"), PROP_END
+    OPT_BOOL(nodelay, 0, "send small pieces at once"),
+    OPT_BOOL(telnet, 0, "speak telnet: the peer is a terminal"), PROP_END
 };
 
 static const struct {
@@ -57,6 +58,7 @@ static const struct {
     const char *help;
 } kinds[] = {
     { "null", K_NULL, null_props, "swallows output" },
+    { "vc", K_NULL, null_props, "the same: there are no text consoles in the window" },
     { "stdio", K_STDIO, stdio_props, "this terminal" },
     { "file", K_FILE, file_props, "output to a file" },
     { "pipe", K_PIPE, pipe_props, "named pipes" },
@@ -72,7 +74,7 @@ static CharBackend *open_socket(struct Machine *m, const CharOpts *o, Error *err
     }
     const CharSocket s = {
         .path = o->path, .host = o->host, .port = o->port, .server = o->server,
-        .wait = o->wait, .nodelay = o->nodelay,
+        .wait = o->wait, .nodelay = o->nodelay, .telnet = o->telnet,
     };
     return char_open_socket(m, o->id, &s, err);
 }
@@ -170,7 +172,7 @@ static bool starts(const char *text, const char *prefix, const char **rest)
 
 static const char *const short_names[] = {
     "stdio", "null", "none", "vc", "pty", "file:PATH", "pipe:PATH", "unix:PATH", "tcp:HOST:PORT",
-    "mon:stdio", "chardev:ID", NULL
+    "telnet:HOST:PORT", "mon:stdio", "chardev:ID", NULL
 };
 
 /* "PATH,server=on" or "HOST:PORT,server=on". */
@@ -233,8 +235,11 @@ static CharBackend *open_short(struct Machine *m, const char *spec, const char *
     if (starts(spec, "unix:", &rest)) {
         return open_short_socket(m, rest, id, false, mux, err);
     }
-    if (starts(spec, "tcp:", &rest)) {
-        return open_short_socket(m, rest, id, true, mux, err);
+    if (starts(spec, "tcp:", &rest) || starts(spec, "telnet:", &rest)) {
+        char *text = xasprintf("%s%s", rest, spec[1] == 'e' ? ",telnet=on" : "");
+        CharBackend *c = open_short_socket(m, text, id, true, mux, err);
+        free(text);
+        return c;
     }
     error_set_choice(err, "character device", spec, short_names);
     return NULL;

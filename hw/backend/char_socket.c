@@ -37,6 +37,44 @@ static void socket_hangup(CharBackend *c)
     }
 }
 
+/* --- telnet (RFC 854): the peer is told to send each key and to leave the echo to us --- */
+
+enum { IAC = 255, SB = 250, SE = 240, WILL = 251, DONT = 254, BRK = 243, CR = 13 };
+enum { TN_DATA, TN_CR, TN_IAC, TN_OPTION, TN_SB, TN_SB_IAC };
+
+static void telnet_hello(CharBackend *c)
+{
+    static const uint8_t hello[] = { IAC, WILL, 1 /* echo */, IAC, WILL, 3 /* no go-ahead */ };
+    c->telnet_state = TN_DATA;
+    char_write_now(c, hello, sizeof(hello));
+}
+
+size_t char_telnet_input(CharBackend *c, uint8_t *buf, size_t n)
+{
+    size_t out = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t b = buf[i], was = c->telnet_state;
+        c->telnet_state = TN_DATA;
+        if (was == TN_IAC && b != IAC) {
+            c->telnet_state = b == SB ? TN_SB : b >= WILL && b <= DONT ? TN_OPTION : TN_DATA;
+            if (b == BRK) {
+                char_event(c, CHAR_BREAK);
+            }
+        } else if (was == TN_SB || was == TN_SB_IAC) {
+            c->telnet_state = was == TN_SB ? (b == IAC ? TN_SB_IAC : TN_SB)
+                              : b == SE    ? TN_DATA : TN_SB;
+        } else if (was == TN_OPTION || (was == TN_CR && b == 0)) {
+            /* an answer to our hello, or what must follow a bare return */
+        } else if (b == IAC && was != TN_IAC) {
+            c->telnet_state = TN_IAC;
+        } else {
+            c->telnet_state = b == CR ? TN_CR : TN_DATA;
+            buf[out++] = b;
+        }
+    }
+    return out;
+}
+
 static const CharOps socket_ops = { .name = "socket", .hangup = socket_hangup };
 
 static void socket_accept(void *opaque, unsigned events)
@@ -49,6 +87,9 @@ static void socket_accept(void *opaque, unsigned events)
     loop_del_fd(c->listen_watch);
     c->listen_watch = NULL;
     char_connect(c, fd, fd);
+    if (c->telnet) {
+        telnet_hello(c);
+    }
 }
 
 static int unix_socket(const CharSocket *s, Error *err)
@@ -131,6 +172,7 @@ CharBackend *char_open_socket(struct Machine *m, const char *label, const CharSo
     }
     CharBackend *c = char_create(m, &socket_ops, label);
     c->is_socket = true;
+    c->telnet = s->telnet;
     if (!s->server) {
         int one = 1;
         if (!s->path && s->nodelay) {
@@ -147,6 +189,9 @@ CharBackend *char_open_socket(struct Machine *m, const char *label, const CharSo
         int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (peer >= 0) {
             char_connect(c, peer, peer);
+            if (c->telnet) {
+                telnet_hello(c);
+            }
             return c;
         }
     }

@@ -153,7 +153,7 @@ void char_event(CharBackend *c, int event)
 
 /* Who has the focus hears that the other end is there. The others hear it when they get
  * the focus, so that a monitor behind ctrl-a greets when it is called for. */
-static void char_settle(void *opaque)
+void char_settle(void *opaque)
 {
     CharBackend *c = opaque;
     c->settling = false;
@@ -199,7 +199,8 @@ void chardev_detach(CharBackend *c, void *opaque)
         unsigned after = c->nclients - i - 1;
         memmove(&c->clients[i], &c->clients[i + 1], after * sizeof(c->clients[0]));
         memmove(&c->opened[i], &c->opened[i + 1], after * sizeof(c->opened[0]));
-        c->nclients--;
+        memmove(&c->pending[i], &c->pending[i + 1], after * sizeof(c->pending[0]));
+        c->pending[--c->nclients].n = 0;
         if (c->focus > i || c->focus == c->nclients) {
             c->focus = c->focus ? c->focus - 1 : 0;
         }
@@ -267,6 +268,12 @@ static void char_fd_event(void *opaque, unsigned events)
         return;
     }
     ssize_t n = read(c->fd_in, buf, room);
+    if (n > 0 && c->telnet) {
+        n = (ssize_t)char_telnet_input(c, buf, (size_t)n);
+        if (n == 0) {
+            return;
+        }
+    }
     if (n > 0) {
         nondet_inject("char", deliver, c, buf, n);
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
@@ -408,4 +415,15 @@ void chardev_info(struct Machine *m, FILE *f)
                     c->nclients == 1 ? "" : "s", c->connected ? "" : ", not connected");
         }
     }
+}
+
+bool chardev_nth(struct Machine *m, unsigned n, CharInfo *i)
+{
+    for (const CharBackend *c = all; c; c = c->next) {
+        if (c->machine == m && n-- == 0) {
+            *i = (CharInfo){ c->label, c->ops->name, c->nclients > 0 };
+            return true;
+        }
+    }
+    return false;
 }

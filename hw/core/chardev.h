@@ -32,6 +32,12 @@ CharBackend *chardev_find(struct Machine *m, const char *id);
 void chardev_close_all(struct Machine *m);   /* restores the terminal */
 void chardev_help(FILE *f);
 void chardev_info(struct Machine *m, FILE *f); /* info chardev */
+typedef struct CharInfo {
+    const char *label, *kind;
+    bool used;                  /* has a client */
+} CharInfo;
+/* The n-th backend of the machine; false: there are no more. */
+bool chardev_nth(struct Machine *m, unsigned n, CharInfo *i);
 /* One client, or several through the multiplexer (ctrl-a c switches). false: in use. */
 bool chardev_attach(CharBackend *c, const CharClient *client, Error *err);
 void chardev_detach(CharBackend *c, void *opaque);

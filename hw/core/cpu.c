@@ -257,6 +257,7 @@ static void *cpu_thread(void *arg)
     pthread_setname_np(pthread_self(), name);
     prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     cpu_self = cpu;
+    cpu->thread_id = gettid();
     profile_thread_begin(cpu);
     cpu_timer_begin(cpu);
     machine_lock(m);

@@ -127,6 +127,7 @@ struct Cpu {
     const CpuExecOps *exec;
     int index;                  /* 0 is the boot processor */
     pthread_t thread;
+    int thread_id;              /* the host's number of it, 0 before it ran */
     bool thread_started;
 
     _Atomic uint32_t request;      /* CPU_REQ_* */

@@ -257,6 +257,7 @@ void machine_run(Machine *m)
         return;
     }
     m->state = RUN_RUNNING;
+    m->was_started = true;
     clock_start(m->clock);
     if (m->exec && m->exec->starting) {
         m->exec->starting(m);
@@ -312,8 +313,11 @@ static void note(Machine *m, bool *flag)
     loop_wake(m->loop);
 }
 
+static const char guest_reset[] = "guest-reset", guest_shutdown[] = "guest-shutdown";
+
 void machine_request_reset(Machine *m)
 {
+    m->cause = m->shutdown_requested ? m->cause : guest_reset;
     note(m, &m->reset_requested);
 }
 
@@ -321,8 +325,50 @@ void machine_request_shutdown(Machine *m, int exit_code)
 {
     if (!m->shutdown_requested) {
         m->exit_code = exit_code;
+        m->cause = guest_shutdown;
     }
     note(m, &m->shutdown_requested);
+}
+
+void machine_press_reset(Machine *m)
+{
+    machine_request_reset(m);
+    m->cause = m->shutdown_requested ? m->cause : "host-qmp-system-reset";
+}
+
+void machine_quit(Machine *m, const char *cause)
+{
+    m->cfg.no_shutdown = false; /* that is about the guest's wish */
+    machine_request_shutdown(m, 0);
+    m->cause = cause;
+}
+
+bool machine_guest_asked(const Machine *m)
+{
+    return m->cause == guest_reset || m->cause == guest_shutdown;
+}
+
+void machine_listen(Machine *m, MachineListener *l)
+{
+    l->next = m->listeners;
+    m->listeners = l;
+}
+
+void machine_unlisten(Machine *m, MachineListener *l)
+{
+    for (MachineListener **pp = &m->listeners; *pp; pp = &(*pp)->next) {
+        if (*pp == l) {
+            *pp = l->next;
+            return;
+        }
+    }
+}
+
+void machine_tell(Machine *m, enum MachineEvent e)
+{
+    for (MachineListener *l = m->listeners; l; l = l->next) {
+        l->event(l->opaque, e);
+    }
 }
 
 void machine_request_powerdown(Machine *m)
@@ -336,6 +382,7 @@ static bool handle_requests(Machine *m)
 {
     if (m->powerdown_requested) {
         m->powerdown_requested = false;
+        machine_tell(m, MACHINE_POWERDOWN);
         if (m->powerdown) {
             m->powerdown(m);
         }
@@ -356,7 +403,12 @@ static bool handle_requests(Machine *m)
         m->reset_requested = false;
         machine_pause(m);
         m->state = RUN_SHUTDOWN;
-        return !m->cfg.no_shutdown;
+        machine_tell(m, MACHINE_SHUTDOWN);
+        if (!m->cfg.no_shutdown || m->exit_code != 0) {
+            return true;
+        }
+        machine_tell(m, MACHINE_STOPPED);
+        return false;
     }
     if (m->reset_requested) {
         bool go_on = m->state == RUN_RUNNING || m->state == RUN_SHUTDOWN;
@@ -364,6 +416,7 @@ static bool handle_requests(Machine *m)
         m->reset_requested = false; /* now: nobody can ask twice for the same one */
         m->state = RUN_PAUSED;
         reset(m);
+        machine_tell(m, MACHINE_RESET);
         if (go_on) {
             machine_run(m);
         }

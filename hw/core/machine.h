@@ -27,6 +27,11 @@ enum SmbiosText {
     SMBIOS_FAMILY, SMBIOS_TEXTS
 };
 
+/* -fw_cfg: a file of the firmware's; one of path and text is NULL. */
+typedef struct FwFile {
+    const char *name, *path, *text;
+} FwFile;
+
 /* What the command line says about a machine; strings owned by the option parser. */
 typedef struct MachineConfig {
     uint64_t ram_size;
@@ -40,8 +45,19 @@ typedef struct MachineConfig {
     const char *uuid;           /* checked text form or NULL */
     const char *smbios[SMBIOS_TEXTS]; /* NULL: the board's own */
     const char **oem_strings;   /* -smbios type=11, ended by NULL; NULL: none */
+    FwFile *fw_files;
+    unsigned n_fw_files;
     const char **globals;       /* "driver.property=value" each, ended by NULL; NULL: none */
 } MachineConfig;
+
+/* What whoever listens is told (QMP's events). */
+enum MachineEvent { MACHINE_STOPPED, MACHINE_RESUMED, MACHINE_RESET, MACHINE_SHUTDOWN,
+                    MACHINE_POWERDOWN };
+typedef struct MachineListener {
+    void (*event)(void *opaque, enum MachineEvent e);   /* machine lock held */
+    void *opaque;
+    struct MachineListener *next;
+} MachineListener;
 
 struct MachineClass {
     const char *name;
@@ -88,6 +104,9 @@ struct Machine {
     pthread_mutex_t lock;
     enum RunState state;
     bool reset_requested, shutdown_requested, powerdown_requested;
+    const char *cause;          /* of the last request, in QMP's words; static text */
+    bool was_started;           /* ran once */
+    MachineListener *listeners;
     int exit_code;
     struct Loop *loop;
     void (*powerdown)(Machine *m);  /* ACPI power button, set by the board; or NULL */
@@ -137,10 +156,23 @@ bool machine_locked(const Machine *m);
  * synced from the engine. */
 void machine_run(Machine *m);
 void machine_pause(Machine *m);
-/* From devices and vCPUs: acted on by the main loop. Any thread with the lock. */
+/* From devices and vCPUs: acted on by the main loop. Any thread with the lock. A status
+ * other than 0 ends the program even with -no-shutdown. */
 void machine_request_reset(Machine *m);
 void machine_request_shutdown(Machine *m, int exit_code);
+/* From people and programs outside: the reset button; the end of the program, also with
+ * -no-shutdown. cause: "host-qmp-quit", "host-signal", "host-ui"; static text. */
+void machine_press_reset(Machine *m);
+void machine_quit(Machine *m, const char *cause);
+/* Whether the last request was the guest's. */
+bool machine_guest_asked(const Machine *m);
 void machine_request_powerdown(Machine *m);   /* the power button */
+
+/* Listeners hear of what a person or the guest did, not of pauses that the monitor or a
+ * debugger makes to look at something. Machine lock. */
+void machine_listen(Machine *m, MachineListener *l);
+void machine_unlisten(Machine *m, MachineListener *l);
+void machine_tell(Machine *m, enum MachineEvent e);
 
 /* Main loop: until shutdown; returns the exit code. Called by main() without the lock. */
 int machine_main_loop(Machine *m);

@@ -96,15 +96,20 @@ bool pc_add_boot_order(PcMachine *pc, Error *err)
 {
     Order *o = NEW(Order);
     device_foreach(&pc->m, collect, o);
-    bool ok = true;
+    char *text = pc->m.cfg.boot ? property_get_text(pc->m.cfg.boot, "strict") : NULL;
+    bool strict = text && strcmp(text, "on") == 0, ok = true;
+    free(text);
     if (o->clash) {
         ok = error_set(err, "-device %s: bootindex: %u is taken by a %s", o->clash->cls->name,
                        boot_index(o->clash), o->other->cls->name);
-    } else if (o->n) {
+    } else if (o->n || strict) {
         AcpiBuf b = { 0 };
         for (unsigned i = 0; i < o->n; i++) {
             acpi_put(&b, o->e[i].path, strlen(o->e[i].path));
-            acpi_put(&b, i + 1 < o->n ? "\n" : "", 1);
+            acpi_put(&b, i + 1 < o->n || strict ? "\n" : "", 1);
+        }
+        if (strict) { /* nothing else is tried */
+            acpi_put(&b, "HALT", sizeof("HALT"));
         }
         ok = fw_cfg_add_file(pc->fw_cfg, "bootorder", b.data, b.len) ||
              error_set(err, "fw_cfg: no room for the boot order");

@@ -128,6 +128,13 @@ DefinitionBlock ("", "DSDT", 2, "DYAD", "DYADQ35", 1)
             Return (IVAL)
         }
 
+        Device (FWCF)   /* firmware configuration: Linux's driver looks for it by this */
+        {
+            Name (_HID, "QEMU0002")
+            Name (_STA, 0x0B)
+            Name (_CRS, ResourceTemplate () { IO (Decode16, 0x0510, 0x0510, 0x01, 0x0C) })
+        }
+
         Device (LNKA)
         {
             Name (_HID, EisaId ("PNP0C0F"))

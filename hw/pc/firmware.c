@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "hw/block/pflash.h"
@@ -102,20 +103,34 @@ static void cmos16(PcMachine *pc, unsigned index, uint64_t v)
 }
 
 /* Letters of -boot order, as CMOS nibbles: 1 floppy, 2 disk, 3 CD, 4 network. */
-static unsigned boot_nibbles(const char *boot)
+static unsigned boot_nibbles(const char *boot, bool first_boot)
 {
+    char *once = boot && first_boot ? property_get_text(boot, "once") : NULL;
     char *order = boot ? property_get_text(boot, "order") : NULL;
     const char *rest;
     char *word = boot && !order ? property_first_word(boot, &rest) : NULL;
-    const char *letters = order ? order : word ? word : "cdn";
+    const char *letters = once ? once : order ? order : word ? word : "cdn";
     unsigned v = 0;
     for (unsigned i = 0; i < 3 && letters[i]; i++) {
         unsigned n = letters[i] == 'a' ? 1 : letters[i] == 'c' ? 2 : letters[i] == 'd' ? 3 : 4;
         v |= n << (4 * i);
     }
+    free(once);
     free(order);
     free(word);
     return v;
+}
+
+static void set_boot_order(PcMachine *pc, bool first_boot)
+{
+    unsigned order = boot_nibbles(pc->m.cfg.boot, first_boot);
+    rtc_set_cmos(pc->rtc, 0x3d, (uint8_t)order);
+    rtc_set_cmos(pc->rtc, 0x38, (uint8_t)((order >> 4 & 0xf0) | 1));
+}
+
+void pc_boot_again(PcMachine *pc)
+{
+    set_boot_order(pc, false);
 }
 
 static void fill_cmos(PcMachine *pc)
@@ -134,9 +149,7 @@ static void fill_cmos(PcMachine *pc)
         translation |= (uint8_t)((ide_translation(&pc->m, i) == 1) << (2 * i));
     }
     rtc_set_cmos(pc->rtc, 0x39, translation);
-    unsigned order = boot_nibbles(pc->m.cfg.boot);
-    rtc_set_cmos(pc->rtc, 0x3d, (uint8_t)order);
-    rtc_set_cmos(pc->rtc, 0x38, (uint8_t)((order >> 4 & 0xf0) | 1));
+    set_boot_order(pc, true);
 }
 
 /* ---- table loader ---- */
@@ -265,6 +278,73 @@ void pc_fill_numbers(PcMachine *pc)
     fw_cfg_add_u16(f, FW_CFG_NOGRAPHIC, 0);
 }
 
+static bool no_room(const char *name, Error *err)
+{
+    return error_set(err, "-fw_cfg: %s: there are too many files", name);
+}
+
+static bool add_host_file(PcMachine *pc, const char *option, const char *name, const char *path,
+                          Error *err)
+{
+    size_t n;
+    void *data = pc_map_file("file", path, &n, err);
+    bool ok = data && (fw_cfg_add_file(pc->fw_cfg, name, data, n) || no_room(name, err));
+    if (!data) {
+        error_prefix(err, "%s: ", option);
+    } else {
+        munmap(data, n);
+    }
+    return ok;
+}
+
+/* docs/specs/fw_cfg: what SeaBIOS reads about its prompt and its picture. */
+static bool add_boot_texts(PcMachine *pc, Error *err)
+{
+    const char *boot = pc->m.cfg.boot;
+    char *ms = boot ? property_get_text(boot, "splash-time") : NULL;
+    char *again = boot ? property_get_text(boot, "reboot-timeout") : NULL;
+    char *picture = boot ? property_get_text(boot, "splash") : NULL;
+    uint64_t n;
+    bool ok = true;
+    if (ms && parse_u64(ms, &n)) {
+        uint8_t le[2] = { (uint8_t)n, (uint8_t)(n >> 8) };
+        ok = fw_cfg_add_file(pc->fw_cfg, "etc/boot-menu-wait", le, sizeof(le));
+    }
+    if (again) {
+        n = parse_u64(again, &n) ? n : UINT32_MAX;
+        uint8_t le[4] = { (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), (uint8_t)(n >> 24) };
+        ok = ok && fw_cfg_add_file(pc->fw_cfg, "etc/boot-fail-wait", le, sizeof(le));
+    }
+    if (ok && picture) {
+        size_t len = strlen(picture);
+        bool bmp = len > 4 && strcasecmp(picture + len - 4, ".bmp") == 0;
+        ok = add_host_file(pc, "-boot splash=", bmp ? "bootsplash.bmp" : "bootsplash.jpg",
+                           picture, err);
+    }
+    free(ms);
+    free(again);
+    free(picture);
+    return ok;
+}
+
+bool pc_add_fw_files(PcMachine *pc, Error *err)
+{
+    const MachineConfig *cfg = &pc->m.cfg;
+    for (unsigned i = 0; i < cfg->n_fw_files; i++) {
+        const FwFile *f = &cfg->fw_files[i];
+        if (fw_cfg_file_key(pc->fw_cfg, f->name)) {
+            return error_set(err, "-fw_cfg: %s is there already", f->name);
+        }
+        bool ok = f->path ? add_host_file(pc, "-fw_cfg", f->name, f->path, err)
+                          : fw_cfg_add_file(pc->fw_cfg, f->name, f->text, strlen(f->text)) ||
+                                no_room(f->name, err);
+        if (!ok) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool pc_fill_fw_cfg(PcMachine *pc, Error *err)
 {
     FwCfg *f = pc->fw_cfg;
@@ -281,7 +361,7 @@ bool pc_fill_fw_cfg(PcMachine *pc, Error *err)
         return error_set(err, "fw_cfg: no room for the firmware's tables");
     }
     fw_cfg_on_select(f, tables_selected, pc);
-    return pc_add_boot_order(pc, err);
+    return add_boot_texts(pc, err) && pc_add_boot_order(pc, err) && pc_add_fw_files(pc, err);
 }
 
 static void offer(PcMachine *pc, uint16_t size_key, uint16_t data_key, const void *data,

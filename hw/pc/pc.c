@@ -302,6 +302,10 @@ static bool micro_init(Machine *m, Error *err)
         return error_set(err, "-machine microvm: starts kernels without firmware: -kernel "
                          "instead of %s", m->cfg.bios ? "-bios" : "-drive if=pflash");
     }
+    if (m->cfg.n_fw_files) {
+        return error_set(err, "-fw_cfg: machine microvm has no such device: expected -machine pc "
+                         "or q35");
+    }
     if (!m->cfg.kernel) {
         return error_set(err, "-machine microvm: has no firmware: a -kernel is needed");
     }
@@ -342,7 +346,7 @@ static bool pc_ready(Machine *m, Error *err)
         if (!pc->micro) {
             pc_fill_numbers(pc);
         }
-        return pc_plan_kernel(pc, err);
+        return (pc->micro || pc_add_fw_files(pc, err)) && pc_plan_kernel(pc, err);
     }
     if (!pc_load_firmware(pc, err) || !pc_fill_fw_cfg(pc, err)) {
         return false;
@@ -377,6 +381,10 @@ static void pc_destroy(Machine *m)
 static void pc_reset(Machine *m)
 {
     PcMachine *pc = pc_machine(m);
+    if (pc->booted && !pc->micro) {
+        pc_boot_again(pc);
+    }
+    pc->booted = true;
     for (unsigned i = 1; i < m->ncpus; i++) {
         X86_CPU(m->cpus[i])->st.wait_sipi = 1;
     }
@@ -403,6 +411,9 @@ static void pc_reset(Machine *m)
 /* Of other emulators' command lines: what may be asked for is what is so anyway. */
 static const char *const absent_names[] = { "auto", "off", NULL };
 
+static const char *const always_names[] = { "auto", "on", NULL };
+static const char *const either_names[] = { "on", "off", NULL };
+
 static const Property pc_props[] = {
     { "kernel-protocol", PK_ENUM, offsetof(PcMachine, kernel_protocol), KERNEL_AUTO, 0, 0,
       NULL, kernel_protocol_names, NULL, "entry of a Linux kernel to use, in bits" },
@@ -416,6 +427,18 @@ static const Property pc_props[] = {
       "system management mode: there is none" },
     { "usb", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, absent_names, NULL,
       "USB host controller of the board: there is none" },
+    { "nvdimm", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, absent_names, NULL,
+      "memory that stays: there is none" },
+    { "acpi", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, always_names, NULL,
+      "ACPI tables: they are always there" },
+    { "i8042", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, always_names, NULL,
+      "keyboard controller: it is always there" },
+    { "graphics", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, either_names, NULL,
+      "accepted: -vga and -display say it" },
+    { "dump-guest-core", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, either_names, NULL,
+      "accepted: of no effect" },
+    { "mem-merge", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, either_names, NULL,
+      "accepted: of no effect" },
     PROP_END
 };
 static const char *const pc_aliases[] = { "pc-i440fx", NULL };

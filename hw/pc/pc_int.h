@@ -50,6 +50,7 @@ struct PcMachine {
 
     /* made by ready(): */
     bool direct;                /* a kernel without firmware */
+    bool booted;                /* reset once */
     uint8_t floppy[2];          /* CMOS types of drives A and B, 0 = none */
     bool has_serial;            /* COM1 is there */
     AcpiBlob acpi;
@@ -74,6 +75,10 @@ bool pc_load_firmware(PcMachine *pc, Error *err);
 void pc_fill_numbers(PcMachine *pc);
 /* Fills fw_cfg with these, tables and settings. */
 bool pc_fill_fw_cfg(PcMachine *pc, Error *err);
+/* The files of -fw_cfg. */
+bool pc_add_fw_files(PcMachine *pc, Error *err);
+/* -boot once= was for the first start only. */
+void pc_boot_again(PcMachine *pc);
 
 /* pc_boot.c */
 void pc_build_tables(PcMachine *pc);

@@ -40,6 +40,8 @@ typedef struct {
     char *serial;                   /* property; NULL: the drive's */
     uint32_t num_queues, queue_size, blk_size, phys_size, bootindex;  /* properties */
     bool discard, write_zeroes;                                       /* properties */
+    char *thread;                   /* property without effect */
+    int only_off, either;           /* the same */
 } VirtioBlk;
 
 typedef struct {
@@ -302,6 +304,10 @@ static bool blk_pre_save(void *dev)
     return true;
 }
 
+/* Of other emulators' command lines: what may be asked for is what is so anyway. */
+static const char *const off_names[] = { "off", "false", NULL };
+static const char *const either_names[] = { "auto", "on", "off", NULL };
+
 #define BLK_PROPS \
     PROP_LINK(VirtioBlk, drive, block_link, "the disk: ID of a -drive or -blockdev"), \
     PROP_STR(VirtioBlk, serial, NULL, "serial number, 20 bytes at most"), \
@@ -317,6 +323,14 @@ static bool blk_pre_save(void *dev)
       "offer discard" }, \
     { "write-zeroes", PK_BOOL, offsetof(VirtioBlk, write_zeroes), 1, 0, 1, NULL, NULL, NULL, \
       "offer write zeroes" }, \
+    { "iothread", PK_STR, offsetof(VirtioBlk, thread), 0, 0, 0, NULL, NULL, NULL, \
+      "accepted: the disk has its own way" }, \
+    { "scsi", PK_ENUM, offsetof(VirtioBlk, only_off), 0, 0, 0, NULL, off_names, NULL, \
+      "SCSI commands: there are none" }, \
+    { "config-wce", PK_ENUM, offsetof(VirtioBlk, either), 0, 0, 0, NULL, either_names, NULL, \
+      "accepted: the guest cannot change the cache's mode" }, \
+    { "share-rw", PK_ENUM, offsetof(VirtioBlk, only_off), 0, 0, 0, NULL, off_names, NULL, \
+      "two writers: file.locking=off of -drive" }, \
     PROP_U32(VirtioBlk, bootindex, 0xffffffff, 0, 0, "place in the boot order")
 
 static const Property blk_props[] = { VIRTIO_PCI_PROPS(VirtioBlk), BLK_PROPS, PROP_END };

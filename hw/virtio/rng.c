@@ -19,6 +19,9 @@ typedef struct {
 typedef struct {
     VirtioPci vp;
     VirtioRngState s;
+    char *source;                   /* properties without effect */
+    uint64_t max_bytes;
+    uint32_t period;
 } VirtioRng;
 
 static void rng_fill(VirtqElem *e)
@@ -67,8 +70,16 @@ static bool rng_realize(Device *dev, Error *err)
     return virtio_pci_finish(&d->vp, err);
 }
 
-static const Property rng_props[] = { VIRTIO_PCI_PROPS(VirtioRng), PROP_END };
-static const Property rng_mmio_props[] = { VIRTIO_MMIO_PROPS(VirtioRng), PROP_END };
+#define RNG_PROPS \
+    { "rng", PK_STR, offsetof(VirtioRng, source), 0, 0, 0, NULL, NULL, NULL, \
+      "accepted: entropy is the host's" }, \
+    { "max-bytes", PK_SIZE, offsetof(VirtioRng, max_bytes), 0, 0, 0, NULL, NULL, NULL, \
+      "accepted: there is no limit" }, \
+    PROP_U32(VirtioRng, period, 0, 0, 0, "accepted: there is no limit")
+
+static const Property rng_props[] = { VIRTIO_PCI_PROPS(VirtioRng), RNG_PROPS, PROP_END };
+static const Property rng_mmio_props[] = { VIRTIO_MMIO_PROPS(VirtioRng), RNG_PROPS,
+                                           PROP_END };
 
 static const StateField rng_fields[] = {
     STATE_SUB(VirtioRngState, pci, pci_state),

@@ -130,7 +130,7 @@ static void memory_sizes(void **state)
     expect_error("-m -5", "-m: -5 is not accepted");
     expect_error("-m 99999999999G", "not accepted");
     expect_error("-m sise=1G", "size");
-    expect_error("-m 512M,slots=2", "'slots'");
+    expect_error("-m 512M,slots=2,maxmem=1G", "maxmem=1G is not accepted: expected 512M");
 }
 
 static void cpu_counts(void **state)
