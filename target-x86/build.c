@@ -12,6 +12,7 @@
 #include "target-x86/insn.h"
 #include "target-x86/mmu.h"
 #include "target-x86/native.h"
+#include "target-x86/saved.h"
 #include "target-x86/template.h"
 #include "tcg/codebuf.h"
 #include "util/disas.h"
@@ -127,38 +128,139 @@ static unsigned code_left(const X86Cpu *cpu, uint32_t mode)
     return rip > last ? 0 : MIN(last - rip + 1, SNAP);
 }
 
+/* A block to be made. */
+typedef struct Wanted {
+    const uint8_t *bytes;    /* the guest's */
+    uint64_t ram_addr, key2; /* crossing: the RAM page where it ends */
+    uint32_t mode;
+    bool large, crossing;
+    unsigned avail, left;    /* bytes up to the page's and the segment's end */
+    unsigned nsnap, size;    /* read at most; of the block */
+    uint8_t buf[16], snap[SNAP]; /* as they were read */
+} Wanted;
+
+/* Decodes and translates. NULL: not here; *full: for want of room. Lock held. */
+static Tb *translate(X86Cpu *cpu, TbCache *c, Wanted *w, bool *full)
+{
+    X86Insn insns[TB_MAX_INSNS];
+    unsigned n = 0;
+
+    if (!w->crossing) {
+        n = decode_block(cpu, insns, w->bytes, w->snap, w->nsnap, w->ram_addr, w->mode,
+                         &w->size);
+    } else if (!debug_low_bits(&cpu->cpu.machine->debug, w->ram_addr) &&
+               x86_decode(insns, w->buf, MIN(15, w->left), w->mode, cpu->feat) >
+                   (int)w->avail) {
+        n = 1;
+        w->size = w->avail;
+    }
+    if (!n) {
+        return NULL;
+    }
+    Tb *tb = tb_new(c, n);
+    *full = !tb;
+    if (!tb) {
+        return NULL;
+    }
+    tb->key = w->ram_addr;
+    tb->mode = w->mode;
+    tb->size = w->size;
+    tb->large = w->large;
+    tb->crossing = w->crossing;
+    tb->next_crosses = w->avail - w->size < 15 && n < x86_engine.max_insns;
+    TbSpan tail = { w->key2, insns[0].len - w->avail };
+    *full = (w->crossing && !tb_cover(c, tb, &tail, 1)) ||
+            (x86_mode_placed(w->mode) &&
+             !tb_set_place(c, tb, x86_code_place(cpu), cpu->st.rip));
+    if (*full) {
+        return NULL;
+    }
+    if (log_on(LOG_IN_ASM)) {
+        log_guest(cpu, w->bytes, w->size, w->mode);
+    }
+    if (log_on(LOG_OP)) {
+        x86_ir_log(cpu, insns, n, w->mode);
+    }
+    if (x86_engine.native && x86_template_accepts(w->mode)) {
+        *full = !x86_template_build(cpu, c, tb, insns);
+        if (!*full && x86_saved_notes) {
+            x86_saved_add(cpu, c, tb, w->snap, w->nsnap);
+        }
+    } else {
+        *full = !x86_ir_build(c, tb, insns);
+    }
+    return *full ? NULL : tb;
+}
+
+/* The same from what is kept of earlier runs. */
+static Tb *find_saved(X86Cpu *cpu, TbCache *c, Wanted *w, bool *full)
+{
+    uint64_t begun = x86_ticks();
+    unsigned have = 0;
+
+    if (w->crossing || log_on(LOG_IN_ASM | LOG_OP | LOG_OUT_ASM)) {
+        return NULL;
+    }
+    while (have < w->nsnap) {
+        have = copy_line(w->snap, w->bytes, have, w->nsnap);
+    }
+    Tb *tb = x86_saved_find(cpu, c, w->snap, have, w->ram_addr, w->large, w->mode, full);
+    if (tb) {
+        w->size = tb->size;
+        c->load_ticks += x86_ticks() - begun;
+    }
+    return tb;
+}
+
+/* Did somebody store to the block's bytes while it was made? */
+static bool changed(const TbCache *c, const Wanted *w)
+{
+    return memcmp(w->snap, w->bytes, w->size) != 0 ||
+           (w->crossing &&
+            (memcmp(w->buf, w->bytes, w->avail) != 0 ||
+             memcmp(w->buf + w->avail, c->ram_base + w->key2, 15 - w->avail) != 0));
+}
+
 Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
               uint32_t mode)
 {
     TbCache *c = x86_engine.cache;
-    X86Insn insns[TB_MAX_INSNS];
-    unsigned size, avail = 4096 - (ram_addr & 4095), left = code_left(cpu, mode);
-    bool full = false, crossing = false;
-    uint8_t buf[16], snap[SNAP];
-    unsigned nsnap = MIN(MIN(avail, left), SNAP);
-    uint64_t key2 = 0, begun = x86_ticks();
+    Wanted w; /* not cleared: it is long */
+    bool full = false;
+    uint64_t begun = x86_ticks();
     Tb *tb = NULL;
 
-    if (!left) {
+    w.bytes = bytes;
+    w.ram_addr = ram_addr;
+    w.mode = mode;
+    w.large = large;
+    w.avail = 4096 - (ram_addr & 4095);
+    w.left = code_left(cpu, mode);
+    w.nsnap = MIN(MIN(w.avail, w.left), SNAP);
+    w.size = 0;
+    w.crossing = false;
+    w.key2 = 0;
+    if (!w.left) {
         return NULL;
     }
-    if (avail < 15 && x86_decode(insns, bytes, avail, mode, cpu->feat) == X86_DEC_MORE) {
-        crossing = crossing_bytes(cpu, bytes, avail, buf, &key2);
-        if (!crossing) {
+    X86Insn first;
+    if (w.avail < 15 && x86_decode(&first, bytes, w.avail, mode, cpu->feat) == X86_DEC_MORE) {
+        w.crossing = crossing_bytes(cpu, bytes, w.avail, w.buf, &w.key2);
+        if (!w.crossing) {
             return NULL;
         }
     }
     do {
         tb_watch_page(c, ram_addr, &cpu->cpu);
-        if (crossing) {
-            tb_watch_page(c, key2, &cpu->cpu);
-            memcpy(buf, bytes, avail);
-            memcpy(snap, buf, avail);
-            memcpy(buf + avail, c->ram_base + key2, 15 - avail);
+        if (w.crossing) {
+            tb_watch_page(c, w.key2, &cpu->cpu);
+            memcpy(w.buf, bytes, w.avail);
+            memcpy(w.snap, w.buf, w.avail);
+            memcpy(w.buf + w.avail, c->ram_base + w.key2, 15 - w.avail);
         }
         pthread_mutex_lock(&c->lock);
         if (!(c->page_flags[ram_addr >> 12] & TCG_PAGE_CODE) ||
-            (crossing && !(c->page_flags[key2 >> 12] & TCG_PAGE_CODE))) {
+            (w.crossing && !(c->page_flags[w.key2 >> 12] & TCG_PAGE_CODE))) {
             pthread_mutex_unlock(&c->lock);
             continue; /* another vCPU's store dropped the page's last block meanwhile */
         }
@@ -167,60 +269,23 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
             break;
         }
         __builtin_prefetch(c->pages[ram_addr >> 12], 1); /* tb_insert writes there */
-        unsigned n = crossing ? 0
-                              : decode_block(cpu, insns, bytes, snap, nsnap, ram_addr, mode,
-                                             &size);
-        if (crossing && !debug_low_bits(&cpu->cpu.machine->debug, ram_addr) &&
-            x86_decode(insns, buf, MIN(15, left), mode, cpu->feat) > (int)avail) {
-            n = 1;
-            size = avail;
+        bool saved = false;
+        if (x86_saved_notes) {
+            tb = find_saved(cpu, c, &w, &full);
+            saved = tb != NULL;
         }
-        if (!n) {
+        if (!saved && !full) {
+            tb = translate(cpu, c, &w, &full);
+        }
+        if (!tb) {
             break;
         }
-        tb = tb_new(c, n);
-        full = !tb;
-        if (full) {
-            break;
-        }
-        tb->key = ram_addr;
-        tb->mode = mode;
-        tb->size = size;
-        tb->large = large;
-        tb->crossing = crossing;
-        tb->next_crosses = avail - size < 15 && n < x86_engine.max_insns;
-        TbSpan tail = { key2, insns[0].len - avail };
-        full = (crossing && !tb_cover(c, tb, &tail, 1)) ||
-               (x86_mode_placed(mode) &&
-                !tb_set_place(c, tb, x86_code_place(cpu), cpu->st.rip));
-        if (full) {
-            tb = NULL;
-            break;
-        }
-        if (log_on(LOG_IN_ASM)) {
-            log_guest(cpu, bytes, size, mode);
-        }
-        if (log_on(LOG_OP)) {
-            x86_ir_log(cpu, insns, n, mode);
-        }
-        if (x86_engine.native && x86_template_accepts(mode)) {
-            full = !x86_template_build(cpu, c, tb, insns);
-        } else {
-            full = !x86_ir_build(c, tb, insns);
-        }
-        if (full) {
-            tb = NULL;
-            break;
-        }
-        c->guest_bytes += size;
+        c->guest_bytes += w.size;
         tb_insert(c, tb);
-        c->build_ticks += x86_ticks() - begun;
+        c->build_ticks += saved ? 0 : x86_ticks() - begun;
         /* a store that came too early to find the block in its page is seen here */
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        if (unlikely(
-                memcmp(snap, bytes, size) != 0 ||
-                (crossing && (memcmp(buf, bytes, avail) != 0 ||
-                              memcmp(buf + avail, c->ram_base + key2, 15 - avail) != 0)))) {
+        if (unlikely(changed(c, &w))) {
             pthread_mutex_unlock(&c->lock);
             tb_invalidate(c, ram_addr, 1, &cpu->cpu);
             continue;

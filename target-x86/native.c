@@ -9,6 +9,7 @@
 #include "target-x86/decode.h"
 #include "target-x86/leaf.h"
 #include "target-x86/native_sys.h"
+#include "target-x86/saved.h"
 #include "target-x86/returns.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/template.h"
@@ -530,6 +531,7 @@ enum { GROUP_FAILS = 16 };
 
 static uint64_t drop_heavy(X86Cpu *cpu, void *arg)
 {
+    x86_saved_wrong(((const Tb *)arg)->key);
     tb_drop(x86_engine.cache, arg);
     return 0;
 }

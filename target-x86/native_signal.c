@@ -15,6 +15,7 @@
 #include "target-x86/template.h"
 #include "target-x86/window.h"
 #include "tcg/codebuf.h"
+#include "tcg/tb_disk.h"
 
 static const uint8_t greg[16] = {
     [R_AX] = REG_RAX, [R_CX] = REG_RCX, [R_DX] = REG_RDX, [R_BX] = REG_RBX,
@@ -56,6 +57,9 @@ bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext)
 
     if (!x86_engine.native) {
         return sig == SIGUSR1;
+    }
+    if (sig == SIGBUS && tb_disk_fault(((siginfo_t *)info)->si_addr)) {
+        return true;
     }
     uint64_t off = g[REG_RIP] - (uint64_t)codebuf_rx(cpu);
     bool in_code = off < x86_engine.cache->code->size;

@@ -7,6 +7,7 @@
 #include "target-x86/native.h"
 #include "target-x86/returns.h"
 #include "target-x86/sample.h"
+#include "target-x86/saved.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/template.h"
 #include "target-x86/window.h"
@@ -23,6 +24,12 @@ static void ops_configure(const TcgOptions *opts)
     x86_engine.tier2 = small && opts->tier2 == TIER2_ON ? TIER2_OFF : opts->tier2;
     x86_engine.exact_flags = opts->exact_flags;
     x86_engine.max_insns = opts->one_insn ? opts->one_insn : TB_MAX_INSNS;
+}
+
+static void ops_change(const TcgOptions *opts)
+{
+    x86_saved_stop(); /* it is made for one set of options */
+    ops_configure(opts);
 }
 
 static bool ops_init(TbCache *cache, const TcgOptions *opts, Error *err)
@@ -42,12 +49,14 @@ static bool ops_init(TbCache *cache, const TcgOptions *opts, Error *err)
             return error_set(err, "thunks do not fit");
         }
         cache->code->used = cache->code->fixed = ALIGN_UP(e.off, 64);
+        x86_saved_init(opts->cache);
     }
     return true;
 }
 
 static void ops_finish(void)
 {
+    x86_saved_finish();
     x86_engine.cache = NULL;
 }
 
@@ -137,6 +146,7 @@ static void ops_stats(FILE *f)
             }
         }
     }
+    x86_saved_info(f);
     fprintf(f, "reference calls by instruction:\n");
     for (unsigned i = 0; i < NAMES_SHOWN && top[i].n; i++) {
         fprintf(f, "  %-22s %14llu\n", top[i].name, (unsigned long long)top[i].n);
@@ -147,7 +157,7 @@ const TcgGuestOps x86_tcg_ops = {
     .env_offset = ALIGN_UP(sizeof(X86Cpu), 64),
     .init = ops_init,
     .finish = ops_finish,
-    .configure = ops_configure,
+    .configure = ops_change,
     .init_cpu = ops_init_cpu,
     .free_cpu = ops_free_cpu,
     .run = ops_run,

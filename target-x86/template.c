@@ -11,6 +11,7 @@
 #include "target-x86/template.h"
 #include <string.h>
 #include "target-x86/native.h"
+#include "target-x86/saved.h"
 #include "tcg/codebuf.h"
 #include "util/disas.h"
 #include "util/log.h"
@@ -92,7 +93,7 @@ void tmpl_load_cc(Enc *e, int h)
 }
 
 /* Two bytes as they were stored: a wider load would wait for the store to retire. */
-static void emit_restore(Enc *e)
+void tmpl_emit_restore(Enc *e)
 {
     enum { CC = 6 };
     static const uint8_t code[] = {
@@ -122,7 +123,7 @@ void tmpl_save_flags(Tmpl *t)
 void tmpl_restore_flags(Tmpl *t)
 {
     if (t->in_env) {
-        emit_restore(&t->e);
+        tmpl_emit_restore(&t->e);
         tmpl_clobber(t, S2);
         t->in_env = false;
     }
@@ -156,6 +157,17 @@ static void liveness(Tmpl *t)
 
 /* ---- reference functions ---- */
 
+/* h = an address in the block's description. */
+static void mov_ptr(Enc *e, int h, const void *p)
+{
+    enc_mov_ri(e, h, (uint64_t)p);
+    if (e->notes) {
+        SavedNotes *n = x86_saved_notes;
+        n->pointer[MIN(n->npointers, SAVED_POINTERS - 1u)] = e->off - 4;
+        n->npointers++;
+    }
+}
+
 void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
 {
     ExecSite *site = tb_alloc(t->cache, sizeof(*site));
@@ -170,7 +182,7 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
     t->verified[0] = t->verified[1] = t->small = t->both = 0; /* it may write any register */
     tmpl_forget(t);
     tmpl_save_flags(t);
-    enc_mov_ri(&t->e, S2, (uint64_t)site);
+    mov_ptr(&t->e, S2, site);
     enc_call_to(&t->e, x86_thunks.exec);
     if (last && in->row->flags & (RF_BRANCH | RF_END | RF_IO)) {
         t->ended = true; /* the thunk never comes back from these (native_exec) */
@@ -560,7 +572,7 @@ static bool plain(Tmpl *t, const X86Insn *in)
 static bool one(Tmpl *t, const X86Insn *in)
 {
     uint32_t at = t->e.off;
-    unsigned nslow = t->nslow;
+    unsigned nslow = t->nslow, notes = t->e.notes ? t->e.notes->n : 0;
     bool in_env = t->in_env;
 
     unsigned cls = t->flags[t->i].cls;
@@ -581,6 +593,9 @@ static bool one(Tmpl *t, const X86Insn *in)
     }
     t->group.on = false;
     t->e.off = at; /* forget a half-done attempt */
+    if (t->e.notes) {
+        t->e.notes->n = notes;
+    }
     t->nslow = nslow;
     t->in_env = in_env;
     t->map[t->i].flags_in_env &= TBI_SHADOW;
@@ -589,114 +604,7 @@ static bool one(Tmpl *t, const X86Insn *in)
     return true;
 }
 
-/* ---- entries and stubs ---- */
-
-/* Jumped over: r11 = virtual address of another page; is the block's page there? Returns
- * the rel32 of the way out. */
-static uint32_t guard_entry(Enc *e, uint64_t key)
-{
-    enum { TAG = 5, MAP = 12, OUT = 18 };
-    static const uint8_t code[] = {
-        0xeb, 20,                         /* jmp over */
-        0x4d, 0x8d, 0x93, 0, 0, 0, 0,     /* lea r10, [r11 + tag] */
-        0x4c, 0x3b, 0x15, 0, 0, 0, 0,     /* cmp r10, [code_map entry] */
-        0x0f, 0x85, 0, 0, 0, 0,           /* jne out */
-    };
-    uint32_t at = e->off;
-    uint8_t *p = enc_code(e, code, sizeof(code));
-
-    if (p) {
-        enc_put32(p + TAG, code_map_tag(key));
-        enc_put_env(e, p, MAP, at,
-                    tmpl_env_off(offsetof(TcgEnv, code_map) + 8 * code_map_index(key)));
-    }
-    return at + OUT;
-}
-
-/* Executions that come by the hash, from other pages or backward are counted: each loop has
- * some of them (TB_COUNT; native_chain). To count each cost programs that are not hot a tenth. */
-static void count_entry(Tmpl *t)
-{
-    static const Op sub = { .opcode = 0x83, .imm_len = 1 };
-    Enc *e = &t->e;
-    uint32_t from = e->off;
-
-    enc_op(e, &sub, ALU_SUB,
-           rm_env(tmpl_env_off(offsetof(TcgEnv, hot) + 4 * hot_index(t->tb->key))));
-    enc_u8(e, 1);
-    t->hot_jcc = enc_jcc(e, CC_S);
-    t->tb->counts = e->off - from == TB_COUNT;
-}
-
-static void entries(Tmpl *t)
-{
-    Tb *tb = t->tb;
-    Enc *e = &t->e;
-    const TbTrace *tr = tb_trace(tb);
-    bool dead = !t->live[0];
-
-    /* at code_off, through the hash: r11 = guest PC, r10 = entry, flags in env; behind the
-     * comparison (3 bytes) tb_cache.c patches the jump */
-    enc_bytes(e, 0x1a3b4d, 3); /* cmp r11, [r10] */
-    enc_bytes(e, 0x850f | (uint64_t)(x86_thunks.miss - (e->off + 6)) << 16, 6);
-    if (t->placed) { /* is it this code segment? */
-        Rm cs = rm_env(offsetof(X86State, seg) + R_CS * sizeof(X86Seg));
-        cs.disp += offsetof(X86Seg, base);
-        enc_alu_mi32(e, ALU_CMP, cs, (int32_t)tb_place(tb).place);
-        enc_patch(e, enc_jcc(e, CC_NE), x86_thunks.miss);
-        cs.disp += offsetof(X86Seg, limit) - offsetof(X86Seg, base);
-        enc_alu_mi32(e, ALU_CMP, cs, (int32_t)(tb_place(tb).place >> 32));
-        enc_patch(e, enc_jcc(e, CC_NE), x86_thunks.miss);
-    }
-    enc_lea(e, S1, rm_mem(S1, -(int32_t)tb->region_off), true);
-    t->guard_jcc = t->hot_jcc = 0;
-    if (tr) {
-        tb->entry_x = e->off;
-    } else if (!tb->large && (!tb->crossing || tb->guards_tail) && !(tb->mode & X86_KEY_CPL0) &&
-        !t->placed && tb->key < CODE_MAP_MAX_RAM) {
-        tb->entry_x = e->off + 2;
-        t->guard_jcc = guard_entry(e, tb->key);
-    }
-    enc_store(e, rm_env(ENV_F(vbase)), S1);
-    if (!tr && !tb->guards_tail && x86_trace_wanted(tb)) {
-        count_entry(t);
-    }
-    tb->entry_e = e->off;
-    t->guard2_jcc = 0;
-    if (tb->guards_tail) { /* r11 = vbase; is the next page still the one it ends in? */
-        enc_load(e, S1, rm_env(ENV_F(vbase)));
-        enc_lea(e, S2, rm_mem(S1, 4096 + code_map_tag(tb_tail(tb))), true);
-        enc_alu_rm(e, ALU_CMP, S2,
-                   rm_env(tmpl_env_off(offsetof(TcgEnv, code_map) +
-                                       8 * code_map_index(tb_tail(tb)))));
-        t->guard2_jcc = enc_jcc(e, CC_NE);
-    } else if (tr) { /* r11 = vbase; are all its pages known to be there? */
-        enc_load(e, S1, rm_env(ENV_F(vbase)));
-        enc_lea(e, S2, rm_mem(S1, trace_map_tag(tr->id)), true);
-        enc_alu_rm(e, ALU_CMP, S2,
-                   rm_env(tmpl_env_off(offsetof(TcgEnv, trace_map) +
-                                       8 * trace_map_index(tr->id))));
-        t->guard2_jcc = enc_jcc(e, CC_NE);
-    }
-    if (dead && t->guard2_jcc) {
-        tb->entry_h = tb->entry_e;
-    }
-    if (dead) {
-        t->in_env = false;
-    } else if (t->flags[0].use && t->insns[0].row->flags & (RF_PLAIN | RF_BRANCH)) {
-        emit_restore(e);
-        t->in_env = false;
-    } else {
-        t->in_env = true;
-    }
-    if (!t->in_env && !tb->entry_h && !t->guard2_jcc) {
-        tb->entry_h = e->off;
-    }
-    t->start_in_env = t->in_env;
-    if (tr) {
-        tb_trace(tb)->entry_loop = t->first_round = e->off;
-    }
-}
+/* ---- stubs ---- */
 
 static void stubs(Tmpl *t)
 {
@@ -710,17 +618,17 @@ static void stubs(Tmpl *t)
     }
     if (t->guard2_jcc) {
         enc_patch(e, t->guard2_jcc, e->off);
-        enc_mov_ri(e, S2, (uint64_t)tb);
+        mov_ptr(e, S2, tb);
         enc_jmp_to(e, x86_thunks.guard);
     }
     if (t->hot_jcc) {
         enc_patch(e, t->hot_jcc, e->off);
-        enc_mov_ri(e, S2, (uint64_t)tb);
+        mov_ptr(e, S2, tb);
         enc_jmp_to(e, x86_thunks.hot);
     }
     if (t->guard_jcc) {
         enc_patch(e, t->guard_jcc, e->off);
-        enc_mov_ri(e, S2, (uint64_t)tb);
+        mov_ptr(e, S2, tb);
         enc_jmp_to(e, x86_thunks.guard);
     }
     if (tb->entry_x) {
@@ -759,7 +667,7 @@ static void stubs(Tmpl *t)
         x->guarded = t->exits[i].guarded;
         x->stub_off = e->off;
         enc_patch(e, t->exits[i].jmp, e->off);
-        enc_mov_ri(e, S2, (uint64_t)x);
+        mov_ptr(e, S2, x);
         enc_jmp_to(e, x->flags_in_env ? x86_thunks.chain_e : x86_thunks.chain_h);
     }
 }
@@ -768,6 +676,8 @@ static void stubs(Tmpl *t)
 static Enc all_stubs(Tmpl *t, CodeBuf *code)
 {
     const uint32_t entry_h = t->tb->entry_h, hot_end = t->e.off;
+    unsigned notes = t->e.notes ? t->e.notes->n : 0;
+    unsigned pointers = t->e.notes ? x86_saved_notes->npointers : 0;
     size_t room = 128 + 48 * t->nslow + 16 * t->nexits + 40 * t->naway;
 
     for (;; room *= 2) {
@@ -778,6 +688,10 @@ static Enc all_stubs(Tmpl *t, CodeBuf *code)
         t->e.off = code->cold_used;
         t->e.end = code->cold_end;
         t->tb->entry_h = entry_h;
+        if (t->e.notes) {
+            t->e.notes->n = notes;
+            x86_saved_notes->npointers = pointers;
+        }
         stubs(t);
         if (!t->e.full) {
             return t->e;
@@ -881,6 +795,10 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
                   .off = ALIGN_UP(code->used, 16),
                   .end = code->cold_start,
                   .env_base = -(int64_t)CODE_ENV_SIZE };
+    if (x86_saved_notes && !tr) {
+        t->e.notes = &x86_saved_notes->fields;
+        t->e.notes->n = x86_saved_notes->npointers = 0;
+    }
     t->cpu = cpu;
     t->cache = c;
     t->tb = tb;
@@ -899,7 +817,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         t->map[i].guest = at;
     }
     tb->code_off = t->e.off;
-    entries(t);
+    tmpl_entries(t);
     for (t->i = 0; t->i < tb->ninsns; t->i++) {
         const X86Insn *in = &insns[t->i];
         t->off = tmpl_insn_off(t, t->i);
@@ -961,6 +879,10 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
         c->unfit = t->failed;
         tb->code_end = 0;
         return false;
+    }
+    if (t->e.notes) {
+        x86_saved_notes->cold_from = cold_from;
+        x86_saved_notes->cold_to = cold.off;
     }
     code->used = t->e.off;
     code->cold_used = cold.off;

@@ -33,6 +33,10 @@ typedef struct ExecSite {
     int32_t region_off;   /* of the instruction from vbase */
 } ExecSite;
 
+/* Host code and description of tb were made for another RAM address: as for tb->key. rw: the
+ * writer's address of code offset 0. Lock held. */
+void tmpl_rekey(uint8_t *rw, const Tb *tb);
+
 /* --- shared by template*.c --- */
 enum { S1 = H_R11, S2 = H_R10, GSP = H_R15, S2_KEPT = 0xff, HELD_VBASE = 17 /* in S1 */ };
 
@@ -175,6 +179,7 @@ void tmpl_get(Tmpl *t, int h, unsigned g);
 void tmpl_put(Tmpl *t, unsigned g, int h);
 /* flags */
 void tmpl_emit_save(Enc *e);        /* EFLAGS to env->cc; clobbers S2 */
+void tmpl_emit_restore(Enc *e);     /* back from there; clobbers S2 */
 void tmpl_load_cc(Enc *e, int h);   /* h = env->cc */
 void tmpl_save_flags(Tmpl *t);     /* to env, if they are in EFLAGS */
 void tmpl_restore_flags(Tmpl *t);  /* to EFLAGS, if they are in env */
@@ -276,6 +281,8 @@ bool tmpl_group_covers(const Tmpl *t, int base);
 int32_t tmpl_group_disp(const Tmpl *t, int64_t disp);
 bool tmpl_lea_is_direct(const Tmpl *t, const X86Insn *in);
 void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last);
+
+void tmpl_entries(Tmpl *t); /* template_entry.c */
 
 /* template_evex.c: what plain rows need for AVX-512 */
 unsigned tmpl_access_size(const X86Insn *in, const X86Opnd *o);

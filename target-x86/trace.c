@@ -11,6 +11,7 @@
 #include "target-x86/leaf.h"
 #include "target-x86/mmu.h"
 #include "target-x86/native.h"
+#include "target-x86/saved.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/template.h"
 #include "target-x86/window_int.h"
@@ -37,6 +38,7 @@ int32_t x86_trace_threshold(X86Cpu *cpu)
 
 static uint64_t drop_heavy(X86Cpu *cpu, void *arg)
 {
+    x86_saved_wrong(((const Tb *)arg)->key);
     tb_drop(x86_engine.cache, arg);
     return 0;
 }

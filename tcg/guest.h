@@ -19,6 +19,7 @@ typedef struct TcgOptions {
     bool exact_flags;
     int tier2;            /* 0 no traces, 1 hot ones, 2 at random */
     uint32_t one_insn;    /* max instructions per block, 0 = default */
+    char *cache;          /* where translations are kept: a directory, "auto", "off" or NULL */
 } TcgOptions;
 
 typedef struct TcgGuestOps {

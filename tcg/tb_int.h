@@ -19,6 +19,9 @@ Tb *tb_first_in(const TbCache *c, unsigned n);
 /* The block made next in the same region. */
 Tb *tb_next_block(const TbCache *c, const Tb *tb);
 
+/* Bytes of the description of the block begun last. */
+uint32_t tb_desc_size(const TbCache *c, const Tb *tb);
+
 void tb_unhash(TbCache *c, Tb *tb);
 void tb_unlink_extra(TbExtra *x);
 /* Patches an exit's jump. */

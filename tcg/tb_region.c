@@ -144,6 +144,11 @@ bool tb_add_code(TbCache *c, Tb *tb, const TbInsn *map, unsigned nexits)
     return true;
 }
 
+uint32_t tb_desc_size(const TbCache *c, const Tb *tb)
+{
+    return (uint32_t)(chunk_at(c, c->region[c->cur].last - 1) + c->alloc_used - (char *)tb);
+}
+
 void tb_publish(TbCache *c, Tb *tb)
 {
     TbRegion *r = &c->region[c->cur];

@@ -52,6 +52,8 @@ static const Property tcg_props[] = {
               "while; host mappings at once"),
     PROP_ENUM(TcgOptions, tier2, 1, tier2s,
               "hot paths of user code as traces: never; when they are hot; at random (tests)"),
+    PROP_STR(TcgOptions, cache, "auto",
+             "translations kept for the next run: a directory, off, or auto (~/.cache/dyad)"),
     { "exact-flags", PK_BOOL, offsetof(TcgOptions, exact_flags), 0, 0, 1, NULL, NULL, NULL,
       "keep even dead flags exact when an instruction faults" },
     { "max-insns", PK_U32, offsetof(TcgOptions, one_insn), 0, 0, TB_MAX_INSNS, NULL, NULL, NULL,

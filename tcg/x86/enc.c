@@ -34,6 +34,7 @@ static ALWAYS_INLINE uint32_t modrm(const Enc *e, uint32_t off, int reg, Rm rm,
     if (rm.kind == RM_ENV) { /* RIP-relative: counts from the instruction's end */
         *p = 0x05 | r;
         store32(p + 1, (uint32_t)(e->env_base + rm.disp - (int64_t)(off + 5 + imm_len)));
+        enc_note(e, off + 1);
         return off + 5;
     }
     unsigned mod, len;
@@ -138,6 +139,7 @@ static NOINLINE void op1(Enc *e, uint8_t opcode, bool w, int reg, Rm rm)
         uint64_t disp = (uint32_t)(e->env_base + rm.disp - (int64_t)(e->off + n));
         uint64_t v = opcode | (5 | (reg & 7) << 3) << 8 | disp << 16;
         enc_bytes(e, rex ? 0x40 | rex | v << 8 : v, n);
+        enc_note(e, e->off - 4);
         return;
     }
     op_at(e, opcode, w, reg, rm, 0);
@@ -230,17 +232,20 @@ uint32_t enc_jcc(Enc *e, int cc)
 void enc_jmp_to(Enc *e, uint32_t target)
 {
     enc_bytes(e, 0xe9 | (uint64_t)(target - (e->off + 5)) << 8, 5);
+    enc_note(e, e->off - 4);
 }
 
 void enc_call_to(Enc *e, uint32_t target)
 {
     enc_bytes(e, 0xe8 | (uint64_t)(target - (e->off + 5)) << 8, 5);
+    enc_note(e, e->off - 4);
 }
 
 void enc_patch(Enc *e, uint32_t at, uint32_t target)
 {
     if (!e->full) {
         __atomic_store_n((uint32_t *)(e->rw + at), target - (at + 4), __ATOMIC_RELEASE);
+        enc_note(e, at);
     }
 }
 

@@ -18,12 +18,29 @@ enum {
 };
 enum { CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP };
 
+/* Where the fields lie whose value depends on where the code is: 32-bit displacements from
+ * the instruction (code offsets). May name one twice. More than fit: n goes on. */
+enum { ENC_NOTES = 4096 };
+typedef struct EncNotes {
+    unsigned n;
+    uint32_t at[ENC_NOTES];
+} EncNotes;
+
 typedef struct Enc {
     uint8_t *rw;        /* writer's address of code offset 0 */
     uint32_t off, end;  /* next code offset; limit */
     bool full;
     int64_t env_base;   /* address of env-area offset 0 relative to code offset 0 */
+    EncNotes *notes;    /* or NULL; jumps within a block are not all there */
 } Enc;
+
+static inline void enc_note(const Enc *e, uint32_t at)
+{
+    if (e->notes) {
+        e->notes->at[MIN(e->notes->n, ENC_NOTES - 1u)] = at;
+        e->notes->n++;
+    }
+}
 
 /* The r/m operand. */
 enum { RM_REG, RM_MEM, RM_ENV };
@@ -107,6 +124,7 @@ static inline void enc_put_env(const Enc *e, uint8_t *p, unsigned at, uint32_t f
                                int32_t off)
 {
     enc_put32(p + at, (uint32_t)(e->env_base + off - (int64_t)(from + at + 4)));
+    enc_note(e, from + at);
 }
 
 /* prefixes, opcode, ModRM, SIB, displacement */

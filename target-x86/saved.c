@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Records of blocks for the file of kept translations, and blocks from records.
+ *
+ * A record has the block's guest bytes, its description and its host code as they were made,
+ * and lists of the fields in the code that must be changed for another place:
+ *
+ *   out      displacements to what stays (env, thunks) from code that moves
+ *   over     displacements between the two parts of the code, which move each by itself
+ *   pointer  addresses in the description
+ *
+ * Beside these only what the RAM address enters: the guard of the entry from other pages and
+ * the counter of executions (tmpl_rekey).
+ */
+#include "target-x86/saved.h"
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include "hw/core/machine.h"
+#include "target-x86/native.h"
+#include "target-x86/template.h"
+#include "tcg/codebuf.h"
+#include "tcg/tb_disk.h"
+#include "tcg/tb_int.h"
+#include "util/alloc.h"
+
+enum { HEAD = 16 /* guest bytes that are hashed */, DESC_MOST = 12 * KiB };
+enum { P_HOT, P_COLD, PARTS };
+enum { OUT, OVER, POINTER, KINDS };
+
+typedef struct SavedBlock {
+    uint32_t mode, region_off;
+    uint32_t tb;                /* address of the description that it was made with */
+    uint32_t from[PARTS], size[PARTS]; /* code offsets, bytes */
+    uint16_t guest, desc;       /* bytes */
+    uint16_t n[PARTS][KINDS];
+    /* then: fields uint16_t [], from their part's start, by part and kind; the description;
+     * both parts' code; the guest's bytes; each from a multiple of 8 on */
+} SavedBlock;
+
+static SavedNotes notes;
+SavedNotes *x86_saved_notes;
+static TbDisk *disk;
+static char *disk_dir;      /* not opened yet; */
+static bool asked;          /* the user named it */
+static uint8_t rebuilt[8192]; /* by x86_group_hash: what was kept was wrong in this run */
+
+/* ---- identity ---- */
+
+static int add_build_id(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    uint64_t *h = arg;
+    bool any = false;
+
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+        const uint8_t *p = (const uint8_t *)(info->dlpi_addr + ph->p_vaddr);
+        const uint8_t *end = p + ph->p_memsz;
+        while (ph->p_type == PT_NOTE && end - p >= 12) {
+            uint32_t head[3]; /* bytes of the name, of what is said, kind; ELF gABI, notes */
+            memcpy(head, p, sizeof(head));
+            const uint8_t *said = p + 12 + ALIGN_UP(head[0], 4);
+            if (head[2] == NT_GNU_BUILD_ID && head[0] == 4 && said + head[1] <= end) {
+                h[0] = tb_disk_hash(h[0], said, head[1]);
+                h[1] = tb_disk_hash(h[1], said, head[1]);
+                any = true;
+            }
+            p = said + ALIGN_UP(head[1], 4);
+        }
+    }
+    h[2] = any;
+    return 1; /* the program itself comes first */
+}
+
+/* All that code depends on beside the guest's bytes and mode. False: the program cannot be
+ * told from other builds. */
+static bool identity(const X86Cpu *cpu, const TbCache *c, uint8_t *id)
+{
+    const uint32_t own[] = {
+        x86_engine.exact_flags, x86_engine.no_groups, x86_engine.tapped, x86_engine.max_insns,
+        x86_engine.windows,     x86_engine.fsbase,    x86_engine.tier2,  c->code->fixed,
+        x86_host_xsave_mask(),  x86_host_xcr0(),
+    };
+    uint64_t h[3] = { 1, 2, 0 };
+    uint8_t host[X86F_NWORDS * 32];
+
+    dl_iterate_phdr(add_build_id, h);
+    for (unsigned i = 0; i < sizeof(host); i++) {
+        host[i] = x86_host_has(i);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        h[i] = tb_disk_hash(h[i], own, sizeof(own));
+        h[i] = tb_disk_hash(h[i], &x86_thunks, sizeof(x86_thunks));
+        h[i] = tb_disk_hash(h[i], cpu->feat, X86F_NWORDS * sizeof(uint32_t));
+        h[i] = tb_disk_hash(h[i], host, sizeof(host));
+    }
+    memcpy(id, h, TB_DISK_ID);
+    return h[2];
+}
+
+/* ---- the file ---- */
+
+static char *default_dir(void)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *user = getenv("HOME");
+
+    if (cache && cache[0] == '/') {
+        return xasprintf("%s/dyad", cache);
+    }
+    return user && user[0] == '/' ? xasprintf("%s/.cache/dyad", user) : NULL;
+}
+
+void x86_saved_init(const char *dir)
+{
+    if (dir && strcmp(dir, "off") != 0 && x86_engine.native) {
+        asked = strcmp(dir, "auto") != 0;
+        disk_dir = asked ? xstrdup(dir) : default_dir();
+        x86_saved_notes = disk_dir ? &notes : NULL;
+    }
+}
+
+static void forget_dir(void)
+{
+    free(disk_dir);
+    disk_dir = NULL;
+}
+
+void x86_saved_finish(void)
+{
+    x86_saved_notes = NULL;
+    forget_dir();
+    tb_disk_close(disk);
+    disk = NULL;
+    memset(rebuilt, 0, sizeof(rebuilt));
+}
+
+void x86_saved_stop(void)
+{
+    pthread_mutex_lock(&x86_engine.cache->lock);
+    x86_saved_finish();
+    pthread_mutex_unlock(&x86_engine.cache->lock);
+}
+
+/* At the first block: all that the identity says is settled by then. */
+static bool opened(X86Cpu *cpu, TbCache *c)
+{
+    Error err = ERROR_INIT;
+    uint8_t id[TB_DISK_ID];
+
+    if (likely(disk != NULL)) {
+        return true;
+    }
+    if (!disk_dir) {
+        return false;
+    }
+    /* descriptions above 4 GiB have other addresses in code */
+    if ((uint64_t)c->arena + c->arena_size <= 1ull << 32 && identity(cpu, c, id)) {
+        disk = tb_disk_open(disk_dir, id, &err);
+    }
+    forget_dir();
+    if (!disk) {
+        x86_saved_notes = NULL;
+        if (err.msg && asked) {
+            warn_report("translations are not kept: %s", err.msg);
+        }
+        error_free(&err);
+    }
+    return disk != NULL;
+}
+
+static uint64_t hash_of(uint32_t mode, uint32_t region_off, const uint8_t *bytes, unsigned have)
+{
+    return tb_disk_hash((uint64_t)mode << 32 | region_off, bytes, MIN(have, (unsigned)HEAD));
+}
+
+/* ---- keeping ---- */
+
+/* Sorts the noted fields into lists; false: one is not of a known kind. */
+static bool sort_fields(const TbCache *c, const Tb *tb, SavedBlock *b, uint16_t *list)
+{
+    const uint8_t *rw = c->code->rw;
+    unsigned n = 0;
+
+    for (unsigned part = 0; part < PARTS; part++) {
+        uint32_t from = b->from[part], size = b->size[part];
+        uint32_t other = b->from[!part], other_size = b->size[!part];
+        for (unsigned kind = OUT; kind <= OVER; kind++) {
+            for (unsigned i = 0; i < notes.fields.n; i++) {
+                uint32_t at = notes.fields.at[i];
+                int32_t v;
+                if (at - from >= size) {
+                    continue;
+                }
+                memcpy(&v, rw + at, sizeof(v));
+                int64_t to = (int64_t)at + 4 + v;
+                bool out = to < (int64_t)c->code->fixed, own = to >= from && to <= from + size;
+                if (!out && !own && (to < other || to > other + other_size)) {
+                    return false;
+                }
+                if (kind == OUT ? out : !out && !own) {
+                    list[n++] = at - from;
+                    b->n[part][kind]++;
+                }
+            }
+        }
+        for (unsigned i = 0; i < notes.npointers; i++) {
+            if (notes.pointer[i] - from < size) {
+                list[n++] = notes.pointer[i] - from;
+                b->n[part][POINTER]++;
+            }
+        }
+    }
+    return true;
+}
+
+static uint32_t to_8(uint32_t n) { return ALIGN_UP(n, 8u); }
+
+/* Rows lie somewhere else in each run, all by the same distance. */
+static void move_rows(char *desc, const Tb *tb, uint64_t by)
+{
+    ExecSite *s = (ExecSite *)(desc + ALIGN_UP(sizeof(Tb), 8));
+
+    for (; (char *)(s + 1) <= desc + tb->exit_at * 4u; s++) {
+        s->insn.row = (const X86Row *)((uint64_t)s->insn.row + by);
+    }
+}
+
+static bool keepable(const TbCache *c, uint32_t mode, const Tb *tb)
+{
+    return mode & HF_CS64 && !tb->crossing && !tb->trace_at && !tb->extra_at && !tb->place_at &&
+           notes.fields.n <= ENC_NOTES && notes.npointers <= SAVED_POINTERS;
+}
+
+void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const uint8_t *snap, unsigned have)
+{
+    static uint16_t list[ENC_NOTES + SAVED_POINTERS];
+    static char desc[DESC_MOST];
+    uint32_t desc_size = tb_desc_size(c, tb);
+
+    if (!keepable(c, tb->mode, tb) || desc_size > DESC_MOST || !opened(cpu, c)) {
+        return;
+    }
+    SavedBlock b = {
+        .mode = tb->mode,
+        .region_off = tb->region_off,
+        .tb = (uint32_t)(uintptr_t)tb,
+        .from = { tb->code_off, notes.cold_from },
+        .size = { tb->code_end - tb->code_off, notes.cold_to - notes.cold_from },
+        .guest = tb->size,
+        .desc = desc_size,
+    };
+    if (b.size[P_COLD] > UINT16_MAX || !sort_fields(c, tb, &b, list)) {
+        return;
+    }
+    unsigned n = 0;
+    for (unsigned i = 0; i < PARTS * KINDS; i++) {
+        n += b.n[i / KINDS][i % KINDS];
+    }
+    memcpy(desc, tb, desc_size);
+    move_rows(desc, tb, -(uint64_t)x86_row_tables);
+    static const char pad[8];
+    const TbDiskPart parts[] = {
+        { &b, sizeof(b) },
+        { list, n * sizeof(list[0]) },
+        { pad, to_8(n * sizeof(list[0])) - n * sizeof(list[0]) },
+        { desc, to_8(desc_size) },
+        { c->code->rw + b.from[P_HOT], to_8(b.size[P_HOT]) },
+        { c->code->rw + b.from[P_COLD], to_8(b.size[P_COLD]) },
+        { snap, tb->size },
+    };
+    tb_disk_add(disk, hash_of(b.mode, b.region_off, snap, have), parts,
+                sizeof(parts) / sizeof(parts[0]));
+}
+
+/* ---- finding ---- */
+
+/* Where the parts of a record of n bytes lie. */
+typedef struct Parts {
+    const uint16_t *list;
+    const uint8_t *desc, *code[PARTS], *guest;
+} Parts;
+
+/* False: it does not fit together. A file's content is this user's own (tb_disk.h) and has a
+ * checksum: this is no defence, but finds records of another making. */
+static bool take_apart(const SavedBlock *b, uint32_t n, Parts *p)
+{
+    uint32_t fields = 0, at = sizeof(*b);
+
+    if (n < sizeof(*b) || b->desc < sizeof(Tb) || b->desc > DESC_MOST) {
+        return false;
+    }
+    for (unsigned i = 0; i < PARTS * KINDS; i++) {
+        fields += b->n[i / KINDS][i % KINDS];
+    }
+    if (b->size[P_HOT] > TB_DISK_RECORD || b->size[P_COLD] > TB_DISK_RECORD) {
+        return false;
+    }
+    const uint8_t *start = (const uint8_t *)b;
+    p->list = (const uint16_t *)(start + at);
+    at += to_8(fields * sizeof(uint16_t));
+    p->desc = start + at;
+    at += to_8(b->desc);
+    for (unsigned i = 0; i < PARTS; i++) {
+        p->code[i] = start + at;
+        at += to_8(b->size[i]);
+    }
+    p->guest = start + at;
+    at += b->guest;
+    return at == n;
+}
+
+static void shift(uint8_t *code, const uint8_t *made, uint32_t size, uint16_t at, uint32_t by)
+{
+    uint32_t v;
+
+    if (at + sizeof(v) <= size) {
+        memcpy(&v, made + at, sizeof(v));
+        v += by;
+        memcpy(code + at, &v, sizeof(v));
+    }
+}
+
+static uint32_t moved(const SavedBlock *b, const uint32_t *by, uint32_t off)
+{
+    return !off ? 0 : off + by[off - b->from[P_HOT] <= b->size[P_HOT] ? P_HOT : P_COLD];
+}
+
+/* The record's code to where there is room, and tb described as it was. False: no room. */
+static bool put(TbCache *c, Tb *tb, const SavedBlock *b, const Parts *p)
+{
+    CodeBuf *code = c->code;
+    uint32_t to[PARTS], by[PARTS];
+    uint64_t key = tb->key;
+
+    codebuf_back(code);
+    to[P_HOT] = ALIGN_UP(code->used, 16);
+    if (to[P_HOT] + b->size[P_HOT] + 4 * KiB > code->cold_start ||
+        !codebuf_cold(code, to[P_HOT] + b->size[P_HOT] + ENC_SLACK, b->size[P_COLD] + ENC_SLACK) ||
+        !tb_alloc(c, b->desc - sizeof(Tb))) {
+        return false;
+    }
+    to[P_COLD] = code->cold_used + ((b->from[P_COLD] - code->cold_used) & 3);
+    for (unsigned i = 0; i < PARTS; i++) {
+        by[i] = to[i] - b->from[i];
+        memcpy(code->rw + to[i], p->code[i], b->size[i]);
+    }
+    memcpy(tb, p->desc, b->desc);
+    const uint16_t *f = p->list;
+    for (unsigned i = 0; i < PARTS; i++) {
+        const uint32_t change[KINDS] = { -by[i], by[!i] - by[i],
+                                         (uint32_t)(uintptr_t)tb - b->tb };
+        for (unsigned kind = 0; kind < KINDS; kind++) {
+            for (unsigned n = b->n[i][kind]; n; n--) {
+                shift(code->rw + to[i], p->code[i], b->size[i], *f++, change[kind]);
+            }
+        }
+    }
+    move_rows((char *)tb, tb, (uint64_t)x86_row_tables);
+    tb->key = key;
+    tb->code_off = to[P_HOT];
+    tb->code_end = to[P_HOT] + b->size[P_HOT];
+    tb->entry_h = moved(b, by, tb->entry_h);
+    tb->entry_e = moved(b, by, tb->entry_e);
+    tb->entry_x = moved(b, by, tb->entry_x);
+    tb->entry_xh = moved(b, by, tb->entry_xh);
+    for (unsigned i = 0; i < tb->nexits; i++) {
+        tb_exit(tb, i)->stub_off += by[P_COLD];
+    }
+    tmpl_rekey(code->rw, tb);
+    code->used = tb->code_end;
+    code->cold_used = to[P_COLD] + b->size[P_COLD];
+    return true;
+}
+
+Tb *x86_saved_find(X86Cpu *cpu, TbCache *c, uint8_t *snap, unsigned have, uint64_t ram_addr,
+                   bool large, uint32_t mode, bool *full)
+{
+    uint32_t region_off = ram_addr & ((large ? 2 * MiB : 4 * KiB) - 1), n;
+    unsigned h = x86_group_hash(ram_addr);
+    Parts p;
+
+    if (!(mode & HF_CS64) || rebuilt[h / 8] >> (h % 8) & 1 || !opened(cpu, c) ||
+        cpu->cpu.machine->debug.breaks) {
+        return NULL;
+    }
+    const SavedBlock *b = tb_disk_find(disk, hash_of(mode, region_off, snap, have), &n);
+    if (!b || !take_apart(b, n, &p) || b->mode != mode || b->region_off != region_off ||
+        b->guest > have || memcmp(p.guest, snap, b->guest) != 0) {
+        return NULL;
+    }
+    const Tb *old = (const Tb *)p.desc;
+    Tb probe = { .key = ram_addr, .mode = mode, .large = large };
+    if (old->large != large || old->counts != x86_trace_wanted(&probe) ||
+        (old->entry_x && ram_addr >= CODE_MAP_MAX_RAM)) {
+        return NULL;
+    }
+    Tb *tb = tb_new(c, old->ninsns);
+    if (tb) {
+        tb->key = ram_addr;
+    }
+    if (!tb || !put(c, tb, b, &p)) {
+        *full = true;
+        return NULL;
+    }
+    c->loaded_insns += tb->ninsns;
+    return tb;
+}
+
+void x86_saved_wrong(uint64_t key)
+{
+    unsigned h = x86_group_hash(key);
+    rebuilt[h / 8] |= 1u << (h % 8);
+}
+
+void x86_saved_info(FILE *f)
+{
+    const TbCache *c = x86_engine.cache;
+    TbDiskStats s;
+
+    if (!disk) {
+        return;
+    }
+    tb_disk_stats(disk, &s);
+    fprintf(f, "kept translations: %llu known, %llu found (%llu instructions, %llu "
+               "ticks), %llu added%s\n",
+            (unsigned long long)s.known, (unsigned long long)s.found,
+            (unsigned long long)c->loaded_insns, (unsigned long long)c->load_ticks,
+            (unsigned long long)s.added,
+            s.writes ? "" : " (by another process)");
+}

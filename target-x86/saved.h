@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translations kept from run to run (docs/saved.md). A block's host code does not depend on
+ * where its guest code lies in RAM or in the address space, but for a few fields; so a block
+ * that was made in an earlier run from the same bytes is copied from the file (tcg/tb_disk.h)
+ * in a third of the time. The bytes are compared, never trusted.
+ */
+#ifndef TARGET_X86_SAVED_H
+#define TARGET_X86_SAVED_H
+
+#include <stdio.h>
+#include "target-x86/engine.h"
+#include "tcg/x86/enc.h"
+
+/* What the translator notes of the block that it makes (the cache's lock): the fields that
+ * depend on where code and description are. */
+enum { SAVED_POINTERS = 256 };
+typedef struct SavedNotes {
+    EncNotes fields;
+    unsigned npointers;
+    uint32_t pointer[SAVED_POINTERS]; /* 32-bit addresses in the block's description */
+    uint32_t cold_from, cold_to;      /* out-of-line code, code offsets */
+} SavedNotes;
+
+/* NULL: nothing is kept. */
+extern SavedNotes *x86_saved_notes;
+
+/* dir: where the file is, "off" or NULL: nowhere, "auto": the user's cache directory. After
+ * the engine's options are set; nothing is opened before the first block is made. */
+void x86_saved_init(const char *dir);
+void x86_saved_finish(void);
+/* The options have changed: what was made under others is of no use. Lock not held. */
+void x86_saved_stop(void);
+
+/* The block for the bytes at RAM address ram_addr (`have` of them are in snap), or NULL.
+ * To be published by tb_insert. *full: there is no room. Lock held. */
+Tb *x86_saved_find(X86Cpu *cpu, TbCache *c, uint8_t *snap, unsigned have, uint64_t ram_addr,
+                   bool large, uint32_t mode, bool *full);
+/* Keeps the block that was just made from snap, before anybody can run it. Lock held. */
+void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const uint8_t *snap, unsigned have);
+/* The block at this key was dropped because what its code takes for granted was wrong: made
+ * anew when it is needed next. Leaf, racy. */
+void x86_saved_wrong(uint64_t key);
+/* For -d stats. */
+void x86_saved_info(FILE *f);
+
+#endif

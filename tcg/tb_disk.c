@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file of kept translations (tb_disk.h).
+ *
+ *   header   magic, identity, where the table lies, how far the file counts; a checksum
+ *   records  in the order they were made, at multiples of UNIT bytes
+ *   table    open addressing by hash: a tag of the hash and the record's place
+ *
+ * A run that adds writes its records behind what counts, then a table of all, then the
+ * header: until that last write the file is what it was. Old tables stay as dead bytes; a file
+ * that has become too long begins anew.
+ */
+#define _GNU_SOURCE
+#include "tcg/tb_disk.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "util/alloc.h"
+
+enum {
+    UNIT = 64,
+    FIRST = 4096,                 /* where records begin */
+    RESIDENT = 4096,              /* records read before the mapping's pages may go */
+    QUEUE = 512 * KiB,            /* new records, two of these */
+    BITS_LEAST = 12, BITS_MOST = 24,
+    OTHERS_KEPT = 4,              /* files of other identities */
+    WORTH = 200,                  /* a table is written for one new record in so many */
+};
+#define FILE_MOST (512ull * MiB)  /* a run adds up to here, */
+#define FILE_FULL (384ull * MiB)  /* and begins anew if this much is there already */
+static const char magic[8] = "dyadTB01";
+
+typedef struct Header {
+    char magic[8];
+    uint8_t id[TB_DISK_ID];
+    uint64_t end;      /* bytes that count */
+    uint64_t table;    /* where it lies */
+    uint32_t bits, n;  /* 1 << bits slots, n of them used */
+    uint64_t table_sum;
+    uint64_t sum;      /* of all before */
+} Header;
+
+typedef struct Record {
+    uint64_t sum;      /* of all behind it */
+    uint64_t hash;
+    uint32_t n, unused; /* bytes behind the Record */
+} Record;
+
+typedef struct Slot {
+    uint32_t tag;      /* of the hash */
+    uint32_t at;       /* in UNITs; 0: empty */
+} Slot;
+
+struct TbDisk {
+    int fd;
+    Header head;
+    Slot *slot;
+    unsigned bits, n;
+    const uint8_t *map;      /* the file, head.end bytes as it was opened */
+    size_t map_size;
+    unsigned reads;          /* since its pages were let go */
+    TbDiskStats stats;
+    /* what is added */
+    uint8_t *queue[2];
+    uint64_t queue_from[2];  /* where in the file each begins, */
+    uint32_t queued;         /* bytes in queue[cur] */
+    unsigned cur;
+    bool thread_started, failed;
+    pthread_t thread;
+    pthread_mutex_t lock;    /* of what the thread shares: */
+    pthread_cond_t changed;
+    uint32_t busy;           /* bytes of queue[!cur] that it has still to write */
+    bool stop, write_failed;
+};
+
+static TbDisk *mapped; /* the one in use; for tb_disk_fault */
+
+uint64_t tb_disk_hash(uint64_t h, const void *p, size_t n)
+{
+    const uint64_t k = 0x9e3779b97f4a7c15ull, k2 = 0xd6e8feb86659fd93ull;
+    const uint8_t *b = p;
+    uint64_t a[4] = { h ^ n * k, h + k, h ^ k2, h - k2 }, v[4];
+
+    for (; n >= 32; n -= 32, b += 32) {
+        memcpy(v, b, 32);
+        for (unsigned i = 0; i < 4; i++) {
+            a[i] = (a[i] ^ v[i]) * k;
+            a[i] ^= a[i] >> 29;
+        }
+    }
+    while (n) {
+        size_t m = MIN(n, (size_t)8);
+        v[0] = 0;
+        memcpy(v, b, m);
+        a[0] = (a[0] ^ v[0]) * k2;
+        a[0] ^= a[0] >> 32;
+        b += m;
+        n -= m;
+    }
+    h = a[0];
+    for (unsigned i = 1; i < 4; i++) {
+        h = ((h << 13 | h >> 51) ^ a[i]) * k;
+    }
+    return h ^ h >> 31;
+}
+
+/* ---- the file ---- */
+
+static bool read_at(int fd, void *p, size_t n, uint64_t at)
+{
+    while (n) {
+        ssize_t got = pread(fd, p, n, at);
+        if (got <= 0) {
+            if (got < 0 && errno == EINTR) {
+                continue;
+            }
+            return false;
+        }
+        p = (char *)p + got;
+        n -= got;
+        at += got;
+    }
+    return true;
+}
+
+static bool write_at(int fd, const void *p, size_t n, uint64_t at)
+{
+    while (n) {
+        ssize_t put = pwrite(fd, p, n, at);
+        if (put <= 0) {
+            if (put < 0 && errno == EINTR) {
+                continue;
+            }
+            return false;
+        }
+        p = (const char *)p + put;
+        n -= put;
+        at += put;
+    }
+    return true;
+}
+
+static bool make_dirs(const char *dir)
+{
+    char *parent = xstrdup(dir), *slash = strrchr(parent, '/');
+
+    if (slash && slash != parent) {
+        *slash = '\0';
+        (void)mkdir(parent, 0700);
+    }
+    free(parent);
+    return mkdir(dir, 0700) == 0 || errno == EEXIST;
+}
+
+static bool is_ours(int fd, Error *err, const char *path)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0) {
+        return error_set(err, "%s: %s", path, strerror(errno));
+    }
+    if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 077) {
+        return error_set(err, "%s is not a file of this user alone: not used", path);
+    }
+    return true;
+}
+
+static uint64_t head_sum(const Header *h)
+{
+    return tb_disk_hash(0, h, offsetof(Header, sum));
+}
+
+/* Fills the table from the file; false: the file is empty or not to be believed. */
+static bool load(TbDisk *d, const uint8_t *id)
+{
+    Header h;
+
+    if (!read_at(d->fd, &h, sizeof(h), 0) || memcmp(h.magic, magic, sizeof(magic)) != 0 ||
+        h.sum != head_sum(&h) || memcmp(h.id, id, TB_DISK_ID) != 0 || h.bits < BITS_LEAST ||
+        h.bits > BITS_MOST || h.n > (1u << h.bits) / 4 * 3 || h.end > FILE_MOST) {
+        return false;
+    }
+    size_t size = sizeof(Slot) << h.bits;
+    Slot *slot = xmap(size);
+    if (!read_at(d->fd, slot, size, h.table) || tb_disk_hash(0, slot, size) != h.table_sum) {
+        xunmap(slot, size);
+        return false;
+    }
+    d->head = h;
+    d->slot = slot;
+    d->bits = h.bits;
+    d->n = h.n;
+    d->stats.known = h.n;
+    return true;
+}
+
+/* Files of other builds, hosts and options: the newest few may stay. */
+static void sweep(const char *dir, const char *own)
+{
+    struct {
+        char name[64];
+        int64_t when;
+    } kept[OTHERS_KEPT] = { 0 };
+    DIR *list = opendir(dir);
+
+    for (struct dirent *e; list && (e = readdir(list)) != NULL;) {
+        struct stat st;
+        char name[64];
+        if (strncmp(e->d_name, "tb-", 3) != 0 || strlen(e->d_name) >= sizeof(name) ||
+            strcmp(e->d_name, own) == 0 ||
+            fstatat(dirfd(list), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(st.st_mode)) {
+            continue;
+        }
+        strcpy(name, e->d_name);
+        int64_t when = st.st_mtime;
+        for (unsigned i = 0; i < OTHERS_KEPT; i++) { /* the newest first; the last falls out */
+            if (when > kept[i].when || !kept[i].name[0]) {
+                char other[64];
+                int64_t then = kept[i].when;
+                strcpy(other, kept[i].name);
+                strcpy(kept[i].name, name);
+                kept[i].when = when;
+                strcpy(name, other);
+                when = then;
+                if (!name[0]) {
+                    break;
+                }
+            }
+        }
+        if (name[0]) {
+            (void)unlinkat(dirfd(list), name, 0);
+        }
+    }
+    if (list) {
+        closedir(list);
+    }
+}
+
+TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err)
+{
+    char name[48] = "tb-", *path;
+    TbDisk *d;
+
+    for (unsigned i = 0; i < TB_DISK_ID; i++) {
+        snprintf(name + 3 + 2 * i, 3, "%02x", id[i]);
+    }
+    if (!make_dirs(dir)) {
+        error_set(err, "cannot make %s: %s", dir, strerror(errno));
+        return NULL;
+    }
+    path = xasprintf("%s/%s", dir, name);
+    bool writes = true;
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+    if (fd < 0 && (errno == EACCES || errno == EROFS)) {
+        writes = false;
+        fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    }
+    if (fd < 0) {
+        error_set(err, "cannot open %s: %s", path, strerror(errno));
+    } else if (!is_ours(fd, err, path)) {
+        close(fd);
+        fd = -1;
+    }
+    if (fd < 0) {
+        free(path);
+        return NULL;
+    }
+    d = NEW(TbDisk);
+    d->fd = fd;
+    d->stats.writes = writes && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    pthread_mutex_init(&d->lock, NULL);
+    pthread_cond_init(&d->changed, NULL);
+    memcpy(d->head.magic, magic, sizeof(magic));
+    memcpy(d->head.id, id, TB_DISK_ID);
+    if (load(d, id)) {
+        d->map_size = d->head.end;
+        d->map = mmap(NULL, d->map_size, PROT_READ, MAP_SHARED, fd, 0);
+        if (d->map == MAP_FAILED) {
+            d->map_size = 0;
+        }
+        mapped = d;
+        if (d->stats.writes && d->head.end > FILE_FULL && unlinkat(AT_FDCWD, path, 0) == 0) {
+            tb_disk_close(d); /* others may still read it */
+            d = tb_disk_open(dir, id, err);
+            free(path);
+            return d;
+        }
+    } else {
+        if (d->stats.writes) {
+            sweep(dir, name);
+        }
+        d->bits = BITS_LEAST;
+        d->slot = xmap(sizeof(Slot) << d->bits);
+        d->head.end = FIRST;
+    }
+    free(path);
+    d->queue_from[0] = ALIGN_UP(d->head.end, UNIT);
+    return d;
+}
+
+void tb_disk_stats(const TbDisk *d, TbDiskStats *s) { *s = d->stats; }
+
+/* ---- finding ---- */
+
+static unsigned home(const TbDisk *d, uint64_t hash)
+{
+    return (uint32_t)hash >> (32 - d->bits);
+}
+
+/* The slot with the hash's tag, or the empty one where it would be. */
+static Slot *slot_of(const TbDisk *d, uint64_t hash)
+{
+    unsigned mask = (1u << d->bits) - 1, i = home(d, hash), left = mask;
+
+    while (d->slot[i].at && d->slot[i].tag != (uint32_t)hash && left--) {
+        i = (i + 1) & mask;
+    }
+    return &d->slot[i];
+}
+
+static uint64_t record_sum(const Record *r, uint32_t n)
+{
+    return tb_disk_hash(0, &r->hash, sizeof(*r) - sizeof(r->sum) + n);
+}
+
+const void *tb_disk_find(TbDisk *d, uint64_t hash, uint32_t *n)
+{
+    const Slot *s = slot_of(d, hash);
+    uint64_t at = (uint64_t)s->at * UNIT;
+    const Record *r = (const Record *)(d->map + at);
+
+    if (!s->at || s->tag != (uint32_t)hash || at + sizeof(*r) > d->map_size) {
+        return NULL; /* or one of this run */
+    }
+    uint32_t size = r->n;
+    if (size > TB_DISK_RECORD || at + sizeof(*r) + size > d->map_size) {
+        return NULL;
+    }
+    if (++d->reads > RESIDENT) { /* they count as this process's memory */
+        d->reads = 0;
+        (void)madvise((void *)d->map, d->map_size, MADV_DONTNEED);
+    }
+    if (r->hash != hash || r->sum != record_sum(r, size)) {
+        return NULL;
+    }
+    d->stats.found++;
+    *n = size;
+    return r + 1;
+}
+
+bool tb_disk_fault(const void *addr)
+{
+    const TbDisk *d = mapped;
+    uintptr_t at = (uintptr_t)addr & ~(uintptr_t)4095;
+
+    return d && (const uint8_t *)addr - d->map < (ptrdiff_t)d->map_size &&
+           (const uint8_t *)addr >= d->map &&
+           mmap((void *)at, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+               MAP_FAILED;
+}
+
+/* ---- adding ---- */
+
+static void *writer(void *arg)
+{
+    TbDisk *d = arg;
+
+    pthread_mutex_lock(&d->lock);
+    for (;;) {
+        while (!d->busy && !d->stop) {
+            pthread_cond_wait(&d->changed, &d->lock);
+        }
+        if (!d->busy) {
+            break;
+        }
+        unsigned q = !d->cur;
+        uint64_t from = d->queue_from[q];
+        uint32_t n = d->busy;
+        pthread_mutex_unlock(&d->lock);
+        bool good = write_at(d->fd, d->queue[q], n, from);
+        pthread_mutex_lock(&d->lock);
+        d->write_failed |= !good;
+        d->busy = 0;
+        pthread_cond_broadcast(&d->changed);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return NULL;
+}
+
+/* Gives the full queue to the thread, when that has written the other one. */
+static void hand_over(TbDisk *d)
+{
+    pthread_mutex_lock(&d->lock);
+    while (d->busy) {
+        pthread_cond_wait(&d->changed, &d->lock);
+    }
+    d->failed |= d->write_failed;
+    d->busy = d->queued;
+    d->queue_from[!d->cur] = d->queue_from[d->cur] + d->queued;
+    d->cur = !d->cur;
+    d->queued = 0;
+    pthread_cond_broadcast(&d->changed);
+    pthread_mutex_unlock(&d->lock);
+}
+
+static bool start(TbDisk *d)
+{
+    if (!d->thread_started) {
+        d->queue[0] = NEW_ARRAY(uint8_t, QUEUE);
+        d->queue[1] = NEW_ARRAY(uint8_t, QUEUE);
+        d->thread_started = pthread_create(&d->thread, NULL, writer, d) == 0;
+        d->failed = !d->thread_started;
+    }
+    return d->thread_started;
+}
+
+static void grow(TbDisk *d)
+{
+    Slot *old = d->slot;
+    unsigned n = 1u << d->bits;
+
+    d->bits++;
+    d->slot = xmap(sizeof(Slot) << d->bits);
+    for (unsigned i = 0; i < n; i++) {
+        if (old[i].at) {
+            *slot_of(d, old[i].tag) = old[i];
+        }
+    }
+    xunmap(old, sizeof(Slot) * n);
+}
+
+void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned nparts)
+{
+    Record r = { .hash = hash };
+
+    for (unsigned i = 0; i < nparts; i++) {
+        r.n += parts[i].n;
+    }
+    uint32_t size = ALIGN_UP(sizeof(r) + r.n, UNIT);
+    uint64_t at = d->queue_from[d->cur] + d->queued;
+    if (!d->stats.writes || d->failed || r.n > TB_DISK_RECORD || at + size > FILE_MOST ||
+        (d->n >= (1u << d->bits) / 4 * 3 && d->bits == BITS_MOST) || !start(d)) {
+        return;
+    }
+    if (size > QUEUE - d->queued) {
+        hand_over(d);
+    }
+    uint8_t *p = d->queue[d->cur] + d->queued, *to = p + sizeof(r);
+    for (unsigned i = 0; i < nparts; i++) {
+        memcpy(to, parts[i].p, parts[i].n);
+        to += parts[i].n;
+    }
+    memset(to, 0, p + size - to);
+    memcpy(p, &r, sizeof(r));
+    r.sum = record_sum((Record *)p, r.n);
+    memcpy(p, &r, sizeof(r));
+    d->queued += size;
+    d->stats.added++;
+    if (d->n >= (1u << d->bits) / 4 * 3) {
+        grow(d);
+    }
+    Slot *s = slot_of(d, hash);
+    d->n += !s->at;
+    *s = (Slot){ .tag = (uint32_t)hash, .at = at / UNIT };
+}
+
+/* Behind the last record the table, then the header: the records count from now on. */
+static bool finish(TbDisk *d)
+{
+    size_t size = sizeof(Slot) << d->bits;
+
+    d->head.table = d->queue_from[d->cur] + d->queued;
+    d->head.end = ALIGN_UP(d->head.table + size, UNIT);
+    d->head.bits = d->bits;
+    d->head.n = d->n;
+    d->head.table_sum = tb_disk_hash(0, d->slot, size);
+    d->head.sum = head_sum(&d->head);
+    return write_at(d->fd, d->slot, size, d->head.table) &&
+           write_at(d->fd, &d->head, sizeof(d->head), 0);
+}
+
+void tb_disk_close(TbDisk *d)
+{
+    if (!d) {
+        return;
+    }
+    if (d->thread_started) {
+        hand_over(d);
+        pthread_mutex_lock(&d->lock);
+        d->stop = true;
+        pthread_cond_broadcast(&d->changed);
+        pthread_mutex_unlock(&d->lock);
+        pthread_join(d->thread, NULL);
+        /* a table is worth its bytes if it says something new */
+        if (!d->failed && !d->write_failed && d->stats.added > d->stats.known / WORTH) {
+            (void)finish(d);
+        }
+    }
+    close(d->fd);
+    if (mapped == d) {
+        mapped = NULL;
+    }
+    if (d->map_size) {
+        munmap((void *)d->map, d->map_size);
+    }
+    free(d->queue[0]);
+    free(d->queue[1]);
+    xunmap(d->slot, sizeof(Slot) << d->bits);
+    pthread_mutex_destroy(&d->lock);
+    pthread_cond_destroy(&d->changed);
+    free(d);
+}
