@@ -192,24 +192,88 @@ static Tb *translate(X86Cpu *cpu, TbCache *c, Wanted *w, bool *full)
     return *full ? NULL : tb;
 }
 
-/* The same from what is kept of earlier runs. */
-static Tb *find_saved(X86Cpu *cpu, TbCache *c, Wanted *w, bool *full)
-{
-    uint64_t begun = x86_ticks();
-    unsigned have = 0;
+/* ---- blocks kept from earlier runs ---- */
 
-    if (w->crossing || log_on(LOG_IN_ASM | LOG_OP | LOG_OUT_ASM)) {
-        return NULL;
+enum { AHEAD = 32 }; /* blocks brought at once */
+
+/* A block that is to be brought, or has been. */
+typedef struct Kept {
+    SavedAt at;
+    TbExit *exit;         /* a jump to it, or NULL */
+    const uint8_t *bytes; /* it was made from */
+    Tb *tb;
+} Kept;
+
+static void chain(TbCache *c, TbExit *x, Tb *to)
+{
+    uint32_t entry = to->code_end ? x86_chain_entry(x, to) : 0;
+    if (entry) {
+        tb_chain(c, x, to, entry);
     }
-    while (have < w->nsnap) {
-        have = copy_line(w->snap, w->bytes, have, w->nsnap);
+}
+
+/* The block that is wanted, and those that direct jumps in its page lead to, and so on:
+ * where an earlier run went this one will go. They are published and chained. False: it is not
+ * kept, or *full. *stale: bytes changed meanwhile. Lock held. */
+static bool bring(X86Cpu *cpu, TbCache *c, const Wanted *w, bool *full, bool *stale)
+{
+    Kept kept[AHEAD];
+    unsigned n = 1;
+    uint64_t begun = x86_ticks(), page = w->ram_addr & ~4095ull;
+    const uint8_t *bytes = w->bytes - (w->ram_addr & 4095);
+
+    if (w->crossing || log_on(LOG_IN_ASM | LOG_OP | LOG_OUT_ASM) ||
+        !x86_saved_look(cpu, c, w->bytes, w->ram_addr, w->large, w->mode, &kept[0].at)) {
+        return false;
     }
-    Tb *tb = x86_saved_find(cpu, c, w->snap, have, w->ram_addr, w->large, w->mode, full);
-    if (tb) {
-        w->size = tb->size;
-        c->load_ticks += x86_ticks() - begun;
+    kept[0].exit = NULL;
+    for (unsigned i = 0; i < n; i++) {
+        Kept *k = &kept[i];
+        bool no_room = false;
+        if (i + 1 < n) {
+            x86_saved_next(&kept[i + 1].at);
+        }
+        k->tb = k->exit ? tb_find(c, k->at.ram_addr, w->mode) : NULL;
+        if (k->tb) { /* two jumps lead there */
+            chain(c, k->exit, k->tb);
+            k->tb = NULL;
+            continue;
+        }
+        k->tb = x86_saved_bring(c, &k->at, &k->bytes, &no_room);
+        if (!k->tb) {
+            if (!i) {
+                *full = no_room;
+                return false;
+            }
+            continue;
+        }
+        c->guest_bytes += k->tb->size;
+        tb_insert(c, k->tb);
+        if (k->exit) {
+            chain(c, k->exit, k->tb);
+        }
+        for (unsigned j = 0; j < k->tb->nexits; j++) {
+            TbExit *x = tb_exit(k->tb, j);
+            uint64_t key = k->tb->key - k->tb->region_off + x->target;
+            if (x->guarded || (key ^ page) >> 12) {
+                continue;
+            }
+            Tb *to = tb_find(c, key, w->mode);
+            if (to) {
+                chain(c, x, to);
+            } else if (n < AHEAD && x86_saved_look(cpu, c, bytes + (key & 4095), key, w->large,
+                                                   w->mode, &kept[n].at)) {
+                kept[n++].exit = x;
+            }
+        }
     }
-    return tb;
+    /* a store that came too early to find a block in its page is seen here */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < n; i++) {
+        *stale |= kept[i].tb && memcmp(kept[i].bytes, kept[i].at.bytes, kept[i].tb->size) != 0;
+    }
+    c->load_ticks += x86_ticks() - begun;
+    return true;
 }
 
 /* Did somebody store to the block's bytes while it was made? */
@@ -269,12 +333,17 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
             break;
         }
         __builtin_prefetch(c->pages[ram_addr >> 12], 1); /* tb_insert writes there */
-        bool saved = false;
-        if (x86_saved_notes) {
-            tb = find_saved(cpu, c, &w, &full);
-            saved = tb != NULL;
+        bool stale = false;
+        if (x86_saved_notes && bring(cpu, c, &w, &full, &stale)) {
+            if (stale) {
+                pthread_mutex_unlock(&c->lock);
+                tb_invalidate(c, ram_addr & ~4095ull, 4096, &cpu->cpu);
+                continue;
+            }
+            tb = x86_tb_find(cpu, c, ram_addr, mode);
+            break;
         }
-        if (!saved && !full) {
+        if (!full) {
             tb = translate(cpu, c, &w, &full);
         }
         if (!tb) {
@@ -282,8 +351,8 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         }
         c->guest_bytes += w.size;
         tb_insert(c, tb);
-        c->build_ticks += saved ? 0 : x86_ticks() - begun;
-        /* a store that came too early to find the block in its page is seen here */
+        c->build_ticks += x86_ticks() - begun;
+        /* the same here */
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         if (unlikely(changed(c, &w))) {
             pthread_mutex_unlock(&c->lock);

@@ -372,6 +372,22 @@ static bool may_loop(const Tb *from, const TbExit *x)
            x86_engine.tier2 == TIER2_RANDOM;
 }
 
+uint32_t x86_chain_entry(const TbExit *x, const Tb *tb)
+{
+    const Tb *from = tb_of_exit(x);
+    uint64_t key = from->key - from->region_off + x->target;
+    bool fits = x->guarded ? tb->entry_x != 0 : tb->key == key &&
+                                 (!tb->crossing || tb->large || tb->guards_tail);
+
+    if (!fits || tb->mode != from->mode) {
+        return 0;
+    }
+    uint32_t to = x->guarded ? (x->flags_in_env ? tb->entry_x : tb->entry_xh)
+                  : x->flags_in_env ? tb->entry_e
+                                    : tb->entry_h;
+    return to - (tb->counts && to == tb->entry_e && may_loop(from, x) ? TB_COUNT : 0);
+}
+
 static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
 {
     TcgEnv *env = x86_env(cpu);
@@ -391,15 +407,8 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
     if (!tb || !tb->code_end) {
         return leave_address(cpu);
     }
-    bool fits = x->guarded ? tb->entry_x != 0 : tb->key == key &&
-                                 (!tb->crossing || tb->large || tb->guards_tail);
-    if (generation == c->generation && tb->mode == from->mode && fits) {
-        uint32_t to = x->guarded ? (x->flags_in_env ? tb->entry_x : tb->entry_xh)
-                      : x->flags_in_env ? tb->entry_e
-                                        : tb->entry_h;
-        if (tb->counts && to == tb->entry_e && may_loop(from, x)) {
-            to -= TB_COUNT;
-        }
+    uint32_t to = generation == c->generation ? x86_chain_entry(x, tb) : 0;
+    if (to) {
         tb_chain(c, x, tb, to);
         env->chains++;
     } else {

@@ -32,6 +32,10 @@ Tb *x86_engine_find(X86Cpu *cpu, bool build);
 /* State exact, RIP set: the host address to go on at. For the C functions of thunks. */
 uint64_t x86_native_go_on(X86Cpu *cpu);
 
+/* The entry of tb (code offset) that this exit of a block can be patched to; 0: none. The
+ * exit's virtual address leads to tb now. Leaf. */
+uint32_t x86_chain_entry(const TbExit *x, const Tb *tb);
+
 /* -d int; heavy */
 uint64_t x86_log_event(X86Cpu *cpu, void *arg);
 uint64_t x86_log_interrupt(X86Cpu *cpu, void *vector);

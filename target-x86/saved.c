@@ -372,37 +372,50 @@ static bool put(TbCache *c, Tb *tb, const SavedBlock *b, const Parts *p)
     return true;
 }
 
-Tb *x86_saved_find(X86Cpu *cpu, TbCache *c, uint8_t *snap, unsigned have, uint64_t ram_addr,
-                   bool large, uint32_t mode, bool *full)
+bool x86_saved_look(X86Cpu *cpu, TbCache *c, const uint8_t *bytes, uint64_t ram_addr,
+                    bool large, uint32_t mode, SavedAt *at)
 {
-    uint32_t region_off = ram_addr & ((large ? 2 * MiB : 4 * KiB) - 1), n;
     unsigned h = x86_group_hash(ram_addr);
-    Parts p;
 
     if (!(mode & HF_CS64) || rebuilt[h / 8] >> (h % 8) & 1 || !opened(cpu, c) ||
         cpu->cpu.machine->debug.breaks) {
-        return NULL;
+        return false;
     }
-    const SavedBlock *b = tb_disk_find(disk, hash_of(mode, region_off, snap, have), &n);
-    if (!b || !take_apart(b, n, &p) || b->mode != mode || b->region_off != region_off ||
-        b->guest > have || memcmp(p.guest, snap, b->guest) != 0) {
+    uint32_t region_off = ram_addr & ((large ? 2 * MiB : 4 * KiB) - 1);
+    *at = (SavedAt){ .bytes = bytes, .ram_addr = ram_addr, .mode = mode, .large = large };
+    at->hash = hash_of(mode, region_off, bytes, 4096 - (ram_addr & 4095));
+    tb_disk_soon(disk, at->hash);
+    return true;
+}
+
+void x86_saved_next(const SavedAt *at) { tb_disk_next(disk, at->hash); }
+
+Tb *x86_saved_bring(TbCache *c, const SavedAt *at, const uint8_t **made_from, bool *full)
+{
+    uint32_t region_off = at->ram_addr & ((at->large ? 2 * MiB : 4 * KiB) - 1), n;
+    const SavedBlock *b = tb_disk_find(disk, at->hash, &n);
+    Parts p;
+
+    if (!b || !take_apart(b, n, &p) || b->mode != at->mode || b->region_off != region_off ||
+        b->guest > 4096 - (at->ram_addr & 4095) || memcmp(p.guest, at->bytes, b->guest) != 0) {
         return NULL;
     }
     const Tb *old = (const Tb *)p.desc;
-    Tb probe = { .key = ram_addr, .mode = mode, .large = large };
-    if (old->large != large || old->counts != x86_trace_wanted(&probe) ||
-        (old->entry_x && ram_addr >= CODE_MAP_MAX_RAM)) {
+    Tb probe = { .key = at->ram_addr, .mode = at->mode, .large = at->large };
+    if (old->large != at->large || old->counts != x86_trace_wanted(&probe) ||
+        (old->entry_x && at->ram_addr >= CODE_MAP_MAX_RAM)) {
         return NULL;
     }
     Tb *tb = tb_new(c, old->ninsns);
     if (tb) {
-        tb->key = ram_addr;
+        tb->key = at->ram_addr;
     }
     if (!tb || !put(c, tb, b, &p)) {
         *full = true;
         return NULL;
     }
     c->loaded_insns += tb->ninsns;
+    *made_from = p.guest;
     return tb;
 }
 

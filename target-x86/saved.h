@@ -32,10 +32,23 @@ void x86_saved_finish(void);
 /* The options have changed: what was made under others is of no use. Lock not held. */
 void x86_saved_stop(void);
 
-/* The block for the bytes at RAM address ram_addr (`have` of them are in snap), or NULL.
- * To be published by tb_insert. *full: there is no room. Lock held. */
-Tb *x86_saved_find(X86Cpu *cpu, TbCache *c, uint8_t *snap, unsigned have, uint64_t ram_addr,
-                   bool large, uint32_t mode, bool *full);
+/* A block that is looked for: the bytes at RAM address ram_addr, in a page that is watched. */
+typedef struct SavedAt {
+    const uint8_t *bytes;
+    uint64_t ram_addr, hash;
+    uint32_t mode;
+    bool large;
+} SavedAt;
+
+/* May there be such a block? Then *at is what the others want, and memory is asked for. Lock
+ * held, as for the others. */
+bool x86_saved_look(X86Cpu *cpu, TbCache *c, const uint8_t *bytes, uint64_t ram_addr,
+                    bool large, uint32_t mode, SavedAt *at);
+void x86_saved_next(const SavedAt *at); /* a hint: brought after the one that is now */
+/* The block, or NULL. To be published by tb_insert; who does that looks whether the bytes are
+ * still those in *made_from (tb->size of them, good until the file is closed). *full: there is
+ * no room. */
+Tb *x86_saved_bring(TbCache *c, const SavedAt *at, const uint8_t **made_from, bool *full);
 /* Keeps the block that was just made from snap, before anybody can run it. Lock held. */
 void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const uint8_t *snap, unsigned have);
 /* The block at this key was dropped because what its code takes for granted was wrong: made

@@ -28,10 +28,12 @@
 enum {
     UNIT = 64,
     FIRST = 4096,                 /* where records begin */
-    RESIDENT = 4096,              /* records read before the mapping's pages may go */
+    PIECE = 256 * KiB,            /* of the mapping, */
+    RESIDENT = 64,                /* so many may be in use, then all may go */
     QUEUE = 512 * KiB,            /* new records, two of these */
     BITS_LEAST = 12, BITS_MOST = 24,
     OTHERS_KEPT = 4,              /* files of other identities */
+    PREFETCHED = 640,             /* bytes of a record */
     WORTH = 200,                  /* a table is written for one new record in so many */
 };
 #define FILE_MOST (512ull * MiB)  /* a run adds up to here, */
@@ -66,7 +68,8 @@ struct TbDisk {
     unsigned bits, n;
     const uint8_t *map;      /* the file, head.end bytes as it was opened */
     size_t map_size;
-    unsigned reads;          /* since its pages were let go */
+    uint8_t *present;        /* by PIECE: it has been read, */
+    unsigned npresent;
     TbDiskStats stats;
     /* what is added */
     uint8_t *queue[2];
@@ -83,33 +86,38 @@ struct TbDisk {
 
 static TbDisk *mapped; /* the one in use; for tb_disk_fault */
 
+/* Both halves of the product: as good a mix of two words as one multiplication gives. */
+static ALWAYS_INLINE uint64_t mix(uint64_t a, uint64_t b)
+{
+    unsigned __int128 p = (unsigned __int128)a * b;
+    return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+static ALWAYS_INLINE uint64_t word_at(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
 uint64_t tb_disk_hash(uint64_t h, const void *p, size_t n)
 {
     const uint64_t k = 0x9e3779b97f4a7c15ull, k2 = 0xd6e8feb86659fd93ull;
     const uint8_t *b = p;
-    uint64_t a[4] = { h ^ n * k, h + k, h ^ k2, h - k2 }, v[4];
+    uint64_t a = h ^ k, c = h ^ k2, tail[2] = { 0, 0 };
 
+    h ^= n;
     for (; n >= 32; n -= 32, b += 32) {
-        memcpy(v, b, 32);
-        for (unsigned i = 0; i < 4; i++) {
-            a[i] = (a[i] ^ v[i]) * k;
-            a[i] ^= a[i] >> 29;
-        }
+        a = mix(word_at(b) ^ k, word_at(b + 8) ^ a);
+        c = mix(word_at(b + 16) ^ k2, word_at(b + 24) ^ c);
     }
-    while (n) {
-        size_t m = MIN(n, (size_t)8);
-        v[0] = 0;
-        memcpy(v, b, m);
-        a[0] = (a[0] ^ v[0]) * k2;
-        a[0] ^= a[0] >> 32;
-        b += m;
-        n -= m;
+    if (n >= 16) {
+        a = mix(word_at(b) ^ k, word_at(b + 8) ^ a);
+        b += 16;
+        n -= 16;
     }
-    h = a[0];
-    for (unsigned i = 1; i < 4; i++) {
-        h = ((h << 13 | h >> 51) ^ a[i]) * k;
-    }
-    return h ^ h >> 31;
+    memcpy(tail, b, n);
+    return mix(mix(tail[0] ^ k2, tail[1] ^ a) ^ h, c ^ k);
 }
 
 /* ---- the file ---- */
@@ -287,6 +295,7 @@ TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err)
         if (d->map == MAP_FAILED) {
             d->map_size = 0;
         }
+        d->present = NEW_ARRAY(uint8_t, d->map_size / PIECE + 1);
         mapped = d;
         if (d->stats.writes && d->head.end > FILE_FULL && unlinkat(AT_FDCWD, path, 0) == 0) {
             tb_disk_close(d); /* others may still read it */
@@ -332,6 +341,45 @@ static uint64_t record_sum(const Record *r, uint32_t n)
     return tb_disk_hash(0, &r->hash, sizeof(*r) - sizeof(r->sum) + n);
 }
 
+/* The pages count as this process's memory. */
+static void let_go(TbDisk *d)
+{
+    (void)madvise((void *)d->map, d->map_size, MADV_DONTNEED);
+    memset(d->present, 0, d->map_size / PIECE + 1);
+    d->npresent = 0;
+}
+
+/* A record at `at` is read. To ask the host for a piece's pages at once (MADV_POPULATE_READ)
+ * took longer than its faults, of which each brings 16. */
+static void touch(TbDisk *d, uint64_t at)
+{
+    if (likely(d->present[at / PIECE])) {
+        return;
+    }
+    if (d->npresent == RESIDENT) {
+        let_go(d);
+    }
+    d->npresent++;
+    d->present[at / PIECE] = 1;
+}
+
+void tb_disk_soon(const TbDisk *d, uint64_t hash)
+{
+    __builtin_prefetch(&d->slot[home(d, hash)]);
+}
+
+void tb_disk_next(const TbDisk *d, uint64_t hash)
+{
+    const Slot *s = slot_of(d, hash);
+    uint64_t at = (uint64_t)s->at * UNIT;
+
+    if (s->at && at + PREFETCHED <= d->map_size && d->present[at / PIECE]) {
+        for (unsigned i = 0; i < PREFETCHED; i += 64) {
+            __builtin_prefetch(d->map + at + i);
+        }
+    }
+}
+
 const void *tb_disk_find(TbDisk *d, uint64_t hash, uint32_t *n)
 {
     const Slot *s = slot_of(d, hash);
@@ -341,15 +389,10 @@ const void *tb_disk_find(TbDisk *d, uint64_t hash, uint32_t *n)
     if (!s->at || s->tag != (uint32_t)hash || at + sizeof(*r) > d->map_size) {
         return NULL; /* or one of this run */
     }
+    touch(d, at);
     uint32_t size = r->n;
-    if (size > TB_DISK_RECORD || at + sizeof(*r) + size > d->map_size) {
-        return NULL;
-    }
-    if (++d->reads > RESIDENT) { /* they count as this process's memory */
-        d->reads = 0;
-        (void)madvise((void *)d->map, d->map_size, MADV_DONTNEED);
-    }
-    if (r->hash != hash || r->sum != record_sum(r, size)) {
+    if (size > TB_DISK_RECORD || at + sizeof(*r) + size > d->map_size || r->hash != hash ||
+        r->sum != record_sum(r, size)) {
         return NULL;
     }
     d->stats.found++;
@@ -477,15 +520,15 @@ void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned npa
 static bool finish(TbDisk *d)
 {
     size_t size = sizeof(Slot) << d->bits;
+    Header h = d->head;
 
-    d->head.table = d->queue_from[d->cur] + d->queued;
-    d->head.end = ALIGN_UP(d->head.table + size, UNIT);
-    d->head.bits = d->bits;
-    d->head.n = d->n;
-    d->head.table_sum = tb_disk_hash(0, d->slot, size);
-    d->head.sum = head_sum(&d->head);
-    return write_at(d->fd, d->slot, size, d->head.table) &&
-           write_at(d->fd, &d->head, sizeof(d->head), 0);
+    h.table = d->queue_from[d->cur] + d->queued;
+    h.end = ALIGN_UP(h.table + size, UNIT);
+    h.bits = d->bits;
+    h.n = d->n;
+    h.table_sum = tb_disk_hash(0, d->slot, size);
+    h.sum = head_sum(&h);
+    return write_at(d->fd, d->slot, size, h.table) && write_at(d->fd, &h, sizeof(h), 0);
 }
 
 void tb_disk_close(TbDisk *d)
@@ -501,8 +544,9 @@ void tb_disk_close(TbDisk *d)
         pthread_mutex_unlock(&d->lock);
         pthread_join(d->thread, NULL);
         /* a table is worth its bytes if it says something new */
-        if (!d->failed && !d->write_failed && d->stats.added > d->stats.known / WORTH) {
-            (void)finish(d);
+        if (d->failed || d->write_failed || d->stats.added <= d->stats.known / WORTH ||
+            !finish(d)) {
+            (void)!ftruncate(d->fd, d->head.end); /* it is what it was */
         }
     }
     close(d->fd);
@@ -512,6 +556,7 @@ void tb_disk_close(TbDisk *d)
     if (d->map_size) {
         munmap((void *)d->map, d->map_size);
     }
+    free(d->present);
     free(d->queue[0]);
     free(d->queue[1]);
     xunmap(d->slot, sizeof(Slot) << d->bits);

@@ -38,8 +38,12 @@ typedef struct TbDiskPart {
 /* dir: made if it is missing (its parent, too), mode 0700. NULL, err set: it cannot be used;
  * the caller goes on without. */
 TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err);
-/* The newest record with this hash, *n bytes, or NULL. Good until the next call. */
+/* The newest record with this hash, *n bytes, or NULL. It stays where it is until
+ * the file is closed. */
 const void *tb_disk_find(TbDisk *d, uint64_t hash, uint32_t *n);
+/* Hints: the record will be looked for soon; it is the next one but this. */
+void tb_disk_soon(const TbDisk *d, uint64_t hash);
+void tb_disk_next(const TbDisk *d, uint64_t hash);
 /* Adds a record made of parts, which replaces one with the same hash. Does nothing in a
  * process that only reads, or when the file is as long as it may be. */
 void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned nparts);

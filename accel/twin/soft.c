@@ -81,6 +81,7 @@ static bool soft_create(TwinSide *s, Error *err)
     }
     x86_engine.tapped = true;
     s->max_insns = TB_MAX_INSNS;
+    opts.cache = s->which || s->kind != TWIN_TCG ? NULL : s->t->opts->cache;
     return x86_tcg_ops.init(s->cache, &opts, err);
 }
 

@@ -39,6 +39,8 @@ static const Property twin_props[] = {
               "hot traces of the first engine, with step=Nus: as for -accel tcg"),
     PROP_U32(TwinOptions, slow, 10, 1, 1000,
              "how many times slower the guest's clocks run than the host's"),
+    PROP_STR(TwinOptions, cache, "off",
+             "translations kept from run to run by the first engine: as for -accel tcg"),
     { "case", PK_STR, offsetof(TwinOptions, case_file), 0, 0, 0, "twin.case", NULL, NULL,
       "where the reproducer of a difference is written" },
     { "exact-flags", PK_BOOL, offsetof(TwinOptions, exact_flags), 0, 0, 1, NULL, NULL,

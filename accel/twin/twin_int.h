@@ -29,6 +29,7 @@ typedef struct TwinOptions {
     char *step;        /* "insn", "block", a number of blocks, or "Nus": microseconds */
     int tier2;         /* TIER2_*: traces of the first side, where blocks are chained */
     int mem;           /* WIN_*: windows of the first side, if it is tcg */
+    char *cache;       /* -accel tcg,cache= for the first side, if it is tcg */
     char *case_file;   /* where the reproducer goes */
     uint32_t slow;     /* the guest's clocks run so much slower */
     bool exact_flags;  /* -accel tcg,exact-flags=on for the translator */

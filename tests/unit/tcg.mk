@@ -28,3 +28,9 @@ tests_unit_test_tb_cache_SOURCES = tests/unit/test_tb_cache.c
 tests_unit_test_tb_cache_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_tb_cache_LDADD = libtcg.a libx86leaf.a libtcg.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
 TESTS += tests/unit/test_tb_cache
+
+check_PROGRAMS += tests/unit/test_tb_disk
+tests_unit_test_tb_disk_SOURCES = tests/unit/test_tb_disk.c
+tests_unit_test_tb_disk_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_tb_disk_LDADD = libtcg.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
+TESTS += tests/unit/test_tb_disk

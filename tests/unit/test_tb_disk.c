@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* The file of kept translations: what is found again, and what a file that is not what it was
+ * does. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "tcg/tb_disk.h"
+
+enum { RECORDS = 6000, BIG = 3000 };
+
+static char dir[64], file[160];
+static const uint8_t id[TB_DISK_ID] = { 1, 2, 3 }, id2[TB_DISK_ID] = { 9 };
+
+static uint64_t hash_of(unsigned i) { return tb_disk_hash(77, &i, sizeof(i)); }
+
+static uint32_t content(unsigned i, unsigned version, uint8_t *p)
+{
+    uint32_t n = 1 + i * 37 % BIG;
+    for (uint32_t j = 0; j < n; j++) {
+        p[j] = i * 7 + j * 3 + version;
+    }
+    return n;
+}
+
+static void add(TbDisk *d, unsigned i, unsigned version)
+{
+    uint8_t buf[BIG];
+    uint32_t n = content(i, version, buf);
+    const TbDiskPart parts[] = { { buf, n / 3 }, { buf + n / 3, n - n / 3 } };
+    tb_disk_add(d, hash_of(i), parts, 2);
+}
+
+/* Looks for all: a record that is found is right. Returns how many are. */
+static unsigned found(TbDisk *d, unsigned version)
+{
+    unsigned good = 0;
+
+    for (unsigned i = 0; i < RECORDS; i++) {
+        uint8_t buf[BIG];
+        uint32_t n, m;
+        const void *p = tb_disk_find(d, hash_of(i), &n);
+        if (p) {
+            m = content(i, version, buf);
+            assert_int_equal(n, m);
+            assert_memory_equal(p, buf, n);
+            good++;
+        }
+    }
+    return good;
+}
+
+static TbDisk *open_it(void)
+{
+    Error err = ERROR_INIT;
+    TbDisk *d = tb_disk_open(dir, id, &err);
+    assert_non_null(d);
+    assert_null(err.msg);
+    return d;
+}
+
+static void fill(unsigned version)
+{
+    TbDisk *d = open_it();
+    for (unsigned i = 0; i < RECORDS; i++) {
+        add(d, i, version);
+    }
+    assert_int_equal(found(d, version), 0); /* not before the next run */
+    tb_disk_close(d);
+}
+
+static unsigned found_again(unsigned version)
+{
+    TbDisk *d = open_it();
+    unsigned n = found(d, version);
+    tb_disk_close(d);
+    return n;
+}
+
+static int setup(void **state)
+{
+    strcpy(dir, "/tmp/dyad-disk-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    snprintf(file, sizeof(file), "%s/tb-01020300000000000000000000000000", dir);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    char cmd[100];
+    snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+    return system(cmd);
+}
+
+static void test_again(void **state)
+{
+    TbDiskStats s;
+
+    fill(0);
+    assert_int_equal(found_again(0), RECORDS);
+    fill(5); /* newer ones replace them */
+    assert_int_equal(found_again(5), RECORDS);
+    TbDisk *d = open_it(), *e = open_it();
+    tb_disk_stats(d, &s);
+    assert_true(s.writes);
+    assert_int_equal(s.known, RECORDS);
+    tb_disk_stats(e, &s);
+    assert_false(s.writes); /* one at a time */
+    add(e, 0, 6);
+    assert_int_equal(found(e, 5), RECORDS);
+    tb_disk_close(e);
+    tb_disk_close(d);
+    assert_int_equal(found_again(5), RECORDS);
+}
+
+static void test_others(void **state)
+{
+    Error err = ERROR_INIT;
+    uint8_t other[TB_DISK_ID] = { 0 };
+    unsigned files = 0;
+
+    fill(0);
+    TbDisk *d = tb_disk_open(dir, id2, &err);
+    assert_non_null(d);
+    assert_int_equal(found(d, 0), 0);
+    tb_disk_close(d);
+    for (unsigned i = 0; i < 12; i++) { /* builds come and go */
+        other[0] = 100 + i;
+        tb_disk_close(tb_disk_open(dir, other, &err));
+    }
+    DIR *list = opendir(dir);
+    for (struct dirent *e; (e = readdir(list)) != NULL;) {
+        files += strncmp(e->d_name, "tb-", 3) == 0;
+    }
+    closedir(list);
+    assert_in_range(files, 1, 5);
+}
+
+static void refused(const char *dir_name)
+{
+    Error err = ERROR_INIT;
+    assert_null(tb_disk_open(dir_name, id, &err));
+    assert_non_null(err.msg);
+    error_free(&err);
+}
+
+static void test_refused(void **state)
+{
+    fill(0);
+    assert_int_equal(chmod(file, 0644), 0);
+    refused(dir);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(symlink("/etc/passwd", file), 0);
+    refused(dir);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(mkfifo(file, 0600), 0);
+    refused(dir);
+    refused("/proc/nowhere/at/all");
+    refused("/dev/null/x");
+}
+
+static void damage(unsigned seed, long size)
+{
+    int fd = open(file, O_RDWR);
+    srand(seed);
+    for (unsigned i = 0; i < 1 + seed % 40; i++) {
+        uint8_t b = rand();
+        long at = seed % 3 ? rand() % size : rand() % 4200;
+        assert_int_equal(pwrite(fd, &b, 1, at), 1);
+    }
+    close(fd);
+}
+
+static void test_damaged(void **state)
+{
+    struct stat st;
+    unsigned some = 0;
+
+    fill(0);
+    assert_int_equal(stat(file, &st), 0);
+    for (unsigned i = 0; i < 300; i++) {
+        damage(i, st.st_size);
+        some += found_again(0) < RECORDS;
+        if (i % 20 == 19) { /* and it can be added to */
+            fill(0);
+        }
+    }
+    assert_true(some > 200);
+}
+
+static void test_cut(void **state)
+{
+    struct stat st;
+
+    fill(0);
+    assert_int_equal(stat(file, &st), 0);
+    for (long size = st.st_size; size > 0; size -= size / 9 + 1) {
+        assert_int_equal(truncate(file, size), 0);
+        (void)found_again(0);
+    }
+    fill(1);
+    assert_int_equal(found_again(1), RECORDS);
+}
+
+static void on_bus(int sig, siginfo_t *info, void *uc)
+{
+    if (!tb_disk_fault(info->si_addr)) {
+        _exit(9);
+    }
+}
+
+static void test_cut_in_use(void **state)
+{
+    struct sigaction sa = { .sa_sigaction = on_bus, .sa_flags = SA_SIGINFO }, old;
+
+    fill(0);
+    assert_int_equal(sigaction(SIGBUS, &sa, &old), 0);
+    TbDisk *d = open_it();
+    assert_int_equal(truncate(file, 100000), 0);
+    assert_in_range(found(d, 0), 1, RECORDS - 1);
+    assert_false(tb_disk_fault(&sa));
+    tb_disk_close(d);
+    assert_int_equal(sigaction(SIGBUS, &old, NULL), 0);
+}
+
+static void test_no_room(void **state)
+{
+    struct rlimit was, little;
+    struct stat before, after;
+
+    fill(0);
+    assert_int_equal(stat(file, &before), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &was);
+    little = was;
+    little.rlim_cur = before.st_size + 1000000;
+    setrlimit(RLIMIT_FSIZE, &little);
+    TbDisk *d = open_it();
+    for (unsigned i = 0; i < RECORDS; i++) {
+        add(d, i, 3); /* cannot be kept */
+    }
+    tb_disk_close(d);
+    setrlimit(RLIMIT_FSIZE, &was);
+    assert_int_equal(stat(file, &after), 0);
+    assert_int_equal(after.st_size, before.st_size);
+    assert_int_equal(found_again(0), RECORDS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_others, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cut, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cut_in_use, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
