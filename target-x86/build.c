@@ -184,7 +184,7 @@ static Tb *translate(X86Cpu *cpu, TbCache *c, Wanted *w, bool *full)
     if (x86_engine.native && x86_template_accepts(w->mode)) {
         *full = !x86_template_build(cpu, c, tb, insns);
         if (!*full && x86_saved_notes) {
-            x86_saved_add(cpu, c, tb, w->snap, w->nsnap);
+            x86_saved_add(cpu, c, tb, insns, w->snap, w->nsnap);
         }
     } else {
         *full = !x86_ir_build(c, tb, insns);

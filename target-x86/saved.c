@@ -41,6 +41,7 @@ typedef struct SavedBlock {
 static SavedNotes notes;
 SavedNotes *x86_saved_notes;
 static TbDisk *disk;
+static const TbCache *owner; /* whose blocks they are: a twin run has another one */
 static char *disk_dir;      /* not opened yet; */
 static bool asked;          /* the user named it */
 static uint8_t rebuilt[8192]; /* by x86_group_hash: what was kept was wrong in this run */
@@ -116,6 +117,7 @@ void x86_saved_init(const char *dir)
         asked = strcmp(dir, "auto") != 0;
         disk_dir = asked ? xstrdup(dir) : default_dir();
         x86_saved_notes = disk_dir ? &notes : NULL;
+        owner = x86_engine.cache;
     }
 }
 
@@ -128,6 +130,7 @@ static void forget_dir(void)
 void x86_saved_finish(void)
 {
     x86_saved_notes = NULL;
+    owner = NULL;
     forget_dir();
     tb_disk_close(disk);
     disk = NULL;
@@ -147,10 +150,10 @@ static bool opened(X86Cpu *cpu, TbCache *c)
     Error err = ERROR_INIT;
     uint8_t id[TB_DISK_ID];
 
-    if (likely(disk != NULL)) {
+    if (likely(c == owner && disk)) {
         return true;
     }
-    if (!disk_dir) {
+    if (c != owner || !disk_dir) {
         return false;
     }
     /* descriptions above 4 GiB have other addresses in code */
@@ -225,19 +228,42 @@ static void move_rows(char *desc, const Tb *tb, uint64_t by)
     }
 }
 
-static bool keepable(const TbCache *c, uint32_t mode, const Tb *tb)
+/* A kernel's own address, which is another one after each boot (KASLR): a block that names one
+ * would not be found again. */
+static bool names_kernel(const X86Insn *in)
 {
-    return mode & HF_CS64 && !tb->crossing && !tb->trace_at && !tb->extra_at && !tb->place_at &&
+    const int64_t low = -(1ll << 31), high = -(1ll << 29);
+    int64_t imm = (int64_t)in->imm;
+
+    return (in->disp_len >= 4 && in->base != 16 && in->disp >= low && in->disp < high) ||
+           (in->imm_len >= 4 && !(in->row->flags & RF_BRANCH) && imm >= low && imm < high);
+}
+
+static bool keepable(const Tb *tb, const X86Insn *insns)
+{
+    for (unsigned i = 0; tb->mode & X86_KEY_CPL0 && i < tb->ninsns; i++) {
+        if (names_kernel(&insns[i])) {
+            return false;
+        }
+    }
+    return tb->mode & HF_CS64 && !tb->crossing && !tb->trace_at && !tb->extra_at && !tb->place_at &&
            notes.fields.n <= ENC_NOTES && notes.npointers <= SAVED_POINTERS;
 }
 
-void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const uint8_t *snap, unsigned have)
+static bool was_wrong(uint64_t key)
+{
+    unsigned h = x86_group_hash(key);
+    return rebuilt[h / 8] >> (h % 8) & 1;
+}
+
+void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const X86Insn *insns,
+                   const uint8_t *snap, unsigned have)
 {
     static uint16_t list[ENC_NOTES + SAVED_POINTERS];
     static char desc[DESC_MOST];
     uint32_t desc_size = tb_desc_size(c, tb);
 
-    if (!keepable(c, tb->mode, tb) || desc_size > DESC_MOST || !opened(cpu, c)) {
+    if (!keepable(tb, insns) || desc_size > DESC_MOST || !opened(cpu, c)) {
         return;
     }
     SavedBlock b = {
@@ -269,7 +295,7 @@ void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const uint8_t *snap, u
         { snap, tb->size },
     };
     tb_disk_add(disk, hash_of(b.mode, b.region_off, snap, have), parts,
-                sizeof(parts) / sizeof(parts[0]));
+                ARRAY_SIZE(parts), was_wrong(tb->key));
 }
 
 /* ---- finding ---- */
@@ -375,9 +401,7 @@ static bool put(TbCache *c, Tb *tb, const SavedBlock *b, const Parts *p)
 bool x86_saved_look(X86Cpu *cpu, TbCache *c, const uint8_t *bytes, uint64_t ram_addr,
                     bool large, uint32_t mode, SavedAt *at)
 {
-    unsigned h = x86_group_hash(ram_addr);
-
-    if (!(mode & HF_CS64) || rebuilt[h / 8] >> (h % 8) & 1 || !opened(cpu, c) ||
+    if (!(mode & HF_CS64) || was_wrong(ram_addr) || !opened(cpu, c) ||
         cpu->cpu.machine->debug.breaks) {
         return false;
     }

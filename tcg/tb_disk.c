@@ -481,9 +481,14 @@ static void grow(TbDisk *d)
     xunmap(old, sizeof(Slot) * n);
 }
 
-void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned nparts)
+void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned nparts, bool again)
 {
     Record r = { .hash = hash };
+    const Slot *old = slot_of(d, hash);
+
+    if (old->at && (uint64_t)old->at * UNIT >= d->map_size && !again) {
+        return;
+    }
 
     for (unsigned i = 0; i < nparts; i++) {
         r.n += parts[i].n;

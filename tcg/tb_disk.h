@@ -44,9 +44,10 @@ const void *tb_disk_find(TbDisk *d, uint64_t hash, uint32_t *n);
 /* Hints: the record will be looked for soon; it is the next one but this. */
 void tb_disk_soon(const TbDisk *d, uint64_t hash);
 void tb_disk_next(const TbDisk *d, uint64_t hash);
-/* Adds a record made of parts, which replaces one with the same hash. Does nothing in a
- * process that only reads, or when the file is as long as it may be. */
-void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned nparts);
+/* Adds a record made of parts, which replaces one with the same hash, but one of this run
+ * only if `again`. Does nothing in a process that only reads, or when the file is as long as it
+ * may be. */
+void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned nparts, bool again);
 /* SIGBUS at this address: was it the file? Then the access can be repeated. Signal context. */
 bool tb_disk_fault(const void *addr);
 void tb_disk_stats(const TbDisk *d, TbDiskStats *s);

@@ -39,7 +39,7 @@ static void add(TbDisk *d, unsigned i, unsigned version)
     uint8_t buf[BIG];
     uint32_t n = content(i, version, buf);
     const TbDiskPart parts[] = { { buf, n / 3 }, { buf + n / 3, n - n / 3 } };
-    tb_disk_add(d, hash_of(i), parts, 2);
+    tb_disk_add(d, hash_of(i), parts, 2, true);
 }
 
 /* Looks for all: a record that is found is right. Returns how many are. */
