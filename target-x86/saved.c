@@ -196,7 +196,8 @@ static bool sort_fields(const TbCache *c, const Tb *tb, SavedBlock *b, uint16_t 
                 }
                 memcpy(&v, rw + at, sizeof(v));
                 int64_t to = (int64_t)at + 4 + v;
-                bool out = to < (int64_t)c->code->fixed, own = to >= from && to <= from + size;
+                bool out = to < (int64_t)c->code->fixed;
+                bool own = to >= from && to <= from + size;
                 if (!out && !own && (to < other || to > other + other_size)) {
                     return false;
                 }

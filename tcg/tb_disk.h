@@ -47,7 +47,8 @@ void tb_disk_next(const TbDisk *d, uint64_t hash);
 /* Adds a record made of parts, which replaces one with the same hash, but one of this run
  * only if `again`. Does nothing in a process that only reads, or when the file is as long as it
  * may be. */
-void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned nparts, bool again);
+void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned nparts,
+                 bool again);
 /* SIGBUS at this address: was it the file? Then the access can be repeated. Signal context. */
 bool tb_disk_fault(const void *addr);
 void tb_disk_stats(const TbDisk *d, TbDiskStats *s);
