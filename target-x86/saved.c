@@ -41,7 +41,8 @@ typedef struct SavedBlock {
 static SavedNotes notes;
 SavedNotes *x86_saved_notes;
 static TbDisk *disk;
-static const TbCache *owner; /* whose blocks they are: a twin run has another one */
+static const TbCache *owner; /* whose blocks they are: a twin run has another one, */
+static unsigned max_insns;   /* and makes others to look where its sides differ */
 static char *disk_dir;      /* not opened yet; */
 static bool asked;          /* the user named it */
 static uint8_t rebuilt[8192]; /* by x86_group_hash: what was kept was wrong in this run */
@@ -118,6 +119,7 @@ void x86_saved_init(const char *dir)
         disk_dir = asked ? xstrdup(dir) : default_dir();
         x86_saved_notes = disk_dir ? &notes : NULL;
         owner = x86_engine.cache;
+        max_insns = x86_engine.max_insns;
     }
 }
 
@@ -150,11 +152,11 @@ static bool opened(X86Cpu *cpu, TbCache *c)
     Error err = ERROR_INIT;
     uint8_t id[TB_DISK_ID];
 
-    if (likely(c == owner && disk)) {
-        return true;
-    }
-    if (c != owner || !disk_dir) {
+    if (c != owner || x86_engine.max_insns != max_insns) {
         return false;
+    }
+    if (likely(disk != NULL) || !disk_dir) {
+        return disk != NULL;
     }
     /* descriptions above 4 GiB have other addresses in code */
     if ((uint64_t)c->arena + c->arena_size <= 1ull << 32 && identity(cpu, c, id)) {
@@ -402,7 +404,8 @@ static bool put(TbCache *c, Tb *tb, const SavedBlock *b, const Parts *p)
 bool x86_saved_look(X86Cpu *cpu, TbCache *c, const uint8_t *bytes, uint64_t ram_addr,
                     bool large, uint32_t mode, SavedAt *at)
 {
-    if (!(mode & HF_CS64) || was_wrong(ram_addr) || !opened(cpu, c) ||
+    /* one_unit: blocks must not be chained */
+    if (!(mode & HF_CS64) || cpu->one_unit || was_wrong(ram_addr) || !opened(cpu, c) ||
         cpu->cpu.machine->debug.breaks) {
         return false;
     }

@@ -34,3 +34,11 @@ tests_unit_test_tb_disk_SOURCES = tests/unit/test_tb_disk.c
 tests_unit_test_tb_disk_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_tb_disk_LDADD = libtcg.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
 TESTS += tests/unit/test_tb_disk
+
+check_PROGRAMS += tests/unit/test_saved
+tests_unit_test_saved_SOURCES = tests/unit/test_saved.c tests/unit/engine_rig.c tests/unit/engine_rig.h tests/unit/tcg_board.c tests/unit/tcg_board.h \
+	tests/unit/insn_gen.c tests/unit/insn_gen.h
+tests_unit_test_saved_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_saved_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)
+tests_unit_test_saved_LDADD = $(tests_unit_test_engine_LDADD)
+TESTS += tests/unit/test_saved
