@@ -528,6 +528,13 @@ static bool begin_chained(X86Cpu *cpu, const X86Units *u)
     return !*u->stop || !u->units;
 }
 
+static NOINLINE void step_loop(X86Cpu *cpu)
+{
+    if (!__builtin_setjmp(cpu->jmp)) {
+        step_once(cpu);
+    }
+}
+
 void x86_engine_units(X86Cpu *cpu, X86Units *u)
 {
     while (!(cpu->st.halted | cpu->st.wait_sipi)) {
@@ -536,6 +543,9 @@ void x86_engine_units(X86Cpu *cpu, X86Units *u)
             break;
         }
         x86_engine_unit(cpu);
+        if (u->chained && *u->stop && !u->n && cpu->st.rip == rip && !cpu->st.event.valid) {
+            step_loop(cpu); /* the signal may have come before anything was done, each time */
+        }
         bool event = cpu->st.event.valid; /* its delivery belongs to this run */
         u->units += !event;
         bool stop = u->n + 1 >= u->cap || (event ? *u->stop : units_enough(cpu, u));
@@ -565,13 +575,6 @@ void x86_engine_run(Cpu *c)
     cpu->one_unit = (log_mask & X86_LOG_BRANCHES) != 0; /* each block comes back here */
     loop(cpu);
     x86_fpu_sync(cpu);
-}
-
-static NOINLINE void step_loop(X86Cpu *cpu)
-{
-    if (!__builtin_setjmp(cpu->jmp)) {
-        step_once(cpu);
-    }
 }
 
 static NOINLINE void deliver_loop(X86Cpu *cpu)

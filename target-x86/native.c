@@ -693,8 +693,8 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
 
 void x86_native_run(X86Cpu *cpu, Tb *tb)
 {
-    void (*enter)(void *, void *) = (void (*)(void *, void *))(codebuf_rx(cpu) +
-                                                               x86_thunks.enter);
+    void (*enter)(uint64_t, void *) =
+        (void (*)(uint64_t, void *))(codebuf_rx(cpu) + x86_thunks.enter);
     x86_env(cpu)->site = 0;
     if (x86_engine.fsbase) {
         x86_env(cpu)->host_fs = fsbase_read();
@@ -702,7 +702,7 @@ void x86_native_run(X86Cpu *cpu, Tb *tb)
     uint64_t host = enter_block(cpu, tb);
     returns_empty(x86_env(cpu));
     softmmu_jmp_check_mode(cpu, x86_block_mode(cpu));
-    enter(NULL, (void *)host);
+    enter(cpu->one_unit, (void *)host);
     x86_flags_from_env(cpu);
 }
 

@@ -187,7 +187,10 @@ void x86_thunks_emit(Enc *e)
 {
     static const uint8_t saved[] = { H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15 };
 
-    /* void enter(void *unused, void *host) */
+    /* void enter(uint64_t comes_back, void *host). A kick that hits C after it has looked at
+     * exit_request does nothing more; chained blocks never look: so this must. Code that comes
+     * back by itself (one_unit) is entered all the same: there exit_request has a REP
+     * instruction stop after an iteration. */
     x86_thunks.enter = e->off;
     for (unsigned i = 0; i < ARRAY_SIZE(saved); i++) {
         enc_push(e, saved[i]);
@@ -195,6 +198,11 @@ void x86_thunks_emit(Enc *e)
     enc_alu_ri(e, ALU_SUB, H_RSP, 8, true);
     enc_store(e, rm_env(ENV_F(host_rsp)), H_RSP);
     enc_store(e, rm_env(ENV_F(scratch)), H_RSI);
+    enc_alu_ri(e, ALU_CMP, H_RDI, 0, true);
+    uint32_t comes_back = enc_jcc(e, CC_NE);
+    enc_alu_mi32(e, ALU_CMP, rm_env(offsetof(X86Cpu, cpu) + offsetof(Cpu, exit_request)), 0);
+    uint32_t not_now = enc_jcc(e, CC_NE);
+    enc_patch(e, comes_back, e->off);
     tmpl_fs_from_c(e);
     load_all(e);
     tmpl_stack_from_c(e);
@@ -203,6 +211,7 @@ void x86_thunks_emit(Enc *e)
     x86_thunks.leave = e->off;
     tmpl_fs_to_c(e);
     enc_load(e, H_RSP, rm_env(ENV_F(host_rsp)));
+    enc_patch(e, not_now, e->off);
     enc_alu_ri(e, ALU_ADD, H_RSP, 8, true);
     for (int i = ARRAY_SIZE(saved) - 1; i >= 0; i--) {
         enc_pop(e, saved[i]);

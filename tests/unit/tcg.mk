@@ -16,6 +16,14 @@ tests_unit_test_engine_legacy_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)
 tests_unit_test_engine_legacy_LDADD = $(tests_unit_test_engine_LDADD)
 TESTS += tests/unit/test_engine_legacy
 
+check_PROGRAMS += tests/unit/test_kicks
+tests_unit_test_kicks_SOURCES = tests/unit/test_kicks.c tests/unit/engine_rig.c tests/unit/engine_rig.h \
+	tests/unit/tcg_board.c tests/unit/tcg_board.h
+tests_unit_test_kicks_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_kicks_LDFLAGS = $(AM_LDFLAGS) $(X86_FAMILIES)
+tests_unit_test_kicks_LDADD = $(tests_unit_test_engine_LDADD)
+TESTS += tests/unit/test_kicks
+
 check_PROGRAMS += tests/unit/test_twin
 tests_unit_test_twin_SOURCES = tests/unit/test_twin.c
 tests_unit_test_twin_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
