@@ -14,6 +14,7 @@
 #include "target-x86/engine.h"
 #include "target-x86/native.h"
 #include "target-x86/saved.h"
+#include "target-x86/template.h"
 #include "tcg/codebuf.h"
 #include "tcg/tb_int.h"
 #include "tests/unit/engine_rig.h"
@@ -110,6 +111,21 @@ static void look(Made *m, const Tb *tb, uint32_t cold)
     m->desc = copy(tb, m->desc_size);
     Tb *d = (Tb *)m->desc;
     d->hash_next = d->page_next = d->incoming = 0;
+    /* an instruction's bytes behind its length are any */
+    for (ExecSite *s = (ExecSite *)(m->desc + ALIGN_UP(sizeof(Tb), 8));
+         (uint8_t *)(s + 1) <= m->desc + d->exit_at * 4u; s++) {
+        memset(s->insn.bytes + s->insn.len, 0, sizeof(s->insn.bytes) - s->insn.len);
+    }
+}
+
+static bool is_chained(const Tb *tb)
+{
+    for (unsigned i = 0; i < tb->nexits; i++) {
+        if (tb_exit(tb, i)->to) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void clear(Made *m)
@@ -164,6 +180,9 @@ static void test_same(void **state)
             continue;
         }
         kept++;
+        if (is_chained(tb)) { /* to a block that lies where it jumps to, by chance */
+            continue;
+        }
         look(&a, tb, cold[i]);
         /* once more in its place */
         (void)tb_invalidate(c, tb->key, 1, &cpu->cpu);
