@@ -5,11 +5,9 @@
  * reverse and reported here, once.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "accel/accel.h"
@@ -38,6 +36,7 @@
 #include "util/alloc.h"
 #include "util/log.h"
 #include "util/loop.h"
+#include "util/quit.h"
 #include "util/symbols.h"
 
 typedef struct Dyad {
@@ -252,26 +251,10 @@ static bool make_machine(Dyad *d, Error *err)
 static void on_signal(void *opaque, unsigned events)
 {
     Dyad *d = opaque;
-    struct signalfd_siginfo info;
-    if (read(d->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+    uint64_t count;
+    if (read(d->signal_fd, &count, sizeof(count)) == sizeof(count)) {
         machine_quit(d->m, "host-signal");
     }
-}
-
-/* SIGINT, SIGTERM and SIGHUP end the program through the main loop, so that images are
- * flushed and the terminal is restored. Before any thread exists: all inherit the mask. */
-static bool catch_signals(Dyad *d, Error *err)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit of file sizes is an error like others */
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return d->signal_fd >= 0 ? true : error_set(err, "signalfd: %s", strerror(errno));
 }
 
 static bool start(Dyad *d, Error *err)
@@ -290,7 +273,8 @@ static bool start(Dyad *d, Error *err)
             return false;
         }
     }
-    if (!catch_signals(d, err) || !make_machine(d, err)) {
+    d->signal_fd = quit_signals(err);
+    if (d->signal_fd < 0 || !make_machine(d, err)) {
         return false;
     }
     Machine *m = d->m;
@@ -320,6 +304,7 @@ static bool start(Dyad *d, Error *err)
         return false;
     }
     d->signal_watch = loop_add_fd(m->loop, d->signal_fd, LOOP_READ, on_signal, d);
+    loop_take_signals(m->loop);
     return daemon_detach(err);
 }
 

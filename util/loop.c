@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,8 @@ struct Loop {
     void *hook_opaque;
     struct pollfd *pfd;      /* loop's thread only, from here on */
     size_t n_pfd, cap_pfd;
+    bool take_signals;       /* waits with */
+    sigset_t wait_mask;
 };
 
 Loop *loop_create(void)
@@ -244,6 +247,15 @@ static void dispatch_calls(Loop *l)
     }
 }
 
+void loop_take_signals(Loop *l)
+{
+    pthread_sigmask(SIG_SETMASK, NULL, &l->wait_mask);
+    sigdelset(&l->wait_mask, SIGINT);
+    sigdelset(&l->wait_mask, SIGTERM);
+    sigdelset(&l->wait_mask, SIGHUP);
+    l->take_signals = true;
+}
+
 void loop_run_once(Loop *l, int64_t timeout_ns)
 {
     l->n_pfd = 0;
@@ -258,7 +270,8 @@ void loop_run_once(Loop *l, int64_t timeout_ns)
     collect_fds(l);
 
     struct timespec ts = { timeout_ns / 1000000000, timeout_ns % 1000000000 };
-    int n = ppoll(l->pfd, l->n_pfd, timeout_ns < 0 ? NULL : &ts, NULL);
+    int n = ppoll(l->pfd, l->n_pfd, timeout_ns < 0 ? NULL : &ts,
+                  l->take_signals ? &l->wait_mask : NULL);
     if (n <= 0) { /* on a signal or error the results are not valid */
         for (size_t i = 0; i < l->n_pfd; i++) {
             l->pfd[i].revents = 0;

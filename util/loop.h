@@ -38,6 +38,9 @@ void loop_del_poller(Loop *l, LoopPoller *p);
 int loop_poll_add(Loop *l, int fd, short events);  /* index for loop_poll_revents */
 short loop_poll_revents(Loop *l, int index);
 
+/* SIGINT, SIGTERM and SIGHUP, blocked otherwise, may come while the loop waits. */
+void loop_take_signals(Loop *l);
+
 /* One turn: waits at most timeout_ns (-1 = for ever), dispatches. */
 void loop_run_once(Loop *l, int64_t timeout_ns);
 
