@@ -34,11 +34,12 @@ enum {
     BITS_LEAST = 12, BITS_MOST = 24,
     OTHERS_KEPT = 4,              /* files of other identities */
     PREFETCHED = 640,             /* bytes of a record */
+    TURNS = 4,
     WORTH = 200,                  /* a table is written for one new record in so many */
 };
 #define FILE_MOST (512ull * MiB)  /* a run adds up to here, */
 #define FILE_FULL (384ull * MiB)  /* and begins anew if this much is there already */
-static const char magic[8] = "dyadTB01";
+static const char magic[8] = "dyadTB02";
 
 typedef struct Header {
     char magic[8];
@@ -58,7 +59,8 @@ typedef struct Record {
 
 typedef struct Slot {
     uint32_t tag;      /* of the hash */
-    uint32_t at;       /* in UNITs; 0: empty */
+    uint32_t at : 28;  /* in UNITs; 0: empty */
+    uint32_t turn : 4; /* records that were replaced there */
 } Slot;
 
 struct TbDisk {
@@ -486,7 +488,8 @@ void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned npa
     Record r = { .hash = hash };
     const Slot *old = slot_of(d, hash);
 
-    if (old->at && (uint64_t)old->at * UNIT >= d->map_size && !again) {
+    /* what is made anew in each run, now so and now so, need not be written each time */
+    if (old->at && (old->turn == TURNS || ((uint64_t)old->at * UNIT >= d->map_size && !again))) {
         return;
     }
 
@@ -518,7 +521,7 @@ void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned npa
     }
     Slot *s = slot_of(d, hash);
     d->n += !s->at;
-    *s = (Slot){ .tag = (uint32_t)hash, .at = at / UNIT };
+    *s = (Slot){ .tag = (uint32_t)hash, .at = at / UNIT, .turn = s->at ? s->turn + 1 : 0 };
 }
 
 /* Behind the last record the table, then the header: the records count from now on. */

@@ -45,7 +45,7 @@ const void *tb_disk_find(TbDisk *d, uint64_t hash, uint32_t *n);
 void tb_disk_soon(const TbDisk *d, uint64_t hash);
 void tb_disk_next(const TbDisk *d, uint64_t hash);
 /* Adds a record made of parts, which replaces one with the same hash, but one of this run
- * only if `again`. Does nothing in a process that only reads, or when the file is as long as it
+ * only if `again`, and not more than a few times. Does nothing in a process that only reads, or when the file is as long as it
  * may be. */
 void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned nparts,
                  bool again);

@@ -124,6 +124,18 @@ static void test_again(void **state)
     assert_int_equal(found_again(5), RECORDS);
 }
 
+static void test_turns(void **state)
+{
+    for (unsigned version = 0; version < 12; version++) {
+        TbDisk *d = open_it();
+        for (unsigned i = 0; i < RECORDS; i++) {
+            add(d, i, version);
+        }
+        tb_disk_close(d);
+    }
+    assert_int_equal(found_again(4), RECORDS); /* that is enough */
+}
+
 static void test_others(void **state)
 {
     Error err = ERROR_INIT;
@@ -192,7 +204,8 @@ static void test_damaged(void **state)
     for (unsigned i = 0; i < 300; i++) {
         damage(i, st.st_size);
         some += found_again(0) < RECORDS;
-        if (i % 20 == 19) { /* and it can be added to */
+        if (i % 20 == 19) { /* and one can begin anew */
+            assert_int_equal(unlink(file), 0);
             fill(0);
         }
     }
@@ -261,6 +274,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_others, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
