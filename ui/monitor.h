@@ -105,6 +105,12 @@ bool monitor_info_screen(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 bool monitor_send_keys(struct Machine *m, const char *keys, uint64_t ms, Error *err);
 void monitor_forget_keys(void); /* of sendkey, still held; the machine goes */
 
+/* --- ui/monitor_block.c --- */
+bool monitor_cmd_change(MonContext *c, const MonArgs *a, FILE *out, Error *err);
+bool monitor_cmd_eject(MonContext *c, const MonArgs *a, FILE *out, Error *err);
+/* The drive of that name, or whose device has it as its id. */
+struct BlockBackend *monitor_drive(struct Machine *m, const char *name, Error *err);
+
 /* --- ui/monitor_mem.c --- */
 bool monitor_cmd_x(MonContext *c, const MonArgs *a, FILE *out, Error *err);
 bool monitor_cmd_xp(MonContext *c, const MonArgs *a, FILE *out, Error *err);

@@ -117,6 +117,15 @@ static bool cmd_powerdown(MonContext *c, const MonArgs *a, FILE *out, Error *err
     return true;
 }
 
+static bool cmd_wakeup(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    if (!c->m->suspended) {
+        return error_set(err, "system_wakeup: the machine does not sleep");
+    }
+    machine_wake(c->m, WAKE_OTHER);
+    return true;
+}
+
 static bool cmd_nmi(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 {
     if (c->m->nmi) {
@@ -279,6 +288,7 @@ const MonCommand monitor_commands[] = {
     { "cont", "c", NULL, NULL, "go on", false, cmd_cont },
     { "system_reset", NULL, NULL, NULL, "the reset button", false, cmd_reset },
     { "system_powerdown", NULL, NULL, NULL, "the power button", false, cmd_powerdown },
+    { "system_wakeup", NULL, NULL, NULL, "wake the machine from S3", false, cmd_wakeup },
     { "nmi", NULL, NULL, NULL, "the NMI button", false, cmd_nmi },
     { "sendkey", NULL, "keys:s,ms:e?", "KEY-KEY... [MS]",
       "press keys together, let go after "
@@ -292,6 +302,12 @@ const MonCommand monitor_commands[] = {
     { "screendump", NULL, "file:s,flag:s?,format:s?", "FILE [-f png|ppm]",
       "picture of the screen; PNG if FILE ends in .png, else PPM", false,
       monitor_cmd_screendump },
+    { "change", NULL, "device:s,file:s,format:s?,mode:s?",
+      "DEVICE FILE [raw [read-only|read-write]]",
+      "another medium in a CD or floppy drive (info block lists them)", false,
+      monitor_cmd_change },
+    { "eject", NULL, "device:s,more:s?", "[-f] DEVICE",
+      "take the medium out; -f: though the guest has locked it", false, monitor_cmd_eject },
     { "device_add", NULL, "device:S", "DRIVER,prop=value",
       "add a device as -device does; the "
       "guest must rescan its bus",

@@ -23,7 +23,8 @@ static bool info_status(MonContext *c, const MonArgs *a, FILE *out, Error *err)
         [RUN_SHUTDOWN] = "paused (shutdown)",
         [RUN_INTERNAL_ERROR] = "paused (internal-error)",
     };
-    fprintf(out, "VM status: %s\n", c->was_running ? "running" : names[c->m->state]);
+    fprintf(out, "VM status: %s\n", c->was_running && c->m->suspended ? "paused (suspended)"
+                                    : c->was_running ? "running" : names[c->m->state]);
     return true;
 }
 
@@ -129,9 +130,19 @@ static bool info_accel(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 static bool info_block(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 {
     for (const BlockBackend *b = block_first(c->m); b; b = b->next) {
-        fprintf(out, "%s: %s (%s, %" PRIu64 " bytes%s%s)\n", b->id ? b->id : "(no id)",
-                b->path ? b->path : "", b->ops->name, b->size,
-                b->readonly ? ", read-only" : "", b->attached ? "" : ", not attached");
+        fprintf(out, "%s: ", b->id ? b->id : "(no id)");
+        if (block_has_medium(b)) {
+            fprintf(out, "%s (%s, %" PRIu64 " bytes%s%s)\n", b->path ? b->path : "",
+                    b->ops->name, b->size, b->readonly ? ", read-only" : "",
+                    b->attached ? "" : ", not attached");
+        } else {
+            fprintf(out, "[not inserted]%s\n", b->attached ? "" : " (not attached)");
+        }
+        if (b->removable && b->media) {
+            fprintf(out, "    Removable device: %s, tray %s\n",
+                    b->media->locked(b->attached) ? "locked" : "not locked",
+                    b->media->tray_open(b->attached) ? "open" : "closed");
+        }
     }
     return true;
 }

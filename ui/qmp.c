@@ -90,7 +90,8 @@ static void on_event(void *opaque, enum MachineEvent e)
     static const char *const names[] = {
         [MACHINE_STOPPED] = "STOP",   [MACHINE_RESUMED] = "RESUME",
         [MACHINE_RESET] = "RESET",    [MACHINE_SHUTDOWN] = "SHUTDOWN",
-        [MACHINE_POWERDOWN] = "POWERDOWN",
+        [MACHINE_POWERDOWN] = "POWERDOWN", [MACHINE_SUSPENDED] = "SUSPEND",
+        [MACHINE_WOKEN] = "WAKEUP",
     };
     Qmp *q = opaque;
     if (!q->ready) {

@@ -34,8 +34,10 @@ static json_t *query_status(MonContext *c, const json_t *args, Error *err)
         [RUN_INTERNAL_ERROR] = "internal-error",
     };
     const Machine *m = c->m;
-    const char *name = m->state == RUN_PAUSED && !m->was_started ? "prelaunch" : names[m->state];
-    return json_pack("{s:b,s:s}", "running", m->state == RUN_RUNNING, "status", name);
+    bool asleep = m->suspended && m->state == RUN_RUNNING;
+    const char *name = asleep ? "suspended"
+                       : m->state == RUN_PAUSED && !m->was_started ? "prelaunch" : names[m->state];
+    return json_pack("{s:b,s:s}", "running", m->state == RUN_RUNNING && !asleep, "status", name);
 }
 
 static json_t *query_version(MonContext *c, const json_t *args, Error *err)
@@ -72,6 +74,11 @@ static json_t *query_target(MonContext *c, const json_t *args, Error *err)
 static json_t *query_memory(MonContext *c, const json_t *args, Error *err)
 {
     return json_pack("{s:I}", "base-memory", (json_int_t)c->m->cfg.ram_size);
+}
+
+static json_t *query_current_machine(MonContext *c, const json_t *args, Error *err)
+{
+    return json_pack("{s:b}", "wakeup-suspend-support", c->m->cls->suspend != NULL);
 }
 
 static json_t *query_commands(MonContext *c, const json_t *args, Error *err)
@@ -135,9 +142,14 @@ static json_t *query_block(MonContext *c, const json_t *args, Error *err)
 {
     json_t *list = json_array();
     for (const BlockBackend *b = block_first(c->m); b; b = b->next) {
+        const BlockMedia *tray = b->removable ? b->media : NULL;
         json_t *o = json_pack("{s:o,s:b,s:b,s:s}", "device", text_or(b->id, ""), "removable",
-                              b->removable, "locked", 0, "type", "unknown");
-        if (b->path) {
+                              b->removable, "locked", tray && tray->locked(b->attached),
+                              "type", "unknown");
+        if (tray) {
+            json_object_set_new(o, "tray_open", json_boolean(tray->tray_open(b->attached)));
+        }
+        if (block_has_medium(b)) {
             json_object_set_new(o, "inserted", medium(b));
         }
         json_array_append_new(list, o);
@@ -160,6 +172,43 @@ static json_t *query_chardev(MonContext *c, const json_t *args, Error *err)
 static json_t *empty_list(MonContext *c, const json_t *args, Error *err)
 {
     return json_array();
+}
+
+/* --- media --- */
+
+static BlockBackend *the_drive(MonContext *c, const json_t *args, Error *err)
+{
+    const char *id = json_string_value(json_object_get(args, "id"));
+    id = id ? id : json_string_value(json_object_get(args, "device"));
+    if (!id) {
+        error_set(err, "Need exactly one of 'device' and 'id'");
+        return NULL;
+    }
+    return monitor_drive(c->m, id, err);
+}
+
+static json_t *change_medium(MonContext *c, const json_t *args, Error *err)
+{
+    const char *file = json_string_value(json_object_get(args, "filename"));
+    const char *format = json_string_value(json_object_get(args, "format"));
+    const char *mode = json_string_value(json_object_get(args, "read-only-mode"));
+    BlockBackend *b = the_drive(c, args, err);
+    if (b && (!file || (format && strcmp(format, "raw") != 0))) {
+        error_set(err, file ? "Parameter 'format' expects raw"
+                            : "Invalid parameter type for 'filename', expected: string");
+        b = NULL;
+    }
+    int readonly = !mode ? -1 : !strcmp(mode, "read-only") ? 1
+                   : !strcmp(mode, "read-write")           ? 0 : -1;
+    bool force = json_is_true(json_object_get(args, "force"));
+    return b && block_change(b, file, readonly, force, err) ? json_object() : NULL;
+}
+
+static json_t *eject(MonContext *c, const json_t *args, Error *err)
+{
+    BlockBackend *b = the_drive(c, args, err);
+    bool force = json_is_true(json_object_get(args, "force"));
+    return b && block_eject(b, force, err) ? json_object() : NULL;
 }
 
 /* --- the monitor for people --- */
@@ -418,11 +467,15 @@ const QmpCommand qmp_commands[] = {
     { "send-key", "keys!,hold-time", send_key },
     { "input-send-event", "events!,device,head", input_send_event },
     { "device_add", "driver!", device_add_object, .any_keys = true },
+    { "blockdev-change-medium", "id,device,filename!,format,read-only-mode,force", change_medium },
+    { "eject", "id,device,force", eject },
     { "device_del", "id!", NULL, "device_del", NULL },
     { "stop", NULL, NULL, "stop", NULL },
     { "cont", NULL, NULL, "cont", NULL },
     { "system_reset", NULL, NULL, "system_reset", NULL },
     { "system_powerdown", NULL, NULL, "system_powerdown", NULL },
+    { "system_wakeup", NULL, NULL, "system_wakeup", NULL },
+    { "query-current-machine", NULL, query_current_machine },
     { "inject-nmi", NULL, NULL, "nmi", NULL },
     { "memsave", "val!,size!,filename!,cpu-index", NULL, "memsave", "val=addr,filename=file" },
     { "pmemsave", "val!,size!,filename!", NULL, "pmemsave", "val=addr,filename=file" },

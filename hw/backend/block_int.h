@@ -28,6 +28,8 @@ BlockBackend *block_raw_open(struct Machine *m, const BlockOpen *o, Error *err);
 /* Takes b's id (must be unique and not NULL) into the list; on failure b is closed. */
 bool block_register(BlockBackend *b, Error *err);
 void block_free(BlockBackend *b);
+/* A drive whose medium can be changed; takes over the medium (not registered), NULL: none. */
+BlockBackend *block_slot_create(struct Machine *m, BlockBackend *medium);
 
 /* --- overlay: 64 KiB clusters in an unlinked file, a bit per cluster --- */
 typedef struct BlockOverlay BlockOverlay;

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include "hw/core/machine.h"
 #include "util/alloc.h"
 
 static const char *const if_names[] = {
@@ -59,8 +60,8 @@ static const Property drive_props[] = {
     STR_ROW("node-name", id, "the same"),
     ENUM_ROW("if", iface, DRIVE_IDE, if_names, "how the guest sees it; none: by -device"),
     U32_ROW("index", index, "place on the interface"),
-    U32_ROW("bus", bus, "index = 2 * bus + unit"),
-    U32_ROW("unit", unit, "index = 2 * bus + unit"),
+    U32_ROW("bus", bus, "and unit: instead of index"),
+    U32_ROW("unit", unit, "place on the bus: two on pc's, one on q35's"),
     ENUM_ROW("media", media, 0, media_names, "disk or CD"),
     BOOL_ROW("readonly", readonly, "the guest cannot write"),
     BOOL_ROW("read-only", readonly, "the same"),
@@ -138,8 +139,34 @@ static BlockBackend *open_opts(struct Machine *m, const DriveOpts *o, bool probe
 
 /* --- -drive --- */
 
-static char *drive_default_id(struct Machine *m, const char *kind)
+static bool place_taken(struct Machine *m, unsigned place)
 {
+    for (const BlockBackend *b = block_first(m); b; b = b->next) {
+        if (b->machine == m && b->interface == DRIVE_IDE && b->place == place) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As other emulators call them: ide1-cd0 (bus and unit), else the kind and a number. */
+static char *drive_default_id(BlockBackend *b, const DriveOpts *o)
+{
+    struct Machine *m = b->machine;
+    const char *kind = if_names[o->iface];
+    if (o->iface == DRIVE_IDE) {
+        unsigned units = m->cls && m->cls->ide_units ? m->cls->ide_units : 2;
+        b->place = o->index == UNSET ? 0 : o->index;
+        while (o->index == UNSET && place_taken(m, b->place)) {
+            b->place++;
+        }
+        char *id = xasprintf("ide%u-%s%u", b->place / units, o->media == 1 ? "cd" : "hd",
+                             b->place % units);
+        if (!block_find(m, id)) {
+            return id;
+        }
+        free(id);
+    }
     for (unsigned n = 0;; n++) {
         char *id = xasprintf("%s%u", kind, n);
         if (!block_find(m, id)) {
@@ -152,7 +179,8 @@ static char *drive_default_id(struct Machine *m, const char *kind)
 static bool drive_place(struct Machine *m, DriveOpts *o, Error *err)
 {
     if (o->bus != UNSET || o->unit != UNSET) {
-        uint32_t index = (o->bus != UNSET ? 2 * o->bus : 0) + (o->unit != UNSET ? o->unit : 0);
+        uint32_t units = m->cls && m->cls->ide_units ? m->cls->ide_units : 2;
+        uint32_t index = (o->bus != UNSET ? units * o->bus : 0) + (o->unit != UNSET ? o->unit : 0);
         if (o->index != UNSET && o->index != index) {
             return error_set(err, "index: %u contradicts bus and unit", o->index);
         }
@@ -170,22 +198,28 @@ static bool drive_place(struct Machine *m, DriveOpts *o, Error *err)
 
 static BlockBackend *drive_open(struct Machine *m, DriveOpts *o, bool probe, Error *err)
 {
-    if (!o->file) {
+    bool removable = o->media == 1 || o->iface == DRIVE_FLOPPY;
+    if (!o->file && !removable) {
         error_set(err, "file: an image is needed: file=FILE");
         return NULL;
     }
     if (!drive_place(m, o, err)) {
         return NULL;
     }
-    BlockBackend *b = open_opts(m, o, probe, err);
-    if (!b) {
+    BlockBackend *b = o->file ? open_opts(m, o, probe, err) : NULL;
+    if (!b && o->file) {
         return NULL;
     }
-    b->id = o->id ? xstrdup(o->id) : drive_default_id(m, if_names[o->iface]);
+    if (removable) {
+        b = block_slot_create(m, b);
+    }
+    char *id = drive_default_id(b, o);
+    b->id = o->id ? xstrdup(o->id) : xstrdup(id);
+    free(id);
     b->serial = o->serial ? xstrdup(o->serial) : NULL;
     b->interface = o->iface;
     b->unit_index = o->index == UNSET ? -1 : (int)o->index;
-    b->cdrom = b->removable = o->media == 1;
+    b->cdrom = o->media == 1;
     return block_register(b, err) ? b : NULL;
 }
 

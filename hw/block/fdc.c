@@ -61,7 +61,8 @@ static const struct {
 
 static unsigned format_of(const BlockBackend *b)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(formats); i++) {
+    enum { USUAL = 3 }; /* 1.44 MB: of a drive without a disk */
+    for (unsigned i = b->size ? 0 : USUAL; i < ARRAY_SIZE(formats); i++) {
         if (b->size <= formats[i].kib * KiB) {
             return i;
         }
@@ -101,7 +102,8 @@ static unsigned unit_of(const Fdc *d)
 
 static BlockBackend *disk_of(const Fdc *d)
 {
-    return unit_of(d) < 2 ? d->drive[unit_of(d)] : NULL;
+    BlockBackend *b = unit_of(d) < 2 ? d->drive[unit_of(d)] : NULL;
+    return b && b->size ? b : NULL;
 }
 
 /* --- transfers --- */
@@ -504,9 +506,37 @@ static void fdc_release(Fdc *d)
         if (d->drive[i] && d->drive[i]->attached == d) {
             d->drive[i]->ops->drain(d->drive[i]);
             d->drive[i]->attached = NULL;
+            d->drive[i]->media = NULL;
         }
     }
 }
+
+static bool media_locked(void *dev)
+{
+    return false;
+}
+
+static void media_wish(void *dev)
+{
+}
+
+static void media_changed(void *dev, BlockBackend *b)
+{
+    Fdc *d = dev;
+    unsigned i = d->drive[1] == b;
+    d->geo[i] = formats[format_of(b)].geo;
+    d->s.change |= (uint8_t)(1u << i); /* until a seek (datasheet 2.1.8, DSK CHG) */
+}
+
+static bool media_tray_open(void *dev)
+{
+    return false;
+}
+
+static const BlockMedia floppy_media = {
+    .locked = media_locked, .wish = media_wish, .changed = media_changed,
+    .tray_open = media_tray_open,
+};
 
 static bool fdc_realize(Device *dev, Error *err)
 {
@@ -519,6 +549,7 @@ static bool fdc_realize(Device *dev, Error *err)
         }
         if (b) {
             b->attached = d;
+            b->media = &floppy_media;
             d->geo[i] = formats[format_of(b)].geo;
         }
     }

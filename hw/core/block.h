@@ -38,6 +38,14 @@ typedef struct BlockOps {
                                              * off may go to the host together */
 } BlockOps;
 
+/* Of a device with a tray, for drives whose medium can be changed. */
+typedef struct BlockMedia {
+    bool (*locked)(void *dev);      /* the guest keeps the tray shut */
+    void (*wish)(void *dev);        /* somebody wants it open: tell the guest */
+    void (*changed)(void *dev, BlockBackend *b);    /* another medium's size; 0: none */
+    bool (*tray_open)(void *dev);
+} BlockMedia;
+
 struct BlockBackend {
     const BlockOps *ops;
     struct Machine *machine;
@@ -49,6 +57,8 @@ struct BlockBackend {
     int interface;              /* DRIVE_* of -drive if= */
     int unit_index;             /* -drive index=, -1 = next */
     void *attached;             /* the device that uses it, or NULL */
+    const BlockMedia *media;    /* that device's, or NULL */
+    unsigned place;             /* of if=ide: the index that it will get */
     BlockBackend *next;
 };
 
@@ -59,6 +69,11 @@ BlockBackend *block_open_drive(struct Machine *m, const char *spec, bool snapsho
 /* -blockdev driver=raw,node-name=..,file.driver=file,file.filename=.. (also one level
  * of driver=file,filename=..,node-name=..) */
 BlockBackend *block_open_blockdev(struct Machine *m, const char *spec, Error *err);
+/* Another medium in a CD or floppy drive, or none. readonly: 0, 1, or -1: if need be. Without
+ * force an error if the guest has locked the drive; then the guest is told of the wish. */
+bool block_change(BlockBackend *b, const char *path, int readonly, bool force, Error *err);
+bool block_eject(BlockBackend *b, bool force, Error *err);
+bool block_has_medium(const BlockBackend *b);
 BlockBackend *block_find(struct Machine *m, const char *id);
 BlockBackend *block_first(struct Machine *m);
 void block_close_all(struct Machine *m);

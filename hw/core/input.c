@@ -65,6 +65,9 @@ static void inject(Machine *m, const char *kind, const Event *e)
 
 void input_key(Machine *m, unsigned code, bool down)
 {
+    if (down) {
+        machine_wake(m, WAKE_OTHER);
+    }
     inject(m, "key", &(Event){ EV_KEY, (int)code, down, 0 });
 }
 

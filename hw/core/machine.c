@@ -160,6 +160,8 @@ static void reset(Machine *m)
     if (m->cls->reset) {
         m->cls->reset(m);
     }
+    m->suspended = m->suspend_requested = false;
+    m->waking = WAKE_NONE;
     for (unsigned i = 0; i < m->ncpus && log_on(LOG_CPU_RESET); i++) {
         FILE *f = log_lock();
         fprintf(f, "CPU %u reset\n", i);
@@ -343,6 +345,19 @@ void machine_quit(Machine *m, const char *cause)
     m->cause = cause;
 }
 
+void machine_request_suspend(Machine *m)
+{
+    note(m, &m->suspend_requested);
+}
+
+void machine_wake(Machine *m, enum MachineWake why)
+{
+    if (m->suspended && !m->waking) {
+        m->waking = why;
+        loop_wake(m->loop);
+    }
+}
+
 bool machine_guest_asked(const Machine *m)
 {
     return m->cause == guest_reset || m->cause == guest_shutdown;
@@ -375,6 +390,34 @@ void machine_request_powerdown(Machine *m)
 {
     m->powerdown_requested = true;
     loop_wake(m->loop);
+}
+
+/* Into S3: devices and the clock go on, so that an alarm can wake the machine. */
+static void fall_asleep(Machine *m)
+{
+    bool go_on = m->state == RUN_RUNNING;
+    m->suspend_requested = false;
+    if (!m->cls->suspend) {
+        return;
+    }
+    machine_pause(m);
+    m->suspended = true;
+    m->cls->suspend(m);
+    machine_tell(m, MACHINE_SUSPENDED);
+    if (go_on) {
+        machine_run(m);
+    }
+}
+
+static void wake_up(Machine *m)
+{
+    bool go_on = m->state == RUN_RUNNING;
+    machine_pause(m);
+    reset(m);
+    machine_tell(m, MACHINE_WOKEN);
+    if (go_on) {
+        machine_run(m);
+    }
 }
 
 /* Acts on requests; true: leave the main loop. */
@@ -414,12 +457,19 @@ static bool handle_requests(Machine *m)
         bool go_on = m->state == RUN_RUNNING || m->state == RUN_SHUTDOWN;
         machine_pause(m);
         m->reset_requested = false; /* now: nobody can ask twice for the same one */
+        m->waking = WAKE_NONE;
         m->state = RUN_PAUSED;
         reset(m);
         machine_tell(m, MACHINE_RESET);
         if (go_on) {
             machine_run(m);
         }
+    }
+    if (m->suspend_requested) {
+        fall_asleep(m);
+    }
+    if (m->waking) {
+        wake_up(m);
     }
     return false;
 }

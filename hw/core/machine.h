@@ -52,7 +52,10 @@ typedef struct MachineConfig {
 
 /* What whoever listens is told (QMP's events). */
 enum MachineEvent { MACHINE_STOPPED, MACHINE_RESUMED, MACHINE_RESET, MACHINE_SHUTDOWN,
-                    MACHINE_POWERDOWN };
+                    MACHINE_POWERDOWN, MACHINE_SUSPENDED, MACHINE_WOKEN };
+/* What ended a suspension (S3). */
+enum MachineWake { WAKE_NONE, WAKE_BUTTON, WAKE_RTC, WAKE_OTHER /* a key, the monitor */ };
+
 typedef struct MachineListener {
     void (*event)(void *opaque, enum MachineEvent e);   /* machine lock held */
     void *opaque;
@@ -67,11 +70,15 @@ struct MachineClass {
     size_t size;                /* of the board's struct; Machine first */
     uint64_t default_ram;
     unsigned max_cpus;
+    unsigned ide_units;         /* drives of a bus, for names and places of -drive if=ide */
     /* Builds the board: RAM, chips, buses. Then -device devices are added, then ready()
      * loads firmware or kernel and makes tables. */
     bool (*init)(Machine *m, Error *err);
     bool (*ready)(Machine *m, Error *err);
-    void (*reset)(Machine *m);  /* after all devices are reset; optional */
+    /* After all devices are reset; optional. With m->waking set the machine wakes from S3:
+     * RAM is as it was, and the guest's waking vector goes on. */
+    void (*reset)(Machine *m);
+    void (*suspend)(Machine *m); /* to S3: no vCPU runs from here on; NULL: cannot */
     void (*destroy)(Machine *m); /* after all devices are gone; optional */
 };
 extern const MachineClass *const machine_classes[]; /* hw/machine_list.c */
@@ -106,6 +113,8 @@ struct Machine {
     bool reset_requested, shutdown_requested, powerdown_requested;
     const char *cause;          /* of the last request, in QMP's words; static text */
     bool was_started;           /* ran once */
+    bool suspend_requested, suspended;  /* S3: the clock runs, vCPUs wait for a reset */
+    enum MachineWake waking;    /* requested; during reset: what woke the machine */
     MachineListener *listeners;
     int exit_code;
     struct Loop *loop;
@@ -164,6 +173,10 @@ void machine_request_shutdown(Machine *m, int exit_code);
  * -no-shutdown. cause: "host-qmp-quit", "host-signal", "host-ui"; static text. */
 void machine_press_reset(Machine *m);
 void machine_quit(Machine *m, const char *cause);
+/* The guest wants to sleep with its RAM kept (ACPI's S3). */
+void machine_request_suspend(Machine *m);
+/* No effect unless the machine sleeps. Any thread with the lock. */
+void machine_wake(Machine *m, enum MachineWake why);
 /* Whether the last request was the guest's. */
 bool machine_guest_asked(const Machine *m);
 void machine_request_powerdown(Machine *m);   /* the power button */

@@ -14,7 +14,6 @@ enum { /* sense keys and additional sense codes */
     ASC_OPCODE = 0x20, ASC_LBA = 0x21, ASC_FIELD = 0x24, ASC_CHANGED = 0x28,
     ASC_NO_MEDIUM = 0x3a, ASC_REMOVAL = 0x53, ASC_MODE = 0x64,
 };
-enum { EV_NONE = 0, EV_EJECT_REQUEST = 1, EV_NEW_MEDIA = 2, EV_REMOVAL = 3 };
 enum { NEEDS_MEDIUM = 1, NO_ATTENTION = 2 };
 /* Above this a medium is shown as a DVD: an 80-minute CD has no more sectors. */
 enum { CD_MAX_SECTORS = 360000, RAW_PIECE = 13, PIECE = 15 };
@@ -255,7 +254,7 @@ static void cmd_start_stop(IdeDrive *d, const uint8_t *cdb)
     }
     if (load && d->s.tray_open == start) {
         d->s.tray_open = !start;
-        d->s.event = start ? EV_NEW_MEDIA : EV_REMOVAL;
+        d->s.event = start ? CD_NEW_MEDIA : CD_REMOVAL;
         d->s.changed = start && d->sectors;
     }
     atapi_ok(d);
@@ -286,7 +285,7 @@ static void cmd_event_status(IdeDrive *d, const uint8_t *cdb)
     out[4] = d->s.event;
     out[5] = (d->s.tray_open ? 1 : 0) | (has_medium(d) ? 2 : 0);
     if (get_be16(cdb + 7) >= 8) {
-        d->s.event = EV_NONE;
+        d->s.event = CD_NO_EVENT;
     }
     reply(d, 8, get_be16(cdb + 7));
 }

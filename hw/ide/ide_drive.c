@@ -109,6 +109,37 @@ static bool ide_texts(IdeDrive *d, Error *err)
            default_text(&d->ver, "1.0", 8, "ver", err);
 }
 
+static bool media_locked(void *dev)
+{
+    const IdeDrive *d = dev;
+    return d->s.locked && !d->s.tray_open;
+}
+
+static void media_wish(void *dev)
+{
+    ((IdeDrive *)dev)->s.event = CD_EJECT_REQUEST;
+}
+
+static void media_changed(void *dev, BlockBackend *b)
+{
+    IdeDrive *d = dev;
+    d->sectors = MIN(b->size / CD_SECTOR, 0x7fffffffull);
+    d->s.tray_open = !d->sectors;
+    d->s.locked = d->s.locked && d->sectors;
+    d->s.event = d->sectors ? CD_NEW_MEDIA : CD_REMOVAL;
+    d->s.changed = d->sectors != 0;
+}
+
+static bool media_tray_open(void *dev)
+{
+    return ((IdeDrive *)dev)->s.tray_open;
+}
+
+static const BlockMedia cd_media = {
+    .locked = media_locked, .wish = media_wish, .changed = media_changed,
+    .tray_open = media_tray_open,
+};
+
 static bool ide_claim(IdeDrive *d, Error *err)
 {
     BlockBackend *b = d->drive;
@@ -126,6 +157,7 @@ static bool ide_claim(IdeDrive *d, Error *err)
     if (b) {
         d->drive = b;
         b->attached = d;
+        b->media = d->cd ? &cd_media : NULL;
         d->sectors = b->size / ide_unit_size(d);
     }
     d->sectors = MIN(d->sectors, d->cd ? 0x7fffffffull : 1ull << 48);
@@ -141,6 +173,7 @@ static bool ide_realize(IdeDrive *d, bool cd, Error *err)
     if (!ide_texts(d, err)) {
         if (d->drive) {
             d->drive->attached = NULL;
+            d->drive->media = NULL;
         }
         return false;
     }
@@ -165,6 +198,7 @@ static void ide_unrealize(Device *dev)
     if (d->drive) {
         d->drive->ops->drain(d->drive);
         d->drive->attached = NULL;
+        d->drive->media = NULL;
     }
     sg_free(&d->sg);
 }

@@ -31,6 +31,10 @@ enum { /* error register */
 enum { DEV_LBA = 0x40, DEV_SLAVE = 0x10 };  /* device register */
 enum { REASON_CD = 1, REASON_IO = 2 };      /* ATAPI interrupt reason */
 
+enum { /* media events: MMC-5 6.6.3 */
+    CD_NO_EVENT = 0, CD_EJECT_REQUEST = 1, CD_NEW_MEDIA = 2, CD_REMOVAL = 3,
+};
+
 enum IdePhase { PH_IDLE, PH_PACKET, PH_IN, PH_OUT, PH_COUNT };
 
 /* Saved. */

@@ -38,7 +38,7 @@ typedef struct AcpiBlob {
     AcpiChecksum sum[ACPI_MAX_SUMS];
     unsigned n_sum;
     uint8_t rsdp[ACPI_RSDP_SIZE]; /* addresses 0: at 16 the RSDT's, at 24 the XSDT's */
-    uint32_t rsdt, xsdt;        /* where in tables */
+    uint32_t rsdt, xsdt, facs;  /* where in tables */
 } AcpiBlob;
 
 /* Starts a table with its header (5.2.6); returns its offset. end fixes the length and

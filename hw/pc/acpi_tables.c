@@ -422,7 +422,7 @@ void acpi_tables_build(AcpiBlob *a, const AcpiConfig *cfg)
     *a = (AcpiBlob){ 0 };
     uint32_t t[8];
     unsigned n = 0;
-    uint32_t facs = build_facs(a), dsdt = build_dsdt(a, cfg);
+    uint32_t facs = a->facs = build_facs(a), dsdt = build_dsdt(a, cfg);
     t[n++] = build_fadt(a, cfg, facs, dsdt);
     t[n++] = build_ssdt(a, cfg);
     t[n++] = build_madt(a, cfg);

@@ -9,6 +9,7 @@ DefinitionBlock ("", "DSDT", 2, "DYAD", "DYADPC", 1)
     Name (PICM, Zero)
     Method (_PIC, 1) { PICM = Arg0 }
 
+    Name (\_S3, Package () { One, One, Zero, Zero })
     Name (\_S5, Package () { Zero, Zero, Zero, Zero })
 
     Scope (\_SB)

@@ -99,10 +99,26 @@ static void pc_nmi(Machine *m)
 
 static void pc_powerdown(Machine *m)
 {
+    if (m->suspended) {
+        machine_wake(m, WAKE_BUTTON);
+        return;
+    }
     acpi_pm_power_button(pc_machine(m)->pm);
 }
 
 /* ---- building ---- */
+
+/* Registers of the host bridge that keep their values in S3: PAM (82441FX 3.2.18, 82Q35 5.1.17),
+ * for SeaBIOS's code is in shadow RAM; PCIEXBAR, for it finds the other registers there. */
+static const uint8_t kept_pc[] = { 0x59, 0x5a, 0x5b, 0x5c, 0x5d, 0x5e, 0x5f };
+static const uint8_t kept_q35[] = { 0x64, 0x65, 0x66, 0x67, 0x63, 0x62, 0x61, 0x60,
+                                    0x90, 0x91, 0x92, 0x93, 0x94, 0x95, 0x96 };
+
+static unsigned kept_regs(const PcMachine *pc, const uint8_t **regs)
+{
+    *regs = pc->q35 ? kept_q35 : kept_pc;
+    return pc->q35 ? sizeof(kept_q35) : sizeof(kept_pc);
+}
 
 static bool init_memory(PcMachine *pc, Error *err)
 {
@@ -378,10 +394,45 @@ static void pc_destroy(Machine *m)
     free(pc->module_lines);
 }
 
+/* No vCPU runs until the reset that wakes the machine. */
+static void pc_suspend(Machine *m)
+{
+    PcMachine *pc = pc_machine(m);
+    for (unsigned i = 0; i < m->ncpus; i++) {
+        cpu_clear_request(m->cpus[i], ~(uint32_t)CPU_REQ_STOP);
+        m->cpus[i]->ops->reset(m->cpus[i], false);
+        X86_CPU(m->cpus[i])->st.wait_sipi = 1;
+    }
+    const uint8_t *regs;
+    unsigned n = kept_regs(pc, &regs);
+    for (unsigned i = 0; i < n; i++) {
+        pc->kept[i] = (uint8_t)pci_config_read(pc->pci->fn[0], regs[i], 1);
+    }
+}
+
+/* Behind the reset that ends S3: what firmware would do before it enters the guest's waking
+ * vector (ACPI 6.5, 16.3.1 and 5.2.10), or the way to the firmware that does it. */
+static void pc_woken(PcMachine *pc)
+{
+    Machine *m = &pc->m;
+    acpi_pm_woken(pc->pm, m->waking);
+    const uint8_t *regs;
+    unsigned n = kept_regs(pc, &regs);
+    for (unsigned i = 0; i < n; i++) {
+        pci_config_write(pc->pci->fn[0], regs[i], pc->kept[i], 1);
+    }
+    if (pc->direct) {
+        pc_enter_waking_vector(pc);
+    } else {
+        enum { SHUTDOWN_STATUS = 0x0f, RESUME = 0xfe };
+        rtc_set_cmos(pc->rtc, SHUTDOWN_STATUS, RESUME);
+    }
+}
+
 static void pc_reset(Machine *m)
 {
     PcMachine *pc = pc_machine(m);
-    if (pc->booted && !pc->micro) {
+    if (pc->booted && !pc->micro && !m->waking) {
         pc_boot_again(pc);
     }
     pc->booted = true;
@@ -404,7 +455,12 @@ static void pc_reset(Machine *m)
             vga_pci_post_text(pc_find_vga(pc));
         }
         lapic_set_virtual_wire(pc->lapic[0]);
-        pc_start_kernel(pc);
+        if (!m->waking) {
+            pc_start_kernel(pc);
+        }
+    }
+    if (m->waking) {
+        pc_woken(pc);
     }
 }
 
@@ -446,8 +502,8 @@ static const char *const pc_aliases[] = { "pc-i440fx", NULL };
 const MachineClass pc_machine_class = {
     .name = "pc", .aliases = pc_aliases, .desc = "standard PC (i440FX, PIIX3)",
     .props = pc_props, .size = sizeof(PcMachine), .default_ram = 128 * MiB,
-    .max_cpus = APIC_MAX_CPUS, .init = pc_init, .ready = pc_ready, .reset = pc_reset,
-    .destroy = pc_destroy,
+    .max_cpus = APIC_MAX_CPUS, .ide_units = 2, .init = pc_init, .ready = pc_ready, .reset = pc_reset,
+    .suspend = pc_suspend, .destroy = pc_destroy,
 };
 
 static const char *const q35_aliases[] = { "pc-q35", NULL };
@@ -455,8 +511,8 @@ static const char *const q35_aliases[] = { "pc-q35", NULL };
 const MachineClass q35_machine_class = {
     .name = "q35", .aliases = q35_aliases, .desc = "PC with PCI Express (Q35, ICH9)",
     .props = pc_props, .size = sizeof(PcMachine), .default_ram = 128 * MiB,
-    .max_cpus = APIC_MAX_CPUS, .init = q35_init, .ready = pc_ready, .reset = pc_reset,
-    .destroy = pc_destroy,
+    .max_cpus = APIC_MAX_CPUS, .ide_units = 1, .init = q35_init, .ready = pc_ready, .reset = pc_reset,
+    .suspend = pc_suspend, .destroy = pc_destroy,
 };
 
 static const Property micro_props[] = {

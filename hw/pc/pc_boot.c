@@ -264,6 +264,24 @@ void pc_load_pieces(PcMachine *pc)
     forget(pc->initrd, pc->initrd_len);
 }
 
+void pc_enter_waking_vector(PcMachine *pc)
+{
+    enum { WAKING_VECTOR = 12 };
+    Machine *m = &pc->m;
+    X86Cpu *cpu = X86_CPU(m->cpus[0]);
+    uint8_t b[4] = { 0 };
+    memory_read(&m->mem, ACPI_AT + pc->acpi.facs + WAKING_VECTOR, b, sizeof(b));
+    uint32_t vector = b[0] | b[1] << 8 | b[2] << 16 | (uint32_t)b[3] << 24;
+    if (!vector || vector >= MiB) { /* nobody to go on: a start from the beginning */
+        pc_start_kernel(pc);
+        return;
+    }
+    cpu->st.seg[R_CS].selector = (uint16_t)(vector >> 4);
+    cpu->st.seg[R_CS].base = vector & ~15u;
+    cpu->st.rip = vector & 15;
+    x86_update_hflags(cpu);
+}
+
 void pc_start_kernel(PcMachine *pc)
 {
     Machine *m = &pc->m;

@@ -51,6 +51,7 @@ struct PcMachine {
     /* made by ready(): */
     bool direct;                /* a kernel without firmware */
     bool booted;                /* reset once */
+    uint8_t kept[16];           /* of the host bridge, through S3 */
     uint8_t floppy[2];          /* CMOS types of drives A and B, 0 = none */
     bool has_serial;            /* COM1 is there */
     AcpiBlob acpi;
@@ -87,6 +88,8 @@ bool pc_refresh_tables(PcMachine *pc);
 bool pc_plan_kernel(PcMachine *pc, Error *err);
 /* Writes tables and the plan's pieces, sets the boot CPU up. After each reset. */
 void pc_start_kernel(PcMachine *pc);
+/* Without firmware: the boot CPU goes on at the FACS's waking vector. */
+void pc_enter_waking_vector(PcMachine *pc);
 void pc_load_pieces(PcMachine *pc);     /* the plan's, without tables and registers */
 /* Read only; `what` is for the message. */
 void *pc_map_file(const char *what, const char *path, size_t *len, Error *err);

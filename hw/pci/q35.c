@@ -50,6 +50,11 @@ static void ecam_write(void *opaque, uint64_t addr, uint64_t val, unsigned size)
     Mch *d = opaque;
     PciDevice *fn = ecam_target(d, addr);
     unsigned off = addr & 0xfff;
+    /* SeaBIOS 1.16 sets PCIEXBAR up when it resumes from S3: off, high half, low half and on,
+     * all through the window that the first step would shut. */
+    if (fn == &d->pci && off == PCIEXBAR && !(val & PCIEX_ENABLE)) {
+        return;
+    }
     if (fn && off < PCI_CONFIG_SIZE) {
         pci_config_write(fn, off, val, size);
     }

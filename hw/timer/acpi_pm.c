@@ -3,7 +3,7 @@
  * ACPI fixed hardware (ACPI specification 6.5, 4.8): PM1 event and control, PM timer at
  * 3.579545 MHz with 24 bits, GPE0, SCI; and the SMI command port pair B2H/B3H, whose ACPI
  * enable and disable values act at once since there is no SMM. Layout of the block as in
- * the 82371AB datasheet, 7.2. Sleep states but S5 are left out.
+ * the 82371AB datasheet, 7.2. Sleep states: S3 and S5.
  * Machine lock held in every entry point.
  */
 #include "hw/timer/acpi_pm.h"
@@ -102,6 +102,8 @@ static void pm_sleep(AcpiPm *d, unsigned type)
 {
     if (type == ACPI_S5_TYP) {
         machine_request_shutdown(d->dev.machine, 0);
+    } else if (type == ACPI_S3_TYP) {
+        machine_request_suspend(d->dev.machine);
     } else {
         log_unimp("acpi: sleep type %u is not supported\n", type);
     }
@@ -229,6 +231,13 @@ void acpi_pm_power_button(Device *dev)
 {
     AcpiPm *d = DEVICE_AS(dev, AcpiPm, acpi_pm_class);
     d->s.pm1_sts |= PWRBTN_STS;
+    pm_changed(d);
+}
+
+void acpi_pm_woken(Device *dev, unsigned why)
+{
+    AcpiPm *d = DEVICE_AS(dev, AcpiPm, acpi_pm_class);
+    d->s.pm1_sts |= WAK_STS | (why == WAKE_BUTTON ? PWRBTN_STS : why == WAKE_RTC ? RTC_STS : 0);
     pm_changed(d);
 }
 

@@ -25,6 +25,7 @@ enum { /* for the FADT: offsets in the block, lengths, values */
        ACPI_ENABLE = 0xf1,
        ACPI_DISABLE = 0xf0,
        ACPI_S5_TYP = 0, /* SLP_TYP of soft off, for _S5 */
+       ACPI_S3_TYP = 1, /* of suspend to RAM, for _S3 */
        ACPI_SCI_IRQ = 9,
 };
 
@@ -36,6 +37,8 @@ Device *acpi_pm_create_ich9(struct Machine *m, IrqLine sci, Error *err);
 MemoryRegion *acpi_pm_region(Device *pm);
 /* The power button is pressed. For Machine.powerdown. */
 void acpi_pm_power_button(Device *pm);
+/* After the reset that ends S3: WAK_STS, and what woke it (enum MachineWake). */
+void acpi_pm_woken(Device *pm, unsigned why);
 /* A general-purpose event n (0..15) happens: hot plug. */
 void acpi_pm_gpe(Device *pm, unsigned n);
 /* Reset value of SCI_EN: true for boards that start a kernel without firmware. */

@@ -245,6 +245,9 @@ static void rtc_catch_up(Rtc *d)
     for (int64_t s = from; s <= second; s++) {
         if (rtc_alarm_matches(d, s)) {
             d->s.cmos[R_C] |= C_AF;
+            if (d->s.cmos[R_B] & C_AF) { /* AIE has its place */
+                machine_wake(d->dev.machine, WAKE_RTC);
+            }
             break;
         }
     }
