@@ -205,6 +205,8 @@ static inline bool tmpl_is_plain(const Tmpl *t, unsigned i)
 /* WIN_SITE_*: where the memory operand `as` in front of instruction i lies, if it is known
  * (template_guess.c). */
 unsigned tmpl_guess(const Tmpl *t, unsigned i, const X86Insn *as);
+/* Does it lie in neither range now? */
+bool tmpl_outside(const Tmpl *t, unsigned i, const X86Insn *as);
 /* Where instruction i begins: offset from vbase, and RAM address. */
 static inline int64_t tmpl_insn_off(const Tmpl *t, unsigned i)
 {

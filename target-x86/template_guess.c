@@ -143,3 +143,14 @@ unsigned tmpl_guess(const Tmpl *t, unsigned i, const X86Insn *as)
     }
     return k < 0 ? WIN_SITE_ANY : k ? WIN_SITE_A : WIN_SITE_B;
 }
+
+bool tmpl_outside(const Tmpl *t, unsigned i, const X86Insn *as)
+{
+    uint64_t a;
+
+    if (t->tb->trace_at) {
+        return tb_trace(t->tb)->insn[i].site == WIN_SITE_ANY;
+    }
+    return as->base >= 0 && as->base != 16 && checked_before(t, i, as, DEPTH, &a) &&
+           a >= 65536 && window_range(x86_env(t->cpu), a) < 0;
+}

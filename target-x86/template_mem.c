@@ -579,7 +579,12 @@ static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
         if (!tmpl_addr(t, in, true)) {
             return false;
         }
-        *rm = any_range(t, kind);
+        if (state == WIN_SITE_ANY && tmpl_outside(t, t->i, in)) {
+            tmpl_check(t, kind | MEM_OUTSIDE); /* a script's heap all over the place */
+            *rm = rm_mem(S1, 0);
+        } else {
+            *rm = any_range(t, kind);
+        }
         return true;
     }
     unsigned k = state == WIN_SITE_A;

@@ -21,7 +21,7 @@
 
 /* Ticks of the host's TSC (2 to 4 GHz) of user time: a root gets windows after QUIET with at
  * most QUIET_FAULTS page faults, or after PROMOTE. A page that a program touches for the first
- * time costs 13 us more with windows, and code that runs for the first time gains nothing:
+ * time costs 10 us more with windows, and code that runs for the first time gains nothing:
  * starting python takes 33 ms without and 47 with them; but awk that is at work at once 43
  * and 20. Between reviews (review(), below) pass REVIEW and LONG_REVIEW, before a root that
  * was given up is tried again RETRY (longer each time). */

@@ -255,6 +255,42 @@ static void low_and_high(void)
     write_cr3(was);
 }
 
+/* The same loops over numbers of the program in one call and at 50 TiB in another, where an
+ * engine that maps stretches has perhaps none. */
+static void near_and_far(void)
+{
+    enum { N = 300, FAR = 5, SLOT = 100 };
+    static u32 near[512] USER_DATA;
+    extern u64 pml4[];
+    const ulong far = (ulong)SLOT << 39 | 0x7ffffff000;
+    u32 bad = 0;
+
+    map_last();
+    pml4[SLOT] = pml4[255];
+    PUT(frame[0], 0xbe, N & 255, N >> 8, 0, 0, 0x31, 0xc0, 0x31, 0xc9, /* esi = N, eax = ecx = 0 */
+        0x03, 0x04, 0x8f, 0x89, 0x04, 0x8f, /* add eax,[rdi+rcx*4]; mov [rdi+rcx*4],eax */
+        0x48, 0xff, 0xc1, 0x48, 0x39, 0xf1, 0x75, 0xf2, 0xc3); /* inc rcx; cmp rcx,rsi; jne */
+    PUT(frame[0] + 0x40, 0xbe, N & 255, N >> 8, 0, 0, 0x31, 0xc0,
+        0x03, 0x07, 0x89, 0x07, 0x48, 0x83, 0xc7, 4, /* add eax,[rdi]; mov [rdi],eax; add rdi,4 */
+        0x48, 0xff, 0xce, 0x75, 0xf3, 0xc3); /* dec rsi; jnz */
+    for (u32 i = 0; i < 600; i++) {
+        bool off = i < 200 ? i % FAR == 0 : i < 400 || i % FAR != 0;
+        u32 *data = (u32 *)(off ? (void *)frame[4] : near) + i % 100, sum = 0;
+        for (u32 k = 0; k < N; k++) {
+            data[k] = i * 7919 + k;
+        }
+        u64 got = run_at(i & 1 ? 0 : 0x40, (off ? far : (ulong)near) + 4 * (i % 100));
+        for (u32 k = 0; k < N; k++) {
+            sum += i * 7919 + k;
+            bad += data[k] != sum;
+        }
+        bad += (u32)got != sum;
+    }
+    check("loops over near and far memory by turns", bad, 0);
+    pml4[255] = pml4[SLOT] = 0;
+    write_cr3(read_cr3());
+}
+
 /* Runs off the lower half: #GP, whatever lies at the address cut to 48 bits. */
 static void edge(void)
 {
@@ -302,6 +338,7 @@ void hot_code(void)
     pml4[256] = 0;
     write_cr3(read_cr3());
     low_and_high();
+    near_and_far();
     edge();
     test_map();
 }
