@@ -91,11 +91,16 @@ extern const char *const judge_engine_names[JUDGE_NENGINES];
 uint64_t rig_kicks(void);
 /* Traces made so far (docs/traces.md). */
 uint64_t rig_traces(void);
+/* Instructions of blocks that came from the file of kept translations. */
+uint64_t rig_kept(void);
 /* Blocks of the case become hot after 0 to 2 executions, by ENG_TRACE. */
 void rig_heat(const JudgeCase *c);
 /* Makes the machine, with user memory through windows (docs/windows.md) or the soft TLB.
  * Prints and returns false if it cannot. */
-bool rig_init(bool windows);
+/* cache: a directory for kept translations, or NULL. */
+bool rig_init(bool windows, const char *cache);
+/* At the process's end, by itself where that calls exit(): kept translations are written. */
+void rig_end(void);
 /* What both the host and the guest's CPU model have. */
 const uint32_t *rig_features(void);
 uint64_t rig_xcr0(void);
@@ -194,7 +199,7 @@ unsigned judge_row_index(const X86Row *row);
 /* Executions by row and mode; shared by the workers. */
 typedef struct JudgeCounts {
     uint64_t row[JUDGE_MAX_ROWS][JUDGE_NMODES];
-    uint64_t cases, insns, faults, differences, refused, kicks, traces;
+    uint64_t cases, insns, faults, differences, refused, kicks, traces, kept;
 } JudgeCounts;
 extern JudgeCounts *judge_counts;
 

@@ -123,25 +123,26 @@ static void build_gates(void)
     }
 }
 
-static void destroy(void)
+void rig_end(void)
 {
     host_kicks(0);
     machine_destroy(machine);
 }
 
-bool rig_init(bool windows)
+bool rig_init(bool windows, const char *cache)
 {
     static TcgOptions opts = { .backend = 0, .tb_size = 16 * MiB };
     Error err = ERROR_INIT;
     uint32_t host[X86F_NWORDS];
 
     opts.mem = windows ? 2 : 0;
+    opts.cache = (char *)cache;
     machine = tcg_board_create(RAM, &opts, &err);
     if (!machine) {
         error_report(&err);
         return false;
     }
-    atexit(destroy);
+    atexit(rig_end);
     cpu = tcg_board_cpu();
     host_features(host);
     for (unsigned i = 0; i < X86F_NWORDS; i++) { /* what both have, shown by "max" or not */
@@ -357,6 +358,11 @@ uint64_t rig_kicks(void)
 uint64_t rig_traces(void)
 {
     return x86_env(cpu)->traces;
+}
+
+uint64_t rig_kept(void)
+{
+    return x86_engine.cache->loaded_insns;
 }
 
 void rig_heat(const JudgeCase *c)

@@ -23,15 +23,16 @@ enum { MAX_JOBS = 64, HANG_SECONDS = 60, SKIPPED = 77 };
 static const char usage[] =
     "usage: torture [-seed N] [-first N] [-count N | -seconds N] [-jobs N] [-row MNEMONIC]\n"
     "               [-mode 64|32|16] [-engine NAME | -without NAME] [-mem soft|window] [-out DIR]\n"
-    "               [-report FILE] [-keep-going] [-kicks NANOSECONDS]\n"
+    "               [-report FILE] [-keep-going] [-kicks NANOSECONDS] [-cache DIR]\n"
     "       torture [-mem soft|window] -case FILE...\n"
     "-kicks: signals so often throughout; else every fourth block of cases has some.\n"
+    "-cache: blocks of engine native, and no other, are kept there, and taken from there.\n"
     "-jobs 0 stays in one process. -first N -count 1 -jobs 0 repeats case N of a seed.\n";
 
 static struct {
     uint64_t seed, first, count, seconds, kicks;
     unsigned jobs;
-    const char *row, *mode, *out, *report, *mem;
+    const char *row, *mode, *out, *report, *mem, *cache;
     bool keep_going;
 } opt = { .seed = 1, .jobs = 1, .out = "." };
 
@@ -134,7 +135,7 @@ static bool worker_init(unsigned index)
         printf("SKIP: %s\n", why);
         exit(SKIPPED);
     }
-    if (!rig_init(windows(index))) {
+    if (!rig_init(windows(index), opt.cache)) {
         exit(1);
     }
     host_take_signals();
@@ -200,6 +201,7 @@ static void work(unsigned index)
             one_case(opt.first + i);
             judge_counts->kicks = rig_kicks();
             judge_counts->traces = rig_traces();
+            judge_counts->kept = rig_kept();
         }
     }
 }
@@ -313,6 +315,7 @@ static void coverage(FILE *f)
 static void totals(FILE *f, double seconds)
 {
     uint64_t cases = 0, insns = 0, refused = 0, diffs = 0, kicks = 0, traces = 0;
+    uint64_t kept = 0;
 
     for (unsigned w = 0; w < MAX_JOBS; w++) {
         const JudgeCounts *k = &shared->worker[w].counts;
@@ -322,15 +325,17 @@ static void totals(FILE *f, double seconds)
         diffs += k->differences;
         kicks += k->kicks;
         traces += k->traces;
+        kept += k->kept;
     }
     fprintf(
         f,
         "sequences %llu instructions %llu differences %llu (seed %llu, %.1f s, %.0f/s, "
-        "%llu tries came to nothing, %llu signals in generated code, %llu traces)\n",
+        "%llu tries came to nothing, %llu signals in generated code, %llu traces, "
+        "%llu instructions kept)\n",
         (unsigned long long)cases, (unsigned long long)insns, (unsigned long long)diffs,
         (unsigned long long)opt.seed, seconds, cases / seconds,
         (unsigned long long)refused, (unsigned long long)kicks,
-        (unsigned long long)traces);
+        (unsigned long long)traces, (unsigned long long)kept);
 }
 
 static bool torture(void)
@@ -348,6 +353,7 @@ static bool torture(void)
             if (pid[i] == 0) {
                 work(i);
                 fflush(stdout);
+                rig_end();
                 _exit(0);
             }
         }
@@ -446,6 +452,7 @@ static bool option(const char *name, const char *value)
         { "-row", NULL, &opt.row },     { "-mode", NULL, &opt.mode },
         { "-out", NULL, &opt.out },     { "-report", NULL, &opt.report },
         { "-mem", NULL, &opt.mem },     { "-kicks", &opt.kicks, NULL },
+        { "-cache", NULL, &opt.cache },
     };
     if (!strcmp(name, "-engine") || !strcmp(name, "-without")) {
         return set_engine(value, name[1] == 'w');
@@ -504,6 +511,9 @@ int main(int argc, char **argv)
     }
     if (!opt.count && !opt.seconds) {
         opt.count = 20000;
+    }
+    if (opt.cache) { /* the file is made for one set of options */
+        judge_engines = 1u << ENG_NATIVE;
     }
     return torture() ? 0 : 1;
 }
