@@ -200,7 +200,6 @@ enum { AHEAD = 32 }; /* blocks brought at once */
 typedef struct Kept {
     SavedAt at;
     TbExit *exit;         /* a jump to it, or NULL */
-    const uint8_t *bytes; /* it was made from */
     Tb *tb;
 } Kept;
 
@@ -229,6 +228,7 @@ static bool bring(X86Cpu *cpu, TbCache *c, const Wanted *w, bool *full, bool *st
     kept[0].exit = NULL;
     for (unsigned i = 0; i < n; i++) {
         Kept *k = &kept[i];
+        const uint8_t *made_from;
         bool no_room = false;
         if (i + 1 < n) {
             x86_saved_next(&kept[i + 1].at);
@@ -239,7 +239,7 @@ static bool bring(X86Cpu *cpu, TbCache *c, const Wanted *w, bool *full, bool *st
             k->tb = NULL;
             continue;
         }
-        k->tb = x86_saved_bring(c, &k->at, &k->bytes, &no_room);
+        k->tb = x86_saved_bring(c, &k->at, &made_from, &no_room);
         if (!k->tb) {
             if (!i) {
                 *full = no_room;
@@ -249,6 +249,9 @@ static bool bring(X86Cpu *cpu, TbCache *c, const Wanted *w, bool *full, bool *st
         }
         c->guest_bytes += k->tb->size;
         tb_insert(c, k->tb);
+        /* a store that came too early to find the block in its page is seen here */
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        *stale |= memcmp(made_from, k->at.bytes, k->tb->size) != 0;
         if (k->exit) {
             chain(c, k->exit, k->tb);
         }
@@ -266,11 +269,6 @@ static bool bring(X86Cpu *cpu, TbCache *c, const Wanted *w, bool *full, bool *st
                 kept[n++].exit = x;
             }
         }
-    }
-    /* a store that came too early to find a block in its page is seen here */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    for (unsigned i = 0; i < n; i++) {
-        *stale |= kept[i].tb && memcmp(kept[i].bytes, kept[i].at.bytes, kept[i].tb->size) != 0;
     }
     c->load_ticks += x86_ticks() - begun;
     return true;

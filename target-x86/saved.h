@@ -46,7 +46,7 @@ bool x86_saved_look(X86Cpu *cpu, TbCache *c, const uint8_t *bytes, uint64_t ram_
                     bool large, uint32_t mode, SavedAt *at);
 void x86_saved_next(const SavedAt *at); /* a hint: brought after the one that is now */
 /* The block, or NULL. To be published by tb_insert; who does that looks whether the bytes are
- * still those in *made_from (tb->size of them, good until the file is closed). *full: there is
+ * still those in *made_from (tb->size of them, good until the next is brought). *full: there is
  * no room. */
 Tb *x86_saved_bring(TbCache *c, const SavedAt *at, const uint8_t **made_from, bool *full);
 /* Keeps the block that was just made of insns, the first bytes of snap (which has `have`),

@@ -72,6 +72,7 @@ struct TbDisk {
     size_t map_size;
     uint8_t *present;        /* by PIECE: it has been read, */
     unsigned npresent;
+    Record *copy;            /* of what was found last */
     TbDiskStats stats;
     /* what is added */
     uint8_t *queue[2];
@@ -286,6 +287,7 @@ TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err)
     }
     d = NEW(TbDisk);
     d->fd = fd;
+    d->copy = xmap(sizeof(Record) + TB_DISK_RECORD);
     d->stats.writes = writes && flock(fd, LOCK_EX | LOCK_NB) == 0;
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->changed, NULL);
@@ -382,23 +384,28 @@ void tb_disk_next(const TbDisk *d, uint64_t hash)
     }
 }
 
+/* The record is copied first: what is checked is what is used, though the file is cut off or
+ * written to at this moment. */
 const void *tb_disk_find(TbDisk *d, uint64_t hash, uint32_t *n)
 {
     const Slot *s = slot_of(d, hash);
     uint64_t at = (uint64_t)s->at * UNIT;
-    const Record *r = (const Record *)(d->map + at);
+    Record *r = d->copy;
 
     if (!s->at || s->tag != (uint32_t)hash || at + sizeof(*r) > d->map_size) {
         return NULL; /* or one of this run */
     }
     touch(d, at);
-    uint32_t size = r->n;
-    if (size > TB_DISK_RECORD || at + sizeof(*r) + size > d->map_size || r->hash != hash ||
-        r->sum != record_sum(r, size)) {
+    memcpy(r, d->map + at, sizeof(*r));
+    if (r->n > TB_DISK_RECORD || at + sizeof(*r) + r->n > d->map_size || r->hash != hash) {
+        return NULL;
+    }
+    memcpy(r + 1, d->map + at + sizeof(*r), r->n);
+    if (r->sum != record_sum(r, r->n)) {
         return NULL;
     }
     d->stats.found++;
-    *n = size;
+    *n = r->n;
     return r + 1;
 }
 
@@ -565,6 +572,7 @@ void tb_disk_close(TbDisk *d)
         munmap((void *)d->map, d->map_size);
     }
     free(d->present);
+    xunmap(d->copy, sizeof(Record) + TB_DISK_RECORD);
     free(d->queue[0]);
     free(d->queue[1]);
     xunmap(d->slot, sizeof(Slot) << d->bits);

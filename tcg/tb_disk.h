@@ -38,8 +38,8 @@ typedef struct TbDiskPart {
 /* dir: made if it is missing (its parent, too), mode 0700. NULL, err set: it cannot be used;
  * the caller goes on without. */
 TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err);
-/* The newest record with this hash, *n bytes, or NULL. It stays where it is until
- * the file is closed. */
+/* The newest record with this hash, *n bytes, or NULL. A copy, until the next one is looked
+ * for. */
 const void *tb_disk_find(TbDisk *d, uint64_t hash, uint32_t *n);
 /* Hints: the record will be looked for soon; it is the next one but this. */
 void tb_disk_soon(const TbDisk *d, uint64_t hash);

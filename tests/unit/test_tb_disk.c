@@ -136,6 +136,21 @@ static void test_turns(void **state)
     assert_int_equal(found_again(4), RECORDS); /* that is enough */
 }
 
+/* What was found stays, though somebody cuts the file off meanwhile. */
+static void test_in_use(void **state)
+{
+    uint8_t buf[BIG];
+    uint32_t n, want = content(5000, 0, buf);
+
+    fill(0);
+    TbDisk *d = open_it();
+    const void *p = tb_disk_find(d, hash_of(5000), &n);
+    assert_int_equal(n, want);
+    assert_int_equal(truncate(file, 4096), 0);
+    assert_memory_equal(p, buf, n);
+    tb_disk_close(d);
+}
+
 static void test_others(void **state)
 {
     Error err = ERROR_INIT;
@@ -275,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_turns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_in_use, setup, teardown),
         cmocka_unit_test_setup_teardown(test_others, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
