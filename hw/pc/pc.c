@@ -286,8 +286,9 @@ static bool pc_init(Machine *m, Error *err)
     if (pc->flash && m->cfg.bios) {
         return error_set(err, "-bios: a -drive with if=pflash holds the firmware already");
     }
-    pc->direct = m->cfg.kernel && !m->cfg.bios && !pc->flash &&
-                 pc->kernel_protocol != KERNEL_16;
+    bool bios = pc->kernel_protocol == KERNEL_16 ||
+                (pc->kernel_protocol == KERNEL_AUTO && pc_kernel_needs_bios(m->cfg.kernel));
+    pc->direct = m->cfg.kernel && !m->cfg.bios && !pc->flash && !bios;
     return init_memory(pc, err) && init_intc(pc, err) && init_timers(pc, err) &&
            init_pci(pc, err) && init_isa(pc, err);
 }

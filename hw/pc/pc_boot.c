@@ -48,6 +48,19 @@ void *pc_map_file(const char *what, const char *path, size_t *len, Error *err)
     return NULL;
 }
 
+bool pc_kernel_needs_bios(const char *file)
+{
+    enum { HEADER = 0x202, LENGTH = 6, PROTOCOL_2_08 = 0x208 };
+    uint8_t h[LENGTH];
+    int fd = file ? open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    bool old = fd >= 0 && pread(fd, h, sizeof(h), HEADER) == sizeof(h) &&
+               memcmp(h, "HdrS", 4) == 0 && (h[4] | h[5] << 8) < PROTOCOL_2_08;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return old;
+}
+
 static uint16_t pm_base(const PcMachine *pc)
 {
     return pc->micro ? PC_PM_BASE

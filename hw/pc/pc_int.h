@@ -86,6 +86,9 @@ void pc_build_tables(PcMachine *pc);
 /* Builds the tables again if firmware moved what they name. Whether it did. */
 bool pc_refresh_tables(PcMachine *pc);
 bool pc_plan_kernel(PcMachine *pc, Error *err);
+/* A bzImage of a boot protocol older than 2.08 (boot.rst: Linux before 2.6.26; iPXE's
+ * ipxe.lkrn, which is real-mode code in that dress). file NULL: no. */
+bool pc_kernel_needs_bios(const char *file);
 /* Writes tables and the plan's pieces, sets the boot CPU up. After each reset. */
 void pc_start_kernel(PcMachine *pc);
 /* Without firmware: the boot CPU goes on at the FACS's waking vector. */
