@@ -588,7 +588,10 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
     unsigned known = x86_win_site(site), state = WIN_SITE_ANY;
 
     if (known != WIN_SITE_ANY && base != WIN_INDEX) {
-        uint64_t a = base == 16 ? env->vbase : base < 16 ? cpu->st.gpr[base] : lin;
+        uint64_t a = base == 16         ? env->vbase
+                     : base < 16        ? cpu->st.gpr[base]
+                     : base == WIN_ZERO ? 0
+                                        : lin;
         window_seen(cpu, a);
         int k = window_range(env, a);
         if (a >> 47) { /* windows may be no use to this program */

@@ -100,7 +100,8 @@ typedef struct Tmpl {
     uint8_t wanted;           /* the one that the current instruction needs in S2 beside
                                * its memory operand; S2_KEPT: the operand may not use
                                * S2; 0 = none */
-    uint32_t both, verified[2]; /* registers (16: vbase) in both (a hint); known to lie in B, A */
+    uint32_t both, verified[2]; /* registers (16: vbase) in both (a hint); known to lie in B, A
+                               * (there WIN_ZERO: address 0) */
     uint32_t small;           /* traces: registers known to be small as an index; */
     uint32_t sure[2];         /* in a loop for its record: have lain in both, now in B, A */
     Group group;

@@ -176,10 +176,46 @@ static bool moves_index(const X86Insn *in)
     return moves_little(in) && (in->opcode == 0xff || (by <= 4096 && by >= -4096));
 }
 
+/* The register that gets a value below 2^WIN_INDEX_BITS by what the instruction is, bit mask. */
+static uint32_t makes_small(const Tmpl *t, const X86Insn *in)
+{
+    const X86Opnd *d = &in->op[0];
+    unsigned ext = in->modrm >> 3 & 7;
+    uint64_t imm = in->opsize == 8 ? in->imm : (uint32_t)in->imm;
+    bool small = false;
+
+    if (in->row->enc != ENC_LEGACY || in->opsize < 4 || d->kind != OPND_GPR || d->size < 4) {
+        return 0;
+    }
+    if (in->row->map == MAP_0F) { /* MOVZX */
+        small = (in->opcode & 0xfe) == 0xb6;
+    } else if (in->row->map == MAP_1) {
+        switch (in->opcode) {
+        case 0x31:
+        case 0x33: small = !in->is_mem && d->reg == in->op[1].reg; break; /* XOR r, r */
+        case 0x25: small = imm < 1ull << WIN_INDEX_BITS; break;            /* AND */
+        case 0x81:
+        case 0x83: small = ext == 4 && imm < 1ull << WIN_INDEX_BITS; break;
+        case 0xc1: /* SHR */
+            small = ext == 5 && 8 * in->opsize <= WIN_INDEX_BITS +
+                                                      (in->imm & (8 * in->opsize - 1));
+            break;
+        case 0x89:
+        case 0x8b:
+            small = !in->is_mem && in->opsize == 8 && t->small >> in->op[1].reg & 1;
+            break;
+        default:
+            small = ((in->opcode & 0xf8) == 0xb8 || in->opcode == 0xc7) &&
+                    imm < 1ull << WIN_INDEX_BITS;
+        }
+    }
+    return small ? 1u << d->reg : 0;
+}
+
 void tmpl_win_after(Tmpl *t, const X86Insn *in)
 {
     if (t->win) {
-        uint32_t w = t->writes[t->i];
+        uint32_t w = t->writes[t->i], small = makes_small(t, in);
         t->both &= moves_little(in) ? ~0u : ~w;
         if (t->s1_host && w >> (t->s1_host - 1) & 1) {
             t->s1_host = 0;
@@ -187,6 +223,7 @@ void tmpl_win_after(Tmpl *t, const X86Insn *in)
         if (t->small & w && !moves_index(in)) {
             t->small &= ~w;
         }
+        t->small |= small;
         if ((t->verified[0] | t->verified[1]) & w && !moves_little(in)) {
             t->verified[0] &= ~w;
             t->verified[1] &= ~w;
@@ -464,6 +501,26 @@ static Rm win_computed(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
     return (Rm){ RM_MEM, S1, -1, 0, disp, range_seg[k] };
 }
 
+/* No base, and no index or one that is known to be small: within 4 GiB of address 0. Is that
+ * in range A? Asked once. */
+static Rm win_absolute(Tmpl *t, const X86Insn *in, int64_t disp)
+{
+    static const Op cmp16 = { .prefix = 0x66, .opcode = 0x83, .imm_len = 1 };
+
+    if (!(t->verified[1] >> WIN_ZERO & 1)) {
+        tmpl_before_check(t, in);
+        SlowSite *s = tmpl_slow_site(t, SLOW_GUESS,
+                                     MEM_GUESS | WIN_ZERO << 10 | tmpl_site(t, t->i) << 16);
+        enc_op(&t->e, &cmp16, ALU_CMP, rm_env(ENV_F(win_a)));
+        enc_u8(&t->e, 0);
+        s->jcc = enc_jcc(&t->e, CC_NE);
+        s->back = t->e.off;
+        t->verified[1] |= 1u << WIN_ZERO;
+    }
+    int x = in->index < 0 ? -1 : pair_reg(t, in->index);
+    return (Rm){ RM_MEM, -1, x, in->index < 0 ? 0 : in->scale, disp, range_seg[1] };
+}
+
 /* Before a loop's further rounds: base registers of operands that have lain in both ranges,
  * but that the loop does not move, or only by a little, are looked at once. Do all lie where
  * the record saw them? Then the rounds take that for sure; else the first one comes again,
@@ -572,6 +629,11 @@ static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
             both_check(t, in->base, tmpl_site(t, t->i));
         }
         *rm = rm_mem(S1, disp);
+        return true;
+    }
+    if (state == WIN_SITE_A && in->base < 0 && in->seg < R_FS &&
+        (in->index < 0 || t->small >> in->index & 1)) {
+        *rm = win_absolute(t, in, disp);
         return true;
     }
     if (state >= WIN_SITE_BOTH || (in->base < 0 && in->index < 0 && in->seg < R_FS)) {

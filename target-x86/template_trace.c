@@ -70,7 +70,7 @@ bool tmpl_trace_goes(const X86Insn *in, int64_t off, int64_t to)
 static Away *away(Tmpl *t, uint32_t jmp)
 {
     Away *a = &t->away[t->naway++];
-    *a = (Away){ .jmp = jmp, .in_env = t->in_env, .exit = -1 };
+    *a = (Away){ .jmp = jmp, .in_env = t->in_env, .exit = -1, .again = -1 };
     return a;
 }
 
@@ -87,8 +87,128 @@ static void leave_if(Tmpl *t, int cc, int64_t off)
     }
 }
 
+/* ---- flags made again ----
+ *
+ * Flags that only the way out of a trace may want need not last until there: the way out
+ * executes once more what made them, if the registers are still the same. */
+
+/* How far a push, pop, call or return moves rsp; 0: it is none of them, or of a kind that is
+ * not followed. */
+static int moves_sp(const X86Insn *in)
+{
+    unsigned ext = in->modrm >> 3 & 7;
+
+    if (in->row->enc != ENC_LEGACY || in->row->map != MAP_1 || in->opsize != 8) {
+        return 0;
+    }
+    switch (in->opcode) {
+    case 0xc3: return 8;
+    case 0x68:
+    case 0x6a:
+    case 0xe8: return -8;
+    case 0xff: return ext == 2 || ext == 6 ? -8 : 0;
+    default:
+        return (in->opcode & 0xf8) == 0x50                            ? -8
+               : (in->opcode & 0xf8) == 0x58 && in->op[0].reg != R_SP ? 8
+                                                                      : 0;
+    }
+}
+
+enum { AGAIN_NOT, AGAIN_SAME, AGAIN_ADD, AGAIN_RESULT };
+enum { ADDS_MOST = 1 << 30 };
+
+/* Can the flags of an instruction be made again? By itself (a comparison), by its sum less
+ * what was added, or by testing its result. */
+static unsigned again_by(const X86Insn *in)
+{
+    unsigned ext = in->modrm >> 3 & 7;
+
+    if (in->row->enc != ENC_LEGACY || in->row->map != MAP_1 || in->opsize < 4 ||
+        in->op[0].kind != OPND_GPR || in->op[0].size < 4 || reg_in_env(in->op[0].reg) ||
+        (in->op[1].kind == OPND_GPR && reg_in_env(in->op[1].reg))) {
+        return AGAIN_NOT;
+    }
+    switch (in->opcode) {
+    case 0x39:
+    case 0x3b:
+    case 0x85: return in->is_mem ? AGAIN_NOT : AGAIN_SAME;
+    case 0x09:
+    case 0x0b:
+    case 0x21:
+    case 0x23:
+    case 0x31:
+    case 0x33: return AGAIN_RESULT;
+    case 0x81:
+    case 0x83:
+        if (ext == 0 || ext == 5) {
+            return (int64_t)in->imm < ADDS_MOST && (int64_t)in->imm > -ADDS_MOST ? AGAIN_ADD
+                                                                               : AGAIN_NOT;
+        }
+        return ext == 7 ? AGAIN_SAME : ext != 2 && ext != 3 ? AGAIN_RESULT : AGAIN_NOT;
+    case 0xf7: return ext == 0 ? AGAIN_SAME : AGAIN_NOT;
+    default: return AGAIN_NOT;
+    }
+}
+
+/* The instruction that made the flags which the current one, a jump, finds in EFLAGS, if
+ * they can be made again behind it; else -1. */
+static int made_flags(const Tmpl *t, int *moved)
+{
+    enum { BACK = 24 };
+    uint32_t written = 0;
+    bool sp = true; /* its moves are known */
+    unsigned first = t->i > BACK ? t->i - BACK : 0;
+
+    *moved = 0;
+    for (unsigned j = t->i; j >= first && j < t->tb->ninsns; j--) {
+        const X86Insn *in = &t->insns[j];
+        const FlagUse *f = &t->flags[j];
+        if (j < t->i && f->def) {
+            unsigned by = again_by(in), d = in->op[0].reg;
+            bool other = by == AGAIN_SAME && in->op[1].kind == OPND_GPR &&
+                         written >> in->op[1].reg & 1;
+            bool same = d == R_SP ? sp && (by == AGAIN_ADD || *moved == 0)
+                                  : !(written >> d & 1);
+            return f->kill == FLP_ALL && by != AGAIN_NOT && same && !other ? (int)j : -1;
+        }
+        int by = moves_sp(in);
+        *moved += by;
+        sp &= by != 0 || (!(t->writes[j] >> R_SP & 1) && !(t->flags[j].cls & TC_STACK));
+        written |= t->writes[j] | (by || !sp ? 1u << R_SP : 0);
+    }
+    return -1;
+}
+
+static void make_flags(Tmpl *t, const Away *a)
+{
+    Enc *e = &t->e;
+    const X86Insn *in = &t->insns[a->again];
+    int h = host_reg(in->op[0].reg);
+    Op op = { .opcode = in->opcode, .w = in->opsize == 8, .imm_len = in->imm_len };
+    unsigned by = again_by(in), ext = in->modrm >> 3 & 7;
+
+    if (by == AGAIN_RESULT) {
+        op.opcode = 0x85;
+        op.imm_len = 0;
+        enc_op(e, &op, h, rm_reg(h));
+        return;
+    }
+    if (by == AGAIN_ADD) {
+        int64_t was = -(int64_t)(ext == 0 ? in->imm : -in->imm);
+        was -= in->op[0].reg == R_SP ? a->moved : 0;
+        enc_lea(e, S2, rm_mem(h, (int32_t)was), op.w);
+        h = S2;
+    }
+    bool pair = in->op[1].kind == OPND_GPR;
+    enc_op(e, &op, pair ? host_reg(in->reg) : (int)ext, rm_reg(pair ? host_reg(in->rm) : h));
+    for (unsigned k = 0; k < in->imm_len; k++) {
+        enc_u8(e, in->bytes[in->imm_off + k]);
+    }
+}
+
 /*
- * Leaves the trace unless S1 is the address that was seen. With the flags in env:
+ * Leaves the trace unless S1 is the address that was seen. With the flags in env, or if only
+ * the way out may want them and can make them again:
  *     mov r10,[vbase]; lea r10,[r10+succ]; cmp r11,r10; jne away
  * in EFLAGS, where they stay:
  *     mov r10,rcx; mov rcx,[vbase]; not rcx; lea rcx,[r11+rcx+1-succ]; jrcxz over
@@ -97,12 +217,15 @@ static void leave_if(Tmpl *t, int cc, int64_t off)
 static void expect(Tmpl *t)
 {
     Enc *e = &t->e;
+    int moved = 0, again = t->in_env || t->live[t->i + 1] ? -1 : made_flags(t, &moved);
 
-    if (t->in_env) {
+    if (t->in_env || again >= 0) {
         enc_load(e, S2, rm_env(ENV_F(vbase)));
         enc_lea(e, S2, rm_mem(S2, t->succ), true);
         enc_alu_rm(e, ALU_CMP, S1, rm_reg(S2));
-        away(t, enc_jcc(e, CC_NE));
+        Away *a = away(t, enc_jcc(e, CC_NE));
+        a->again = again;
+        a->moved = moved;
     } else {
         static const Op not = { .opcode = 0xf7, .w = true };
         enc_mov_rr(e, S2, H_RCX);
@@ -156,6 +279,9 @@ void tmpl_trace_away(Tmpl *t)
         t->in_env = a->in_env;
         if (a->rcx_in_s2) {
             enc_mov_rr(e, H_RCX, S2);
+        }
+        if (a->again >= 0) {
+            make_flags(t, a);
         }
         if (a->exit < 0) {
             tmpl_jump_pc(t);

@@ -193,6 +193,7 @@ typedef struct Closing {
     unsigned n, jumps;  /* of the record at the head; n 0: not there */
     unsigned same;      /* instructions that have run again */
     unsigned indirect;  /* indirect jumps and returns among them */
+    bool calls;         /* there are such in the record */
 } Closing;
 
 enum { SAME_INDIRECT = 3, SAME_MOST = 200 };
@@ -204,13 +205,16 @@ static bool is_indirect(const X86Insn *in)
                                      in->opcode == 0xc3 || in->opcode == 0xc2);
 }
 
-/* Before the instruction at off; last: the one before it. True: the record is a loop. */
-static bool closes(TraceRecord *r, Closing *c, int64_t off, const X86Insn *last)
+/* Before the instruction at off; last: the one before it; calls: there have been indirect
+ * jumps. True: the record is a loop. */
+static bool closes(TraceRecord *r, Closing *c, int64_t off, const X86Insn *last, bool calls)
 {
     int64_t head = r->insn[0].off;
 
     if (c->n && r->insn[c->same].off != off) {
-        if (!is_indirect(last)) { /* a condition: it is a loop with ways out */
+        /* a condition: it is a loop with ways out, or a function that is called from several
+         * places, which seldom goes the same way */
+        if (!is_indirect(last) && (!c->calls || c->indirect >= 2 || 2 * c->same >= c->n)) {
             goto close;
         }
         c->n = 0;
@@ -222,7 +226,7 @@ static bool closes(TraceRecord *r, Closing *c, int64_t off, const X86Insn *last)
         }
         c->same++;
     } else if (r->n && off == head) {
-        *c = (Closing){ r->n, r->jumps, 1, 0 };
+        *c = (Closing){ r->n, r->jumps, 1, 0, calls };
     }
     return false;
 close:
@@ -238,7 +242,7 @@ static void record(X86Cpu *cpu, TraceRecord *r)
     uint64_t vbase = cpu->st.rip & ~4095ull, generation = x86_engine.cache->generation;
     uint32_t hflags = cpu->hflags;
     int64_t head = cpu->st.rip - vbase;
-    bool joins = false;
+    bool joins = false, calls = false;
     Closing c = { 0 };
     X86Insn in;
 
@@ -246,7 +250,7 @@ static void record(X86Cpu *cpu, TraceRecord *r)
         uint64_t ram;
         int64_t off = cpu->st.rip - vbase;
         r->end = off;
-        if (closes(r, &c, off, &in) || r->n == TB_MAX_TRACE) {
+        if (closes(r, &c, off, &in, calls) || r->n == TB_MAX_TRACE) {
             return;
         }
         if (!fetch(cpu, r, off, &in, &ram) || !tmpl_trace_takes(&in, r->mode)) {
@@ -264,6 +268,7 @@ static void record(X86Cpu *cpu, TraceRecord *r)
         if (end > REACH || end < -REACH) { /* to a library: the last one's block goes there */
             return;
         }
+        calls |= is_indirect(&in);
         r->insn[r->n].off = off;
         r->insn[r->n].page = ram >> 12;
         r->insn[r->n++].site = site;
@@ -311,10 +316,10 @@ static bool too_dear(const TcgEnv *env)
 
 /* A program with few hot paths soon has traces of them all; one that is warm everywhere (a
  * compiler) leaves most of its traces early, and is slower with them: so many at once, and
- * then one each 50 ms. */
+ * then one each 25 ms. */
 static bool too_many(const TcgEnv *env)
 {
-    enum { BURST = 128, EACH = 1 << 27 };
+    enum { BURST = 512, EACH = 1 << 26 };
     WinRoot *r = env->win ? env->win->cur : NULL;
 
     if (x86_engine.tier2 != TIER2_ON || !r) {
