@@ -12,6 +12,7 @@
 #include <string.h>
 #include "target-x86/native.h"
 #include "target-x86/saved.h"
+#include "target-x86/trace.h"
 #include "tcg/codebuf.h"
 #include "util/disas.h"
 #include "util/log.h"
@@ -781,6 +782,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     codebuf_back(code);
     clear(t);
     t->win = tb->mode & X86_KEY_WIN;
+    t->fixed = tr ? trace_fixed(tr) : 0;
     t->legacy = !(tb->mode & HF_CS64);
     t->placed = x86_mode_placed(tb->mode);
     t->word = t->legacy ? 4 : 8;

@@ -94,6 +94,7 @@ typedef struct Tmpl {
     bool legacy;              /* 16- or 32-bit code, */
     bool placed;              /* bound to its place in CS (x86_mode_placed): segments checked */
     uint8_t word;             /* bytes of a push or pop in groups: 8, or 4 */
+    uint32_t fixed;           /* vbase, where a trace takes it for sure; or 0 */
     bool win;                 /* windows (window.h), not the soft TLB */
     uint8_t held[2];          /* guest register that S1, S2 equal besides env; 0 = none */
     uint8_t s1_host;          /* 1 + the register (16: vbase) whose host address is in S1 */

@@ -212,9 +212,13 @@ static void push_imm(Tmpl *t, int32_t imm)
     move_sp(t, -8);
 }
 
-/* Stores the return address, which is in S2 then; leaves S1 free. */
+/* Stores the return address, which is in S2 then, but in traces; leaves S1 free. */
 void tmpl_push_return(Tmpl *t, const X86Insn *in)
 {
+    if (t->fixed) {
+        push_imm(t, (int32_t)(t->fixed + t->off + in->len));
+        return;
+    }
     Rm m = stack_check(t, -8, 8 | MEM_WRITE);
     enc_load(&t->e, S2, rm_env(ENV_F(vbase)));
     enc_lea(&t->e, S2, rm_mem(S2, t->off + in->len), true);

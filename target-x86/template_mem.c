@@ -177,7 +177,7 @@ static bool moves_index(const X86Insn *in)
 }
 
 /* The register that gets a value below 2^WIN_INDEX_BITS by what the instruction is, bit mask. */
-static uint32_t makes_small(const Tmpl *t, const X86Insn *in)
+static uint32_t makes_small(const X86Insn *in)
 {
     const X86Opnd *d = &in->op[0];
     unsigned ext = in->modrm >> 3 & 7;
@@ -200,10 +200,6 @@ static uint32_t makes_small(const Tmpl *t, const X86Insn *in)
             small = ext == 5 && 8 * in->opsize <= WIN_INDEX_BITS +
                                                       (in->imm & (8 * in->opsize - 1));
             break;
-        case 0x89:
-        case 0x8b:
-            small = !in->is_mem && in->opsize == 8 && t->small >> in->op[1].reg & 1;
-            break;
         default:
             small = ((in->opcode & 0xf8) == 0xb8 || in->opcode == 0xc7) &&
                     imm < 1ull << WIN_INDEX_BITS;
@@ -212,10 +208,38 @@ static uint32_t makes_small(const Tmpl *t, const X86Insn *in)
     return small ? 1u << d->reg : 0;
 }
 
+/* MOV r, r, and LEA r, [r + little]: what is known of one register is known of the other. */
+static int copies(const X86Insn *in)
+{
+    if (in->row->enc != ENC_LEGACY || in->row->map != MAP_1 || in->opsize != 8) {
+        return -1;
+    }
+    if (in->opcode == 0x8d) {
+        return in->adsize == 8 && in->index < 0 && in->base < 16 && in->disp < MOVES_MOST &&
+                       in->disp > -MOVES_MOST
+                   ? in->base
+                   : -1;
+    }
+    return !in->is_mem && (in->opcode == 0x89 || in->opcode == 0x8b) ? in->op[1].reg : -1;
+}
+
 void tmpl_win_after(Tmpl *t, const X86Insn *in)
 {
     if (t->win) {
-        uint32_t w = t->writes[t->i], small = makes_small(t, in);
+        int from = t->tb->trace_at ? copies(in) : -1;
+        if (from >= 0 && from != in->op[0].reg) {
+            uint32_t bit = 1u << in->op[0].reg;
+            for (unsigned k = 0; k < 2; k++) {
+                t->verified[k] = (t->verified[k] & ~bit) |
+                                 (t->verified[k] >> from & 1 ? bit : 0);
+            }
+            t->both = (t->both & ~bit) | (t->both >> from & 1 ? bit : 0);
+            t->small = (t->small & ~bit) |
+                       (in->opcode != 0x8d && t->small >> from & 1 ? bit : 0);
+            t->s1_host = t->s1_host == in->op[0].reg + 1 ? 0 : t->s1_host;
+            return;
+        }
+        uint32_t w = t->writes[t->i], small = makes_small(in);
         t->both &= moves_little(in) ? ~0u : ~w;
         if (t->s1_host && w >> (t->s1_host - 1) & 1) {
             t->s1_host = 0;
@@ -629,6 +653,12 @@ static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
             both_check(t, in->base, tmpl_site(t, t->i));
         }
         *rm = rm_mem(S1, disp);
+        return true;
+    }
+    if (state == WIN_SITE_A && in->base == 16 && in->seg < R_FS && t->fixed &&
+        (uint64_t)(disp + t->fixed) <= INT32_MAX) {
+        X86Insn there = { .base = -1, .index = -1 };
+        *rm = win_absolute(t, &there, disp + t->fixed);
         return true;
     }
     if (state == WIN_SITE_A && in->base < 0 && in->seg < R_FS &&

@@ -210,6 +210,7 @@ static void make_flags(Tmpl *t, const Away *a)
  * Leaves the trace unless S1 is the address that was seen. With the flags in env, or if only
  * the way out may want them and can make them again:
  *     mov r10,[vbase]; lea r10,[r10+succ]; cmp r11,r10; jne away
+ * where vbase is known, cmp r11,vbase+succ; jne away
  * in EFLAGS, where they stay:
  *     mov r10,rcx; mov rcx,[vbase]; not rcx; lea rcx,[r11+rcx+1-succ]; jrcxz over
  *     jmp away; over: mov rcx,r10
@@ -220,18 +221,26 @@ static void expect(Tmpl *t)
     int moved = 0, again = t->in_env || t->live[t->i + 1] ? -1 : made_flags(t, &moved);
 
     if (t->in_env || again >= 0) {
-        enc_load(e, S2, rm_env(ENV_F(vbase)));
-        enc_lea(e, S2, rm_mem(S2, t->succ), true);
-        enc_alu_rm(e, ALU_CMP, S1, rm_reg(S2));
+        if (t->fixed) {
+            enc_alu_ri(e, ALU_CMP, S1, (int32_t)(t->fixed + t->succ), true);
+        } else {
+            enc_load(e, S2, rm_env(ENV_F(vbase)));
+            enc_lea(e, S2, rm_mem(S2, t->succ), true);
+            enc_alu_rm(e, ALU_CMP, S1, rm_reg(S2));
+        }
         Away *a = away(t, enc_jcc(e, CC_NE));
         a->again = again;
         a->moved = moved;
     } else {
         static const Op not = { .opcode = 0xf7, .w = true };
         enc_mov_rr(e, S2, H_RCX);
-        enc_load(e, H_RCX, rm_env(ENV_F(vbase)));
-        enc_op(e, &not, 2, rm_reg(H_RCX));
-        enc_lea(e, H_RCX, (Rm){ RM_MEM, S1, H_RCX, 0, 1 - t->succ, 0 }, true);
+        if (t->fixed) {
+            enc_lea(e, H_RCX, rm_mem(S1, -(int32_t)(t->fixed + t->succ)), true);
+        } else {
+            enc_load(e, H_RCX, rm_env(ENV_F(vbase)));
+            enc_op(e, &not, 2, rm_reg(H_RCX));
+            enc_lea(e, H_RCX, (Rm){ RM_MEM, S1, H_RCX, 0, 1 - t->succ, 0 }, true);
+        }
         enc_u8(e, 0xe3);
         enc_u8(e, 5);
         away(t, enc_jmp(e))->rcx_in_s2 = true;

@@ -239,7 +239,7 @@ close:
 /* Runs from RIP on and notes what ran. May be left by a fault. */
 static void record(X86Cpu *cpu, TraceRecord *r)
 {
-    uint64_t vbase = cpu->st.rip & ~4095ull, generation = x86_engine.cache->generation;
+    uint64_t vbase = r->vbase = cpu->st.rip & ~4095ull, generation = x86_engine.cache->generation;
     uint32_t hflags = cpu->hflags;
     int64_t head = cpu->st.rip - vbase;
     bool joins = false, calls = false;
@@ -385,6 +385,11 @@ bool x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase)
     const TbTrace *tr = tb_trace(tb);
     const TbTraceInsn *page = tr->insn + tr->page_at;
 
+    if (trace_fixed(tr) && trace_fixed(tr) != vbase) {
+        give_up(tb);
+        x86_aside(cpu, drop_heavy, tb);
+        return false;
+    }
     for (unsigned i = 0; i < tr->npages; i++) {
         uint64_t ram, lin = vbase + page[i].off;
         bool large;

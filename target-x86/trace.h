@@ -21,6 +21,7 @@ typedef struct TraceRecord {
     unsigned jumps;     /* inside it */
     unsigned npages;
     int32_t end;        /* where it goes on */
+    uint64_t vbase;     /* where its first page was */
     struct {
         uint64_t ram;   /* page, and */
         int32_t off;    /* where from vbase; */
@@ -36,6 +37,12 @@ int32_t x86_trace_threshold(X86Cpu *cpu);
 /* The trace's head is at vbase: is the rest where it was recorded? Else it is dropped.
  * Leaf. */
 bool x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase);
+/* A program at a fixed address below 2 GiB: the trace may take for sure where it is, as an
+ * immediate. 0: it may lie anywhere. */
+static inline uint32_t trace_fixed(const TbTrace *tr)
+{
+    return tr->insn[tr->page_at + tr->npages].off;
+}
 /* Can this instruction, being at offset off, go on at offset to? */
 struct X86Insn;
 bool tmpl_trace_goes(const struct X86Insn *in, int64_t off, int64_t to);

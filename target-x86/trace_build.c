@@ -74,7 +74,7 @@ static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, const X86Insn *in
     TbSpan span[TB_MAX_SPANS];
     unsigned n = 0;
     Tb *tb = tb_new(c, r->n);
-    TbTrace *tr = tb ? tb_alloc(c, sizeof(*tr) + (r->n + r->npages) * sizeof(TbTraceInsn))
+    TbTrace *tr = tb ? tb_alloc(c, sizeof(*tr) + (r->n + r->npages + 1) * sizeof(TbTraceInsn))
                      : NULL;
 
     if (!tr) {
@@ -88,6 +88,8 @@ static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, const X86Insn *in
         tr->insn[r->n + i].off = r->page[i].off;
         tr->insn[r->n + i].page = r->page[i].ram >> 12;
     }
+    /* reaches over 32 MiB to each side */
+    tr->insn[r->n + r->npages].off = r->vbase < 2 * GiB - 128 * MiB ? r->vbase : 0;
     tr->id = id;
     tr->end = r->end;
     tr->peeled = r->peeled;
