@@ -98,7 +98,7 @@ static int moves_sp(const X86Insn *in)
 {
     unsigned ext = in->modrm >> 3 & 7;
 
-    if (in->row->enc != ENC_LEGACY || in->row->map != MAP_1 || in->opsize != 8) {
+    if (in->row->enc != ENC_LEGACY || in->row->map != MAP_1 || in->opsize_prefix) {
         return 0;
     }
     switch (in->opcode) {

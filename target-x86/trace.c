@@ -24,6 +24,8 @@ enum {
     GIVEN_UP_MOST = 16384, /* heads that are none; then all are asked again */
     PEEL_MOST = 250,     /* instructions of a loop whose first round is by itself */
     ROUNDS_MOST = 12,    /* of inner loops in a trace */
+    LONG_LOOP = 500,     /* instructions of a loop's trace that others lead to, */
+    WAY_LEAST = 16,      /* if they have so many themselves */
     REPS = 64,           /* executions of a repeated string instruction at most */
 };
 
@@ -236,6 +238,15 @@ close:
     return true;
 }
 
+/* Is there the trace of a long loop? A way out of it that goes on with the rest of the round
+ * leads there again: else each such way would become a copy of the whole loop. */
+static bool long_loop(uint64_t ram, uint32_t mode)
+{
+    const Tb *tb = tb_find(x86_engine.cache, ram, mode);
+
+    return tb && tb->trace_at && tb_trace(tb)->loop_exit && tb->ninsns >= LONG_LOOP;
+}
+
 /* Runs from RIP on and notes what ran. May be left by a fault. */
 static void record(X86Cpu *cpu, TraceRecord *r)
 {
@@ -254,6 +265,9 @@ static void record(X86Cpu *cpu, TraceRecord *r)
             return;
         }
         if (!fetch(cpu, r, off, &in, &ram) || !tmpl_trace_takes(&in, r->mode)) {
+            return;
+        }
+        if (joins && !c.n && r->n >= WAY_LEAST && off != head && long_loop(ram, r->mode)) {
             return;
         }
         if (joins) { /* a block begins here, which is to be hot beside this trace, too */

@@ -36,9 +36,11 @@ static u8 *put_rel(u8 *p, ulong at, ulong to)
     return put32(p, (u32)(to - (at + 4)));
 }
 
+static ulong base = TEST_VA;
+
 static u64 run_at(ulong off, ulong arg)
 {
-    u64 end = run_user((void *)(TEST_VA + off), arg, 0);
+    u64 end = run_user((void *)(base + off), arg, 0);
     return end == NONE ? user_value : end;
 }
 
@@ -317,6 +319,117 @@ static void edge(void)
     write_cr3(read_cr3());
 }
 
+/* ---- flags where a trace is left by a return ---- */
+
+enum { EXITS = 9, BY_LOGIC = 1 << 2 | 1 << 3 | 1 << 7 | 1 << 8 /* they leave AF undefined */ };
+
+/* What LAHF and SETO give behind the code of callee k, in CX and DI's values. */
+static u32 flags_behind(unsigned k, u32 c, u32 d)
+{
+    u32 f = 0, t = k == 2 ? d : c;
+    u64 wide = (u64)(long)(int)c;
+
+#define SEE(code, ...) \
+    __asm__ volatile(code "; lahf; seto %%al; movzwl %%ax,%0" : "=&a"(f), "+r"(t), "+r"(wide) \
+                     : "r"(c), "r"(d) : "cc")
+    switch (k) {
+    case 1:
+    case 6: SEE("cmp %4,%3"); break;
+    case 2: SEE("or %3,%1"); break;
+    case 3: SEE("test %3,%3"); break;
+    case 4: SEE("add $0x3fffff01,%1"); break;
+    case 5: SEE("sub $-127,%2"); break;
+    case 7: SEE("xor $0x55,%1"); break;
+    default: SEE("test $0xff00,%3");
+    }
+#undef SEE
+    return f;
+}
+
+/* At offset `at`: a loop that calls a function at one place, at times at another, which takes
+ * the flags that it returns with. */
+static void flags_loop(ulong at, u32 mask, const u8 *callee, unsigned len)
+{
+    put(frame[1] + at, callee, len);
+    u8 *p = PUT(frame[0] + at, 0x45, 0x31, 0xc0,             /* xor r8d,r8d */
+                0x69, 0xcf, 0xb1, 0x79, 0x37, 0x9e, 0x89, 0xca, /* imul ecx,edi; mov edx,ecx */
+                0xc1, 0xea, 29, 0x0f, 0x84);        /* shr edx,29; jz to the other place */
+    u8 *other = p;
+
+    p += 4;
+    for (unsigned i = 0; i < 2; i++) {
+        p = PUT(p, 0xe8);
+        p = put_rel(p, p - frame[0], PAGE + at);
+        p = i ? PUT(p, 0x9f, 0x0f, 0x90, 0xc0) /* lahf; seto al */
+              : PUT(p, 0x31, 0xc0);            /* xor eax,eax */
+        p = put32(PUT(p, 0x25), mask);         /* and eax,mask */
+        p = PUT(p, 0x45, 0x6b, 0xc0, 31 + 2 * i, 0x41, 0x01, 0xc0, 0xff, 0xcf, 0x0f, 0x85);
+        p = put_rel(p, p - frame[0], at + 3);  /* r8d = r8d*n + eax; dec edi; jnz */
+        p = PUT(p, 0x44, 0x89, 0xc0, 0xc3);    /* mov eax,r8d; ret */
+        if (i == 0) {
+            put_rel(other, other - frame[0], p - frame[0]);
+        }
+    }
+}
+
+static void flags_at_exits(void)
+{
+    static const struct {
+        u8 n, code[12];
+    } callee[EXITS] = {
+        { 11, { 0x53, 0x48, 0x83, 0xec, 24,            /* push rbx; sub rsp,24 */
+                0x48, 0x83, 0xc4, 24, 0x5b, 0xc3 } },  /* add rsp,24; pop rbx */
+        { 5, { 0x53, 0x39, 0xf9, 0x5b, 0xc3 } },       /* push rbx; cmp ecx,edi; pop rbx */
+        { 5, { 0x89, 0xfa, 0x09, 0xca, 0xc3 } },       /* mov edx,edi; or edx,ecx */
+        { 3, { 0x85, 0xc9, 0xc3 } },                   /* test ecx,ecx */
+        { 9, { 0x89, 0xca, 0x81, 0xc2, 1, 0xff, 0xff, 0x3f, 0xc3 } }, /* add edx,3FFFFF01H */
+        { 8, { 0x48, 0x63, 0xd1, 0x48, 0x83, 0xea, 0x81, 0xc3 } },    /* sub rdx,-127 */
+        { 5, { 0x5a, 0x39, 0xf9, 0xff, 0xe2 } },       /* pop rdx; cmp ecx,edi; jmp rdx */
+        { 8, { 0x89, 0xca, 0x83, 0xf2, 0x55, 0x53, 0x5b, 0xc3 } },    /* xor edx,55H */
+        { 7, { 0xf7, 0xc1, 0, 0xff, 0, 0, 0xc3 } },    /* test ecx,0FF00H */
+    };
+
+    for (unsigned k = 0; k < EXITS; k++) {
+        u32 mask = BY_LOGIC >> k & 1 ? 0xc501 : 0xd501, bad = 0;
+        for (unsigned at = 0; at < PAGE; at += 256) { /* which block is hot first is chance */
+            flags_loop(at, mask, callee[k].code, callee[k].n);
+            u32 n8 = 1; /* the first time, at the other place, and times 31 after that */
+            while (n8 * 0x9e3779b1u >> 29) {
+                n8++;
+            }
+            u32 sp_flags = run_at(at, n8);
+            for (u32 i = 1; i < n8; i++) {
+                sp_flags *= 3186588639u; /* 31 times this is 1 */
+            }
+            for (u32 n = 1; n < 400; n += 9) {
+                u32 want = 0;
+                for (u32 d = n; d; d--) {
+                    u32 c = d * 0x9e3779b1u, f = k == 0 ? sp_flags : flags_behind(k, c, d);
+                    want = c >> 29 ? want * 31 : want * 33 + (f & mask);
+                }
+                bad += (u32)run_at(at, n) != want;
+            }
+        }
+        checkf(bad, 0, "flags behind a return, way %d%s", k,
+               base == TEST_VA ? "" : ", low");
+    }
+}
+
+/* The same below 2 GiB, where a trace may take its address for sure. */
+static void at_low_address(void)
+{
+    extern u64 pml4[];
+    u64 *pdpt = (u64 *)(pml4[0] & ~4095ul), was = pdpt[1];
+
+    pdpt[1] = (ulong)t_pd | 7;
+    write_cr3(read_cr3());
+    base = 1ul << 30;
+    flags_at_exits();
+    base = TEST_VA;
+    pdpt[1] = was;
+    write_cr3(read_cr3());
+}
+
 void hot_code(void)
 {
     extern u64 pml4[];
@@ -327,6 +440,8 @@ void hot_code(void)
         place(i, frame[i]);
     }
     many_exits();
+    flags_at_exits();
+    at_low_address();
     patched(0, "same page");
     patched(1, "another page");
     twice();
