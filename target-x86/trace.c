@@ -20,7 +20,7 @@ enum {
     THRESHOLD = 3000,    /* executions */
     HOT_TIME = 80000000, /* within so many ticks of the host's TSC (20 to 40 ms) */
     REACH = 32 * MiB,    /* from the head's page */
-    SHARE = 16,          /* of the time of user code goes to traces at most, 1 in */
+    SHARE = 10,          /* of the time of user code goes to traces at most, 1 in */
     GIVEN_UP_MOST = 16384, /* heads that are none; then all are asked again */
     PEEL_MOST = 250,     /* instructions of a loop whose first round is by itself */
     ROUNDS_MOST = 12,    /* of inner loops in a trace */
