@@ -53,6 +53,10 @@ static uint32_t build_dsdt(AcpiBlob *a, const AcpiConfig *cfg)
     } else {
         acpi_put(b, dsdt_aml_code + 36, sizeof(dsdt_aml_code) - 36);
     }
+    uint8_t *s3 = cfg->no_s3 ? memmem(b->data + at, b->len - at, "_S3_", 4) : NULL;
+    if (s3) { /* a name of no meaning, of the same length */
+        *s3 = 'X';
+    }
     acpi_table_end(a, at);
     return at;
 }

@@ -15,6 +15,7 @@ typedef struct AcpiConfig {
     uint64_t pci_hole_start;        /* up to the I/O APIC: window for 32-bit BARs */
     uint64_t pci64_start, pci64_size; /* size 0: none */
     uint16_t pm_base;               /* of the power management block */
+    bool no_s3;                     /* firmware that could not resume: _S3 is hidden */
     bool q35;                       /* ICH9: its links, block layout and MCFG */
     uint64_t ecam;                  /* q35: configuration window of 256 MiB */
     /* microvm: no PCI, no 8042; so many virtio-mmio slots, from interrupt 16 on */

@@ -358,8 +358,10 @@ bool pc_fill_fw_cfg(PcMachine *pc, Error *err)
         static const uint8_t port[] = { 0xf8, 0x03 };
         fw_cfg_add_file(f, "etc/sercon-port", port, sizeof(port));
     }
-    static const uint8_t states[6] = { 128, 0, 0, 128 | ACPI_S3_TYP, 0, 128 | ACPI_S5_TYP };
-    fw_cfg_add_file(f, "etc/system-states", states, sizeof(states)); /* 128: Sn is there */
+    enum { THERE = 128 };
+    const uint8_t states[6] = { THERE, 0, 0, ACPI_S3_TYP | (pc->flash ? 0 : THERE), 0,
+                                ACPI_S5_TYP | THERE };
+    fw_cfg_add_file(f, "etc/system-states", states, sizeof(states));
     if (!add_e820(pc) || !add_tables(pc)) {
         return error_set(err, "fw_cfg: no room for the firmware's tables");
     }

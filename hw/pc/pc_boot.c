@@ -79,7 +79,7 @@ static void build_acpi(PcMachine *pc)
     pc->acpi_ecam = ecam ? ecam : Q35_ECAM;
     pc->acpi_pm_base = pm ? pm : PC_PM_BASE;
     const AcpiConfig cfg = {
-        .q35 = pc->q35, .ecam = pc->acpi_ecam, .pm_base = pc->acpi_pm_base,
+        .no_s3 = pc->flash, .q35 = pc->q35, .ecam = pc->acpi_ecam, .pm_base = pc->acpi_pm_base,
         .mmio_slots = pc->micro ? VIRTIO_MMIO_SLOTS : 0, .mmio_step = VIRTIO_MMIO_STEP,
         .mmio_base = MICROVM_MMIO,
         .cpus = pc->m.ncpus, .apic_ids = ids, .hpet = pc->hpet,

@@ -195,6 +195,20 @@ static void q35_names_its_window_and_its_pins(void **state)
     assert_int_equal(blob.tables.len, len);
 }
 
+static void firmware_that_cannot_resume_hides_s3(void **state)
+{
+    static const uint32_t ids[] = { 0 };
+    for (unsigned i = 0; i < 4; i++) {
+        AcpiBlob b = { 0 };
+        const AcpiConfig c = { .cpus = 1, .apic_ids = ids, .q35 = i & 1, .no_s3 = i & 2,
+                               .pm_base = PC_PM_BASE };
+        acpi_tables_build(&b, &c);
+        assert_int_equal(memmem(b.tables.data, b.tables.len, "_S3_", 4) == NULL, (i & 2) != 0);
+        assert_non_null(memmem(b.tables.data, b.tables.len, "_S5_", 4));
+        acpi_free(&b);
+    }
+}
+
 static void smbios_structures_form_a_chain(void **state)
 {
     AcpiBuf b = { 0 };
@@ -295,6 +309,7 @@ int main(void)
         cmocka_unit_test(a_loader_that_sums_the_old_checksum_gets_good_tables),
         cmocka_unit_test(iasl_reads_our_aml),
         cmocka_unit_test(smbios_structures_form_a_chain),
+        cmocka_unit_test(firmware_that_cannot_resume_hides_s3),
         cmocka_unit_test(smbios_texts_are_the_users),
     };
     const struct CMUnitTest q35[] = {
