@@ -16,20 +16,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "util/alloc.h"
 
 enum {
     UNIT = 64,
     FIRST = 4096,                 /* where records begin */
-    PIECE = 256 * KiB,            /* of the mapping, */
-    RESIDENT = 64,                /* so many may be in use, then all may go */
+    QUIET_MS = 250,               /* not read for so long: its pages may go */
     QUEUE = 512 * KiB,            /* new records, two of these */
     BITS_LEAST = 12, BITS_MOST = 24,
     OTHERS_KEPT = 4,              /* files of other identities */
@@ -70,8 +72,7 @@ struct TbDisk {
     unsigned bits, n;
     const uint8_t *map;      /* the file, head.end bytes as it was opened */
     size_t map_size;
-    uint8_t *present;        /* by PIECE: it has been read, */
-    unsigned npresent;
+    _Atomic uint32_t reads;  /* since its pages were let go */
     Record *copy;            /* of what was found last */
     TbDiskStats stats;
     /* what is added */
@@ -256,6 +257,8 @@ static void sweep(const char *dir, const char *own)
     }
 }
 
+static void start(TbDisk *d);
+
 TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err)
 {
     char name[48] = "tb-", *path;
@@ -299,7 +302,6 @@ TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err)
         if (d->map == MAP_FAILED) {
             d->map_size = 0;
         }
-        d->present = NEW_ARRAY(uint8_t, d->map_size / PIECE + 1);
         mapped = d;
         if (d->stats.writes && d->head.end > FILE_FULL && unlinkat(AT_FDCWD, path, 0) == 0) {
             tb_disk_close(d); /* others may still read it */
@@ -317,6 +319,7 @@ TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err)
     }
     free(path);
     d->queue_from[0] = ALIGN_UP(d->head.end, UNIT);
+    start(d);
     return d;
 }
 
@@ -345,26 +348,14 @@ static uint64_t record_sum(const Record *r, uint32_t n)
     return tb_disk_hash(0, &r->hash, sizeof(*r) - sizeof(r->sum) + n);
 }
 
-/* The pages count as this process's memory. */
-static void let_go(TbDisk *d)
+/* A record is read. */
+static void touch(TbDisk *d)
 {
-    (void)madvise((void *)d->map, d->map_size, MADV_DONTNEED);
-    memset(d->present, 0, d->map_size / PIECE + 1);
-    d->npresent = 0;
-}
-
-/* A record at `at` is read. To ask the host for a piece's pages at once (MADV_POPULATE_READ)
- * took longer than its faults, of which each brings 16. */
-static void touch(TbDisk *d, uint64_t at)
-{
-    if (likely(d->present[at / PIECE])) {
-        return;
+    if (unlikely(atomic_fetch_add_explicit(&d->reads, 1, memory_order_relaxed) == 0)) {
+        pthread_mutex_lock(&d->lock);
+        pthread_cond_broadcast(&d->changed);
+        pthread_mutex_unlock(&d->lock);
     }
-    if (d->npresent == RESIDENT) {
-        let_go(d);
-    }
-    d->npresent++;
-    d->present[at / PIECE] = 1;
 }
 
 void tb_disk_soon(const TbDisk *d, uint64_t hash)
@@ -377,7 +368,7 @@ void tb_disk_next(const TbDisk *d, uint64_t hash)
     const Slot *s = slot_of(d, hash);
     uint64_t at = (uint64_t)s->at * UNIT;
 
-    if (s->at && at + PREFETCHED <= d->map_size && d->present[at / PIECE]) {
+    if (s->at && at + PREFETCHED <= d->map_size) {
         for (unsigned i = 0; i < PREFETCHED; i += 64) {
             __builtin_prefetch(d->map + at + i);
         }
@@ -395,7 +386,7 @@ const void *tb_disk_find(TbDisk *d, uint64_t hash, uint32_t *n)
     if (!s->at || s->tag != (uint32_t)hash || at + sizeof(*r) > d->map_size) {
         return NULL; /* or one of this run */
     }
-    touch(d, at);
+    touch(d);
     memcpy(r, d->map + at, sizeof(*r));
     if (r->n > TB_DISK_RECORD || at + sizeof(*r) + r->n > d->map_size || r->hash != hash) {
         return NULL;
@@ -422,14 +413,36 @@ bool tb_disk_fault(const void *addr)
 
 /* ---- adding ---- */
 
-static void *writer(void *arg)
+/* The mapping's pages count as this process's memory. They are let go when a program has
+ * started: not sooner (16 MiB at a time took a boot with python 50 ms), not never. */
+static void wait_quiet(TbDisk *d)
+{
+    uint32_t before = atomic_load(&d->reads);
+    struct timespec until;
+
+    if (!before) {
+        pthread_cond_wait(&d->changed, &d->lock);
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += QUIET_MS * 1000000l;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    if (pthread_cond_timedwait(&d->changed, &d->lock, &until) == ETIMEDOUT &&
+        atomic_load(&d->reads) == before) {
+        atomic_store(&d->reads, 0);
+        (void)madvise((void *)d->map, d->map_size, MADV_DONTNEED);
+    }
+}
+
+static void *helper(void *arg)
 {
     TbDisk *d = arg;
 
     pthread_mutex_lock(&d->lock);
     for (;;) {
         while (!d->busy && !d->stop) {
-            pthread_cond_wait(&d->changed, &d->lock);
+            wait_quiet(d);
         }
         if (!d->busy) {
             break;
@@ -464,15 +477,16 @@ static void hand_over(TbDisk *d)
     pthread_mutex_unlock(&d->lock);
 }
 
-static bool start(TbDisk *d)
+/* Signals are for other threads. */
+static void start(TbDisk *d)
 {
-    if (!d->thread_started) {
-        d->queue[0] = NEW_ARRAY(uint8_t, QUEUE);
-        d->queue[1] = NEW_ARRAY(uint8_t, QUEUE);
-        d->thread_started = pthread_create(&d->thread, NULL, writer, d) == 0;
-        d->failed = !d->thread_started;
-    }
-    return d->thread_started;
+    sigset_t all, old;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    d->thread_started = pthread_create(&d->thread, NULL, helper, d) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    d->failed = !d->thread_started;
 }
 
 static void grow(TbDisk *d)
@@ -506,8 +520,12 @@ void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned npa
     uint32_t size = ALIGN_UP(sizeof(r) + r.n, UNIT);
     uint64_t at = d->queue_from[d->cur] + d->queued;
     if (!d->stats.writes || d->failed || r.n > TB_DISK_RECORD || at + size > FILE_MOST ||
-        (d->n >= (1u << d->bits) / 4 * 3 && d->bits == BITS_MOST) || !start(d)) {
+        (d->n >= (1u << d->bits) / 4 * 3 && d->bits == BITS_MOST)) {
         return;
+    }
+    if (!d->queue[0]) {
+        d->queue[0] = NEW_ARRAY(uint8_t, QUEUE);
+        d->queue[1] = NEW_ARRAY(uint8_t, QUEUE);
     }
     if (size > QUEUE - d->queued) {
         hand_over(d);
@@ -559,8 +577,9 @@ void tb_disk_close(TbDisk *d)
         pthread_mutex_unlock(&d->lock);
         pthread_join(d->thread, NULL);
         /* a table is worth its bytes if it says something new */
-        if (d->failed || d->write_failed || d->stats.added <= d->stats.known / WORTH ||
-            !finish(d)) {
+        bool worth = !d->failed && !d->write_failed &&
+                     d->stats.added > d->stats.known / WORTH;
+        if (d->stats.writes && !(worth && finish(d))) {
             (void)!ftruncate(d->fd, d->head.end); /* it is what it was */
         }
     }
@@ -571,7 +590,6 @@ void tb_disk_close(TbDisk *d)
     if (d->map_size) {
         munmap((void *)d->map, d->map_size);
     }
-    free(d->present);
     xunmap(d->copy, sizeof(Record) + TB_DISK_RECORD);
     free(d->queue[0]);
     free(d->queue[1]);
