@@ -31,7 +31,7 @@
 enum {
     UNIT = 64,
     FIRST = 4096,                 /* where records begin */
-    QUIET_MS = 250,               /* not read for so long: its pages may go */
+    QUIET_MS = 30,                /* not read for so long: its pages may go */
     QUEUE = 512 * KiB,            /* new records, two of these */
     BITS_LEAST = 12, BITS_MOST = 24,
     OTHERS_KEPT = 4,              /* files of other identities */
