@@ -196,11 +196,10 @@ static Tb *translate(X86Cpu *cpu, TbCache *c, Wanted *w, bool *full)
 
 enum { AHEAD = 32 }; /* blocks brought at once */
 
-/* A block that is to be brought, or has been. */
+/* A block that is to be brought. */
 typedef struct Kept {
     SavedAt at;
     TbExit *exit;         /* a jump to it, or NULL */
-    Tb *tb;
 } Kept;
 
 static void chain(TbCache *c, TbExit *x, Tb *to)
@@ -233,31 +232,30 @@ static bool bring(X86Cpu *cpu, TbCache *c, const Wanted *w, bool *full, bool *st
         if (i + 1 < n) {
             x86_saved_next(&kept[i + 1].at);
         }
-        k->tb = k->exit ? tb_find(c, k->at.ram_addr, w->mode) : NULL;
-        if (k->tb) { /* two jumps lead there */
-            chain(c, k->exit, k->tb);
-            k->tb = NULL;
+        Tb *tb = k->exit ? tb_find(c, k->at.ram_addr, w->mode) : NULL;
+        if (tb) { /* two jumps lead there */
+            chain(c, k->exit, tb);
             continue;
         }
-        k->tb = x86_saved_bring(c, &k->at, &made_from, &no_room);
-        if (!k->tb) {
+        tb = x86_saved_bring(c, &k->at, &made_from, &no_room);
+        if (!tb) {
             if (!i) {
                 *full = no_room;
                 return false;
             }
             continue;
         }
-        c->guest_bytes += k->tb->size;
-        tb_insert(c, k->tb);
+        c->guest_bytes += tb->size;
+        tb_insert(c, tb);
         /* a store that came too early to find the block in its page is seen here */
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        *stale |= memcmp(made_from, k->at.bytes, k->tb->size) != 0;
+        *stale |= memcmp(made_from, k->at.bytes, tb->size) != 0;
         if (k->exit) {
-            chain(c, k->exit, k->tb);
+            chain(c, k->exit, tb);
         }
-        for (unsigned j = 0; j < k->tb->nexits; j++) {
-            TbExit *x = tb_exit(k->tb, j);
-            uint64_t key = k->tb->key - k->tb->region_off + x->target;
+        for (unsigned j = 0; j < tb->nexits; j++) {
+            TbExit *x = tb_exit(tb, j);
+            uint64_t key = tb->key - tb->region_off + x->target;
             if (x->guarded || (key ^ page) >> 12) {
                 continue;
             }

@@ -219,6 +219,17 @@ static bool sort_fields(const TbCache *c, const Tb *tb, SavedBlock *b, uint16_t 
     return true;
 }
 
+/* So many fields are in all lists. */
+static unsigned fields(const SavedBlock *b)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < PARTS * KINDS; i++) {
+        n += b->n[i / KINDS][i % KINDS];
+    }
+    return n;
+}
+
 static uint32_t to_8(uint32_t n) { return ALIGN_UP(n, 8u); }
 
 /* Rows lie somewhere else in each run, all by the same distance. */
@@ -281,10 +292,7 @@ void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const X86Insn *insns,
     if (b.size[P_COLD] > UINT16_MAX || !sort_fields(c, tb, &b, list)) {
         return;
     }
-    unsigned n = 0;
-    for (unsigned i = 0; i < PARTS * KINDS; i++) {
-        n += b.n[i / KINDS][i % KINDS];
-    }
+    unsigned n = fields(&b);
     memcpy(desc, tb, desc_size);
     move_rows(desc, tb, -(uint64_t)x86_row_tables);
     static const char pad[8];
@@ -313,20 +321,17 @@ typedef struct Parts {
  * checksum: this is no defence, but finds records of another making. */
 static bool take_apart(const SavedBlock *b, uint32_t n, Parts *p)
 {
-    uint32_t fields = 0, at = sizeof(*b);
+    uint32_t at = sizeof(*b);
 
     if (n < sizeof(*b) || b->desc < sizeof(Tb) || b->desc > DESC_MOST) {
         return false;
-    }
-    for (unsigned i = 0; i < PARTS * KINDS; i++) {
-        fields += b->n[i / KINDS][i % KINDS];
     }
     if (b->size[P_HOT] > TB_DISK_RECORD || b->size[P_COLD] > TB_DISK_RECORD) {
         return false;
     }
     const uint8_t *start = (const uint8_t *)b;
     p->list = (const uint16_t *)(start + at);
-    at += to_8(fields * sizeof(uint16_t));
+    at += to_8(fields(b) * sizeof(uint16_t));
     p->desc = start + at;
     at += to_8(b->desc);
     for (unsigned i = 0; i < PARTS; i++) {
