@@ -467,9 +467,9 @@ void x86_saved_info(FILE *f)
         return;
     }
     tb_disk_stats(disk, &s);
-    fprintf(f, "kept translations: %llu known, %llu found (%llu instructions, %llu "
-               "ticks), %llu added%s\n",
-            (unsigned long long)s.known, (unsigned long long)s.found,
+    fprintf(f, "kept translations: %llu known, %llu found (%llu out of order, %llu instructions, "
+               "%llu ticks), %llu added%s\n",
+            (unsigned long long)s.known, (unsigned long long)s.found, (unsigned long long)s.jumps,
             (unsigned long long)c->loaded_insns, (unsigned long long)c->load_ticks,
             (unsigned long long)s.added,
             s.writes ? "" : " (by another process)");

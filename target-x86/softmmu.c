@@ -17,6 +17,7 @@
 #include "target-x86/mmu.h"
 #include "target-x86/window.h"
 #include "tcg/codebuf.h"
+#include "util/prefault.h"
 
 /* ---- clearing ---- */
 
@@ -643,36 +644,80 @@ static void large_set(TlbSet *set, uint64_t lin, const X86WalkResult *w)
 /* A first touch costs the host a fault for each page; asked for a chunk at a time it costs
  * a fifth, and less if the file has been given its pages first (2.13 us a page, 1.96; chunks twice as long: no gain).
  * Failure does no harm. */
-static void back_chunk(X86Cpu *cpu, const FlatRange *r, uint64_t ram_addr)
-{
-    enum { CHUNK = 16 };
-    _Atomic uint8_t *flag =
-        &x86_env(cpu)->page_flags[(ram_addr >> 12) & ~(uint64_t)(CHUNK - 1)];
+enum { CHUNK = 16 * TLB_PAGE };
 
-    if (likely(*flag & TCG_PAGE_BACKED)) {
-        return;
-    }
-    __atomic_fetch_or((uint8_t *)flag, TCG_PAGE_BACKED, __ATOMIC_RELAXED);
+static void back_now(const X86Cpu *cpu, const FlatRange *r, uint64_t first, uint64_t end)
+{
 #if defined(__x86_64__) && defined(__linux__)
     enum { SYS_MADVISE = 28, POPULATE_WRITE = 23, SYS_FALLOCATE = 285 };
-    uint64_t first = MAX(ram_addr & ~(uint64_t)(CHUNK * TLB_PAGE - 1), r->ram_addr);
-    uint64_t end = MIN((ram_addr | (CHUNK * TLB_PAGE - 1)) + 1,
-                       r->ram_addr + (r->last - r->start) + 1);
-    const uint8_t *at = r->host + (first - r->ram_addr);
-    uint64_t ret = SYS_FALLOCATE;
-    if (!r->readonly) { /* leaf: no libc */
-        register uint64_t size __asm__("r10") = end - first;
-        __asm__ volatile("syscall"
-                         : "+a"(ret)
-                         : "D"((int64_t)cpu->cpu.machine->ram_fd), "S"(0L), "d"(first), "r"(size)
-                         : "rcx", "r11", "memory");
-        ret = SYS_MADVISE;
-        __asm__ volatile("syscall"
-                         : "+a"(ret)
-                         : "D"(at), "S"(end - first), "d"(POPULATE_WRITE)
-                         : "rcx", "r11", "memory");
-    }
+    uint64_t ret = SYS_FALLOCATE; /* leaf: no libc */
+    register uint64_t size __asm__("r10") = end - first;
+    __asm__ volatile("syscall"
+                     : "+a"(ret)
+                     : "D"((int64_t)cpu->cpu.machine->ram_fd), "S"(0L), "d"(first), "r"(size)
+                     : "rcx", "r11", "memory");
+    ret = SYS_MADVISE;
+    __asm__ volatile("syscall"
+                     : "+a"(ret)
+                     : "D"(r->host + (first - r->ram_addr)), "S"(end - first), "d"(POPULATE_WRITE)
+                     : "rcx", "r11", "memory");
 #endif
+}
+
+/* True: the chunk was not taken before. */
+static bool take_chunk(X86Cpu *cpu, uint64_t ram_addr)
+{
+    _Atomic uint8_t *flag = &x86_env(cpu)->page_flags[ram_addr / CHUNK * (CHUNK / TLB_PAGE)];
+
+    return !(*flag & TCG_PAGE_BACKED) &&
+           !(__atomic_fetch_or((uint8_t *)flag, TCG_PAGE_BACKED, __ATOMIC_RELAXED) &
+             TCG_PAGE_BACKED);
+}
+
+static bool taken(X86Cpu *cpu, uint64_t ram_addr)
+{
+    return x86_env(cpu)->page_flags[ram_addr / CHUNK * (CHUNK / TLB_PAGE)] & TCG_PAGE_BACKED;
+}
+
+/* A guest that takes memory in order goes on so: the chunks [low, end) are wished for up to the
+ * first that is taken, from the side where the guest comes from. */
+static void back_soon(X86Cpu *cpu, const FlatRange *r, uint64_t chunk)
+{
+    enum { AHEAD = 8 };
+    uint64_t low = ALIGN_UP(r->ram_addr, CHUNK), n = 0;
+    uint64_t end = ALIGN_DOWN(r->ram_addr + (r->last - r->start) + 1, CHUNK);
+
+    if (chunk >= low + CHUNK && taken(cpu, chunk - CHUNK)) {
+        for (low = chunk + CHUNK; n < AHEAD && low + n * CHUNK < end; n++) {
+            if (!take_chunk(cpu, low + n * CHUNK)) {
+                break;
+            }
+        }
+    } else if (chunk + 2 * CHUNK <= end && taken(cpu, chunk + CHUNK)) {
+        for (end = chunk; n < AHEAD && end - n * CHUNK > low; n++) {
+            if (!take_chunk(cpu, end - (n + 1) * CHUNK)) {
+                break;
+            }
+        }
+        low = end - n * CHUNK;
+    }
+    if (n) {
+        prefault_ask(r->host + (low - r->ram_addr), n * CHUNK, 0);
+    }
+}
+
+static void back_chunk(X86Cpu *cpu, const FlatRange *r, uint64_t ram_addr)
+{
+    uint64_t chunk = ram_addr & ~(uint64_t)(CHUNK - 1);
+
+    if (likely(taken(cpu, ram_addr)) || !take_chunk(cpu, ram_addr) || r->readonly) {
+        return;
+    }
+    if (prefault_on()) {
+        back_soon(cpu, r, chunk);
+    }
+    back_now(cpu, r, MAX(chunk, r->ram_addr),
+             MIN(chunk + CHUNK, r->ram_addr + (r->last - r->start) + 1));
 }
 
 void softmmu_translate(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,

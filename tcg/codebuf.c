@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "util/alloc.h"
 #include "util/fsbase.h"
+#include "util/prefault.h"
 
 CodeBuf *codebuf_create(size_t size, Error *err)
 {
@@ -33,7 +34,11 @@ enum { COLD_PIECE = 64 * 1024, WORTH = 4 * 1024 * 1024 };
 
 static void populate(CodeBuf *b, size_t from, size_t n)
 {
-    (void)madvise(b->rw + from, n, 23 /* MADV_POPULATE_WRITE, Linux 5.14 */);
+    if (prefault_on()) {
+        prefault_ask(b->rw + from, n, 0);
+    } else {
+        (void)madvise(b->rw + from, n, 23 /* MADV_POPULATE_WRITE, Linux 5.14 */);
+    }
 }
 
 /* Pages of the writer's mapping that are not about to be written again: it need not have
@@ -55,14 +60,16 @@ void codebuf_region(CodeBuf *b, size_t from, size_t to)
     }
     b->used = MAX(from, b->fixed);
     b->backed = from;
-    b->cold_start = b->cold_used = b->cold_end = to;
+    b->cold_start = b->cold_used = b->cold_end = b->cold_backed = to;
     b->cold_piece = MIN(ALIGN_UP((to - from) / 16, 4096), (size_t)COLD_PIECE);
 }
 
 void codebuf_back(CodeBuf *b)
 {
-    enum { AHEAD = 64 * 1024, STEP = 256 * 1024 };
-    while (b->backed < b->cold_start && b->used + AHEAD > b->backed) {
+    enum { AHEAD = 64 * 1024, ASKED_AHEAD = 512 * 1024, STEP = 256 * 1024 };
+    size_t ahead = prefault_on() ? ASKED_AHEAD : AHEAD;
+
+    while (b->backed < b->cold_start && b->used + ahead > b->backed) {
         size_t n = MIN((size_t)STEP, b->cold_start - b->backed);
         populate(b, b->backed, n);
         b->backed += n;
@@ -81,7 +88,12 @@ bool codebuf_cold(CodeBuf *b, size_t hot_end, size_t n)
     b->cold_end = b->cold_start;
     b->cold_start -= n;
     b->cold_used = b->cold_start;
-    populate(b, b->cold_start, n);
+    /* the next piece as well, if it costs us no time */
+    size_t low = b->cold_start - (prefault_on() ? MIN(n, b->cold_start - hot_end) & ~4095ul : 0);
+    if (low < b->cold_backed) {
+        populate(b, low, b->cold_backed - low);
+        b->cold_backed = low;
+    }
     return true;
 }
 

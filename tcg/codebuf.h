@@ -23,7 +23,8 @@ typedef struct CodeBuf {
      * is filled from cold_used to cold_end. */
     size_t used, cold_start, cold_used, cold_end, cold_piece;
     size_t region;       /* its start */
-    size_t backed;       /* end of what the host has been asked to back */
+    size_t backed;       /* end of what the host has been asked to back, and */
+    size_t cold_backed;  /* start of the same in cold code */
     uint8_t *rw;         /* writer's mapping */
 } CodeBuf;
 

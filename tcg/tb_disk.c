@@ -3,15 +3,16 @@
  * The file of kept translations (tb_disk.h).
  *
  *   header   magic, identity, where the table lies, how far the file counts; a checksum
- *   records  in the order they were made, at multiples of UNIT bytes
+ *   records  in the order they were made or looked for, at multiples of UNIT bytes
  *   table    open addressing by hash: a tag of the hash and the record's place
  *
  * A run that adds writes its records behind what counts, then a table of all, then the
- * header: until that last write the file is what it was. Old tables stay as dead bytes; a file
- * that has become too long begins anew.
+ * header: until that last write the file is what it was. Old tables and records that were
+ * replaced stay as dead bytes until the file is put in order (tb_disk_order.c); one that has
+ * become too long begins anew.
  */
 #define _GNU_SOURCE
-#include "tcg/tb_disk.h"
+#include "tcg/tb_disk_int.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,66 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "util/alloc.h"
-
-enum {
-    UNIT = 64,
-    FIRST = 4096,                 /* where records begin */
-    QUIET_MS = 30,                /* not read for so long: its pages may go */
-    QUEUE = 512 * KiB,            /* new records, two of these */
-    BITS_LEAST = 12, BITS_MOST = 24,
-    OTHERS_KEPT = 4,              /* files of other identities */
-    PREFETCHED = 640,             /* bytes of a record */
-    TURNS = 4,
-    WORTH = 200,                  /* a table is written for one new record in so many */
-};
-#define FILE_MOST (512ull * MiB)  /* a run adds up to here, */
-#define FILE_FULL (384ull * MiB)  /* and begins anew if this much is there already */
-static const char magic[8] = "dyadTB02";
-
-typedef struct Header {
-    char magic[8];
-    uint8_t id[TB_DISK_ID];
-    uint64_t end;      /* bytes that count */
-    uint64_t table;    /* where it lies */
-    uint32_t bits, n;  /* 1 << bits slots, n of them used */
-    uint64_t table_sum;
-    uint64_t sum;      /* of all before */
-} Header;
-
-typedef struct Record {
-    uint64_t sum;      /* of all behind it */
-    uint64_t hash;
-    uint32_t n, unused; /* bytes behind the Record */
-} Record;
-
-typedef struct Slot {
-    uint32_t tag;      /* of the hash */
-    uint32_t at : 28;  /* in UNITs; 0: empty */
-    uint32_t turn : 4; /* records that were replaced there */
-} Slot;
-
-struct TbDisk {
-    int fd;
-    Header head;
-    Slot *slot;
-    unsigned bits, n;
-    const uint8_t *map;      /* the file, head.end bytes as it was opened */
-    size_t map_size;
-    _Atomic uint32_t reads;  /* since its pages were let go */
-    Record *copy;            /* of what was found last */
-    TbDiskStats stats;
-    /* what is added */
-    uint8_t *queue[2];
-    uint64_t queue_from[2];  /* where in the file each begins, */
-    uint32_t queued;         /* bytes in queue[cur] */
-    unsigned cur;
-    bool thread_started, failed;
-    pthread_t thread;
-    pthread_mutex_t lock;    /* of what the thread shares: */
-    pthread_cond_t changed;
-    uint32_t busy;           /* bytes of queue[!cur] that it has still to write */
-    bool stop, write_failed;
-};
+#include "util/prefault.h"
 
 static TbDisk *mapped; /* the one in use; for tb_disk_fault */
 
@@ -143,7 +85,7 @@ static bool read_at(int fd, void *p, size_t n, uint64_t at)
     return true;
 }
 
-static bool write_at(int fd, const void *p, size_t n, uint64_t at)
+bool tb_disk_write_at(int fd, const void *p, size_t n, uint64_t at)
 {
     while (n) {
         ssize_t put = pwrite(fd, p, n, at);
@@ -290,6 +232,7 @@ TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err)
     }
     d = NEW(TbDisk);
     d->fd = fd;
+    d->path = path;
     d->copy = xmap(sizeof(Record) + TB_DISK_RECORD);
     d->stats.writes = writes && flock(fd, LOCK_EX | LOCK_NB) == 0;
     pthread_mutex_init(&d->lock, NULL);
@@ -305,9 +248,7 @@ TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err)
         mapped = d;
         if (d->stats.writes && d->head.end > FILE_FULL && unlinkat(AT_FDCWD, path, 0) == 0) {
             tb_disk_close(d); /* others may still read it */
-            d = tb_disk_open(dir, id, err);
-            free(path);
-            return d;
+            return tb_disk_open(dir, id, err);
         }
     } else {
         if (d->stats.writes) {
@@ -317,7 +258,6 @@ TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err)
         d->slot = xmap(sizeof(Slot) << d->bits);
         d->head.end = FIRST;
     }
-    free(path);
     d->queue_from[0] = ALIGN_UP(d->head.end, UNIT);
     start(d);
     return d;
@@ -327,20 +267,21 @@ void tb_disk_stats(const TbDisk *d, TbDiskStats *s) { *s = d->stats; }
 
 /* ---- finding ---- */
 
-static unsigned home(const TbDisk *d, uint64_t hash)
-{
-    return (uint32_t)hash >> (32 - d->bits);
-}
+static unsigned home(unsigned bits, uint64_t hash) { return (uint32_t)hash >> (32 - bits); }
 
-/* The slot with the hash's tag, or the empty one where it would be. */
-static Slot *slot_of(const TbDisk *d, uint64_t hash)
+Slot *tb_disk_slot(Slot *table, unsigned bits, uint64_t hash)
 {
-    unsigned mask = (1u << d->bits) - 1, i = home(d, hash), left = mask;
+    unsigned mask = (1u << bits) - 1, i = home(bits, hash), left = mask;
 
-    while (d->slot[i].at && d->slot[i].tag != (uint32_t)hash && left--) {
+    while (table[i].at && table[i].tag != (uint32_t)hash && left--) {
         i = (i + 1) & mask;
     }
-    return &d->slot[i];
+    return &table[i];
+}
+
+static Slot *slot_of(const TbDisk *d, uint64_t hash)
+{
+    return tb_disk_slot(d->slot, d->bits, hash);
 }
 
 static uint64_t record_sum(const Record *r, uint32_t n)
@@ -348,10 +289,32 @@ static uint64_t record_sum(const Record *r, uint32_t n)
     return tb_disk_hash(0, &r->hash, sizeof(*r) - sizeof(r->sum) + n);
 }
 
-/* A record is read. */
-static void touch(TbDisk *d)
+/* Pages behind `at` are asked for, the more the longer records were found in order. */
+static void read_ahead(TbDisk *d, uint64_t at)
 {
-    if (unlikely(atomic_fetch_add_explicit(&d->reads, 1, memory_order_relaxed) == 0)) {
+    const uint64_t least = 64 * KiB, most = 512 * KiB;
+
+    if (at < d->asked_from || at > d->asked_to) {
+        d->asked_from = d->asked_to = ALIGN_DOWN(at, least);
+    }
+    uint64_t n = MIN(MAX(2 * (at - d->asked_from), least), most);
+    uint64_t to = MIN(ALIGN_DOWN(at + n, least), ALIGN_UP(d->map_size, 4096));
+    if (to > d->asked_to) {
+        prefault_ask(d->map + d->asked_to, to - d->asked_to, PREFAULT_READ);
+        d->asked_to = to;
+    }
+}
+
+/* The record at `at` is read. */
+static void touch(TbDisk *d, uint64_t at)
+{
+    bool first = atomic_fetch_add_explicit(&d->reads, 1, memory_order_relaxed) == 0;
+
+    if (prefault_on()) {
+        d->asked_to = first ? 0 : d->asked_to;
+        read_ahead(d, at);
+    }
+    if (unlikely(first)) {
         pthread_mutex_lock(&d->lock);
         pthread_cond_broadcast(&d->changed);
         pthread_mutex_unlock(&d->lock);
@@ -360,40 +323,83 @@ static void touch(TbDisk *d)
 
 void tb_disk_soon(const TbDisk *d, uint64_t hash)
 {
-    __builtin_prefetch(&d->slot[home(d, hash)]);
+    __builtin_prefetch(&d->slot[home(d->bits, hash)]);
 }
 
-void tb_disk_next(const TbDisk *d, uint64_t hash)
+static void prefetch_record(const TbDisk *d, uint64_t at)
 {
-    const Slot *s = slot_of(d, hash);
-    uint64_t at = (uint64_t)s->at * UNIT;
-
-    if (s->at && at + PREFETCHED <= d->map_size) {
+    if (at + PREFETCHED <= d->map_size) {
         for (unsigned i = 0; i < PREFETCHED; i += 64) {
             __builtin_prefetch(d->map + at + i);
         }
     }
 }
 
+void tb_disk_next(const TbDisk *d, uint64_t hash)
+{
+    if (!d->in_order) {
+        const Slot *s = slot_of(d, hash);
+        if (s->at) {
+            prefetch_record(d, (uint64_t)s->at * UNIT);
+        }
+    }
+}
+
+static void note_order(TbDisk *d, uint64_t at)
+{
+    if (!d->order) {
+        d->order = xmap(ORDER_MOST * sizeof(d->order[0]));
+    }
+    if (d->norder < ORDER_MOST) {
+        d->order[d->norder++] = at / UNIT;
+    }
+}
+
+/* Where the record is, the next one in the file if it is that; 0: not there. */
+static uint64_t place_of(TbDisk *d, uint64_t hash)
+{
+    uint64_t next;
+
+    if (d->next && d->next + sizeof(Record) <= d->map_size) {
+        memcpy(&next, d->map + d->next + offsetof(Record, hash), sizeof(next));
+        if (next == hash) {
+            d->in_order = true;
+            return d->next;
+        }
+    }
+    const Slot *s = slot_of(d, hash);
+    uint64_t at = (uint64_t)s->at * UNIT;
+    d->in_order = false;
+    if (s->tag != (uint32_t)hash || at + sizeof(Record) > d->map_size) {
+        return 0; /* or one of this run */
+    }
+    d->stats.jumps++;
+    return at;
+}
+
 /* The record is copied first: what is checked is what is used, though the file is cut off or
  * written to at this moment. */
 const void *tb_disk_find(TbDisk *d, uint64_t hash, uint32_t *n)
 {
-    const Slot *s = slot_of(d, hash);
-    uint64_t at = (uint64_t)s->at * UNIT;
+    uint64_t at = place_of(d, hash);
     Record *r = d->copy;
 
-    if (!s->at || s->tag != (uint32_t)hash || at + sizeof(*r) > d->map_size) {
-        return NULL; /* or one of this run */
+    if (!at) {
+        return NULL;
     }
-    touch(d);
+    touch(d, at);
     memcpy(r, d->map + at, sizeof(*r));
     if (r->n > TB_DISK_RECORD || at + sizeof(*r) + r->n > d->map_size || r->hash != hash) {
         return NULL;
     }
+    d->next = at + ALIGN_UP(sizeof(*r) + r->n, UNIT);
+    prefetch_record(d, d->next);
     memcpy(r + 1, d->map + at + sizeof(*r), r->n);
     if (r->sum != record_sum(r, r->n)) {
         return NULL;
+    }
+    if (d->stats.writes) {
+        note_order(d, at);
     }
     d->stats.found++;
     *n = r->n;
@@ -451,7 +457,7 @@ static void *helper(void *arg)
         uint64_t from = d->queue_from[q];
         uint32_t n = d->busy;
         pthread_mutex_unlock(&d->lock);
-        bool good = write_at(d->fd, d->queue[q], n, from);
+        bool good = tb_disk_write_at(d->fd, d->queue[q], n, from);
         pthread_mutex_lock(&d->lock);
         d->write_failed |= !good;
         d->busy = 0;
@@ -504,6 +510,30 @@ static void grow(TbDisk *d)
     xunmap(old, sizeof(Slot) * n);
 }
 
+/* Records that were replaced must not be found as the one behind another. That one is found is
+ * no harm but a wrong guess more (target-x86/saved.h). */
+static void bury(const TbDisk *d)
+{
+    static const uint64_t nobody;
+
+    for (uint32_t i = 0; i < d->nreplaced; i++) {
+        uint64_t at = (uint64_t)d->replaced[i] * UNIT + offsetof(Record, hash);
+        if (!tb_disk_write_at(d->fd, &nobody, sizeof(nobody), at)) {
+            return;
+        }
+    }
+}
+
+static void note_replaced(TbDisk *d, uint32_t unit)
+{
+    if (!d->replaced) {
+        d->replaced = xmap(ORDER_MOST * sizeof(d->replaced[0]));
+    }
+    if (d->nreplaced < ORDER_MOST && (uint64_t)unit * UNIT < d->map_size) {
+        d->replaced[d->nreplaced++] = unit;
+    }
+}
+
 void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned nparts, bool again)
 {
     Record r = { .hash = hash };
@@ -545,23 +575,34 @@ void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned npa
         grow(d);
     }
     Slot *s = slot_of(d, hash);
+    if (s->at) {
+        note_replaced(d, s->at);
+    }
     d->n += !s->at;
     *s = (Slot){ .tag = (uint32_t)hash, .at = at / UNIT, .turn = s->at ? s->turn + 1 : 0 };
 }
 
-/* Behind the last record the table, then the header: the records count from now on. */
-static bool finish(TbDisk *d)
+bool tb_disk_finish(int fd, const Header *old, const Slot *table, unsigned bits, unsigned n,
+                    uint64_t end)
 {
-    size_t size = sizeof(Slot) << d->bits;
-    Header h = d->head;
+    size_t size = sizeof(Slot) << bits;
+    Header h = *old;
 
-    h.table = d->queue_from[d->cur] + d->queued;
+    h.table = end;
     h.end = ALIGN_UP(h.table + size, UNIT);
-    h.bits = d->bits;
-    h.n = d->n;
-    h.table_sum = tb_disk_hash(0, d->slot, size);
+    h.bits = bits;
+    h.n = n;
+    h.table_sum = tb_disk_hash(0, table, size);
     h.sum = head_sum(&h);
-    return write_at(d->fd, d->slot, size, h.table) && write_at(d->fd, &h, sizeof(h), 0);
+    return tb_disk_write_at(fd, table, size, h.table) && tb_disk_write_at(fd, &h, sizeof(h), 0);
+}
+
+static uint64_t end_of_records(const TbDisk *d) { return d->queue_from[d->cur] + d->queued; }
+
+static bool mixed_up(const TbDisk *d)
+{
+    return !d->failed && !d->write_failed && d->stats.found >= FEW &&
+           d->stats.jumps > d->stats.found / JUMPS_LEFT;
 }
 
 void tb_disk_close(TbDisk *d)
@@ -579,8 +620,12 @@ void tb_disk_close(TbDisk *d)
         /* a table is worth its bytes if it says something new */
         bool worth = !d->failed && !d->write_failed &&
                      d->stats.added > d->stats.known / WORTH;
-        if (d->stats.writes && !(worth && finish(d))) {
-            (void)!ftruncate(d->fd, d->head.end); /* it is what it was */
+        if (d->stats.writes && !(mixed_up(d) && tb_disk_put_in_order(d, end_of_records(d)))) {
+            if (worth && tb_disk_finish(d->fd, &d->head, d->slot, d->bits, d->n, end_of_records(d))) {
+                bury(d);
+            } else {
+                (void)!ftruncate(d->fd, d->head.end); /* it is what it was */
+            }
         }
     }
     close(d->fd);
@@ -591,6 +636,13 @@ void tb_disk_close(TbDisk *d)
         munmap((void *)d->map, d->map_size);
     }
     xunmap(d->copy, sizeof(Record) + TB_DISK_RECORD);
+    if (d->order) {
+        xunmap(d->order, ORDER_MOST * sizeof(d->order[0]));
+    }
+    if (d->replaced) {
+        xunmap(d->replaced, ORDER_MOST * sizeof(d->replaced[0]));
+    }
+    free(d->path);
     free(d->queue[0]);
     free(d->queue[1]);
     xunmap(d->slot, sizeof(Slot) << d->bits);

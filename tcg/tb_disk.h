@@ -26,6 +26,7 @@ typedef struct TbDisk TbDisk;
 typedef struct TbDiskStats {
     uint64_t known;    /* records when the file was opened */
     uint64_t found, added;
+    uint64_t jumps;    /* found, but not behind the one before */
     bool writes;       /* this process adds */
 } TbDiskStats;
 

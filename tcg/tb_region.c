@@ -13,6 +13,7 @@
 #include "tcg/env.h"
 #include "tcg/tb_int.h"
 #include "util/alloc.h"
+#include "util/prefault.h"
 
 enum {
     HASH_BYTES = sizeof(TbRef) << TB_HASH_BITS,
@@ -50,7 +51,11 @@ static bool next_chunk(TbCache *c)
     r->last = n + 1;
     r->nchunks++;
     c->alloc_used = 0;
-    (void)madvise(chunk_at(c, n), TB_CHUNK, 23 /* MADV_POPULATE_WRITE, Linux 5.14 */);
+    if (!prefault_on()) {
+        (void)madvise(chunk_at(c, n), TB_CHUNK, 23 /* MADV_POPULATE_WRITE, Linux 5.14 */);
+    } else if (c->nfree) { /* the next one */
+        prefault_ask(chunk_at(c, c->free_chunk[c->nfree - 1]), TB_CHUNK, 0);
+    }
     return true;
 }
 

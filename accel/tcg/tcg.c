@@ -18,6 +18,7 @@
 #include "tcg/codebuf.h"
 #include "tcg/counters.h"
 #include "util/alloc.h"
+#include "util/prefault.h"
 
 typedef struct TcgMachine {
     TbCache *cache;
@@ -25,6 +26,7 @@ typedef struct TcgMachine {
     TcgOptions *opts;
     void *area[MACHINE_MAX_CPUS];
     unsigned users; /* accelerators that made it: tcg, kvm with ring0=soft */
+    bool prefault;
     uint64_t made_tsc; /* when it was made: TSC ticks to ns */
     int64_t made_ns;
 } TcgMachine;
@@ -299,6 +301,7 @@ static bool tcg_init_machine(Machine *m, void *opaque, Error *err)
             return false;
         }
     }
+    t->prefault = prefault_start(m->ncpus);
     t->cache = tb_cache_create(m->ram_max, m->ram_base, arena_size(o), t->code, &ops);
     t->made_tsc = nondet_host_tsc();
     t->made_ns = nondet_host_ns();
@@ -321,6 +324,9 @@ static void tcg_destroy(Machine *m)
         }
     }
     guest->finish();
+    if (t->prefault) {
+        prefault_stop();
+    }
     tb_cache_destroy(t->cache);
     codebuf_destroy(t->code);
     free(t);

@@ -288,6 +288,79 @@ static void test_no_room(void **state)
     assert_int_equal(found_again(0), RECORDS);
 }
 
+static unsigned mixed(unsigned i) { return i * 1597u % RECORDS; }
+
+/* Looks for all in another order than they lie in; where they are then. */
+static uint64_t jumps(unsigned version, bool replace)
+{
+    TbDisk *d = open_it();
+    TbDiskStats s;
+
+    for (unsigned i = 0; i < RECORDS; i++) {
+        uint8_t buf[BIG];
+        uint32_t n;
+        const void *p = tb_disk_find(d, hash_of(mixed(i)), &n);
+        assert_non_null(p);
+        assert_int_equal(n, content(mixed(i), version, buf));
+        assert_memory_equal(p, buf, n);
+    }
+    for (unsigned i = 0; replace && i < RECORDS; i++) {
+        add(d, i, version + 1);
+    }
+    tb_disk_stats(d, &s);
+    tb_disk_close(d);
+    return s.jumps;
+}
+
+static void test_order(void **state)
+{
+    struct stat before, after;
+
+    fill(0);
+    assert_int_equal(stat(file, &before), 0);
+    TbDisk *d = open_it(), *old = open_it(); /* an old reader keeps its file */
+    tb_disk_close(d);
+    assert_in_range(jumps(0, false), RECORDS - 10, RECORDS);
+    assert_int_equal(stat(file, &after), 0);
+    assert_int_not_equal(before.st_ino, after.st_ino);
+    assert_int_equal(after.st_mode & 07777, 0600);
+    assert_int_equal(found(old, 0), RECORDS);
+    tb_disk_close(old);
+    assert_int_equal(jumps(0, true), 1); /* the first */
+    assert_int_equal(stat(file, &before), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+    assert_true(before.st_size > after.st_size);
+    /* now the new ones, in the order they were made; the old ones are not found by their place */
+    assert_true(jumps(1, true) > RECORDS - 10);
+    assert_int_equal(stat(file, &after), 0); /* with the newest records in the old ones' order */
+    assert_true(after.st_size < before.st_size * 2 / 3);
+    assert_int_equal(jumps(2, false), 1);
+    assert_int_equal(found_again(2), RECORDS);
+}
+
+/* No room for a file in order: it stays as it was. */
+static void test_order_no_room(void **state)
+{
+    struct rlimit was, little;
+    struct stat before, after;
+
+    fill(0);
+    assert_int_equal(stat(file, &before), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &was);
+    little = was;
+    little.rlim_cur = 1000000;
+    setrlimit(RLIMIT_FSIZE, &little);
+    jumps(0, false);
+    setrlimit(RLIMIT_FSIZE, &was);
+    assert_int_equal(stat(file, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+    assert_int_equal(found_again(0), RECORDS);
+    char left[200];
+    snprintf(left, sizeof(left), "%s.new", file);
+    assert_int_not_equal(stat(left, &after), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +373,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cut_in_use, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_order_no_room, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

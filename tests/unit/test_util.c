@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "util/alloc.h"
@@ -13,6 +14,7 @@
 #include "util/lazylib.h"
 #include "util/log.h"
 #include "util/loop.h"
+#include "util/prefault.h"
 #include "util/property.h"
 
 static const char *const colors[] = { "red", "green", "blue", NULL };
@@ -253,6 +255,55 @@ static void a_lazy_library_answers_or_says_what_is_missing(void **state)
     error_free(&err);
 }
 
+/* Waits until all pages of p are there. */
+static bool backed(void *p, size_t pages)
+{
+    unsigned char in[256];
+
+    for (unsigned tries = 0; tries < 20000; tries++) {
+        size_t n = 0;
+        assert_int_equal(mincore(p, pages * 4096, in), 0);
+        while (n < pages && in[n] & 1) {
+            n++;
+        }
+        if (n == pages) {
+            return true;
+        }
+        usleep(1000);
+    }
+    return false;
+}
+
+static void memory_is_given_before_it_is_touched(void **state)
+{
+    enum { PAGES = 200 };
+    char *p = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    assert_false(prefault_start(1u << 20)); /* no CPU to spare */
+    assert_false(prefault_on());
+    if (!prefault_start(0)) {
+        skip(); /* not on this host */
+    }
+    assert_true(prefault_start(1u << 20)); /* it is there already */
+    assert_true(prefault_on());
+    p[5] = 7;
+    prefault_ask(p, PAGES / 2 * 4096, 0);
+    assert_true(backed(p, PAGES / 2));
+    usleep(20000); /* it sleeps, and wakes */
+    prefault_ask(p + PAGES / 2 * 4096, PAGES / 2 * 4096, 0);
+    assert_true(backed(p, PAGES));
+    assert_int_equal(p[5], 7);
+    prefault_stop();
+    assert_true(prefault_on());
+    munmap(p, PAGES * 4096);
+    prefault_ask(p, PAGES * 4096, PREFAULT_READ); /* gone: no harm */
+    for (unsigned i = 0; i < 3 * PREFAULT_SLOTS; i++) {
+        prefault_ask(p, 4096, 0);
+    }
+    prefault_stop();
+    assert_false(prefault_on());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +317,7 @@ int main(void)
         cmocka_unit_test(log_items_and_filter),
         cmocka_unit_test(a_lazy_library_answers_or_says_what_is_missing),
         cmocka_unit_test(loop_watches_descriptors_and_runs_calls),
+        cmocka_unit_test(memory_is_given_before_it_is_touched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
