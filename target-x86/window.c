@@ -282,6 +282,14 @@ typedef struct Want {
     bool large, piece, write;
 } Want;
 
+/* May the page be mapped to be stored to? If so it is noted, before anybody can find out. */
+static bool may_store(X86Cpu *cpu, uint64_t ram)
+{
+    __atomic_fetch_or((uint8_t *)&x86_env(cpu)->page_flags[ram >> 12], TCG_PAGE_WINDOW,
+                      __ATOMIC_SEQ_CST);
+    return !softmmu_watch(cpu, ram);
+}
+
 /* May all 2 MiB of RAM at this offset be one mapping? */
 static bool large_ok(X86Cpu *cpu, uint64_t gpa, uint64_t ram, bool write)
 {
@@ -294,7 +302,7 @@ static bool large_ok(X86Cpu *cpu, uint64_t gpa, uint64_t ram, bool write)
     }
     for (unsigned i = 0; i < LARGE / 4096; i++) {
         if (write && (env->page_flags[(ram >> 12) + i] & TCG_PAGE_CODE ||
-                      softmmu_watch(cpu, ram + i * 4096ull))) {
+                      !may_store(cpu, ram + i * 4096ull))) {
             return false;
         }
     }
@@ -323,9 +331,7 @@ static bool want(X86Cpu *cpu, const WinSet *w, const X86WalkResult *r, Want *t)
             return true;
         }
     }
-    if (t->write && softmmu_watch(cpu, t->ram)) {
-        t->write = false;
-    }
+    t->write = t->write && may_store(cpu, t->ram);
     return true;
 }
 
@@ -954,9 +960,13 @@ void window_flush_page(X86Cpu *cpu, uint64_t lin)
 void window_protect(X86Cpu *cpu, const uint8_t *host_page)
 {
     WinSet *w = x86_env(cpu)->win;
-    for (unsigned i = 0; w && i < WIN_ROOTS; i++) {
+    uint64_t ram = w ? (uint64_t)(host_page - w->ram_base) : 0;
+
+    if (!w || !(x86_env(cpu)->page_flags[ram >> 12] & TCG_PAGE_WINDOW)) {
+        return; /* a look at all mappings takes 10 us */
+    }
+    for (unsigned i = 0; i < WIN_ROOTS; i++) {
         WinRoot *r = &w->root[i];
-        uint64_t ram = (uint64_t)(host_page - w->ram_base);
         for (uint32_t k = 0; k < r->n;) {
             WinPage *p = &r->pages[k];
             bool hit = p->page & WP_WRITE && ram - p->ram < page_size(p);
@@ -980,17 +990,5 @@ void window_drop_all(X86Cpu *cpu)
         wipe(w, &w->root[i]);
     }
 }
-
-#else
-
-void window_switch(X86Cpu *cpu, uint64_t cr3, bool flush) {}
-void window_flush(X86Cpu *cpu) {}
-void window_flush_pcid(X86Cpu *cpu, uint16_t pcid) {}
-void window_flush_all(X86Cpu *cpu) {}
-void window_flush_page(X86Cpu *cpu, uint64_t lin) {}
-void window_protect(X86Cpu *cpu, const uint8_t *host_page) {}
-void window_drop_all(X86Cpu *cpu) {}
-void window_transition(X86Cpu *cpu, bool user) {}
-bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write) { return false; }
 
 #endif

@@ -76,3 +76,18 @@ void window_free(X86Cpu *cpu)
     x86_env(cpu)->win = NULL;
     cpu->win_on = 0;
 }
+
+#if !defined(__x86_64__)
+
+/* window.c on other hosts: never asked for there */
+void window_switch(X86Cpu *cpu, uint64_t cr3, bool flush) {}
+void window_flush(X86Cpu *cpu) {}
+void window_flush_pcid(X86Cpu *cpu, uint16_t pcid) {}
+void window_flush_all(X86Cpu *cpu) {}
+void window_flush_page(X86Cpu *cpu, uint64_t lin) {}
+void window_protect(X86Cpu *cpu, const uint8_t *host_page) {}
+void window_drop_all(X86Cpu *cpu) {}
+void window_transition(X86Cpu *cpu, bool user) {}
+bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write) { return false; }
+
+#endif

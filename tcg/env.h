@@ -243,6 +243,7 @@ enum {
     TCG_PAGE_CODE = 1,     /* has translated blocks: no direct stores */
     TCG_PAGE_STORED = 2,   /* some vCPU may hold a store translation of it */
     TCG_PAGE_BACKED = 4,   /* first page of a chunk that the host was asked to back */
+    TCG_PAGE_WINDOW = 8,   /* some vCPU may have it in a window to be stored to */
 };
 
 enum { TCG_FN_MEM, TCG_FN_EXEC, TCG_FN_DISPATCH, TCG_FN_CHAIN, TCG_FN_ABORT, TCG_FN_SYSCALL,

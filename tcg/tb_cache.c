@@ -75,7 +75,7 @@ void tb_watch_page(TbCache *c, uint64_t ram_addr, void *self)
     if (old & TCG_PAGE_STORED) {
         c->ops.exclusive_begin(c->ops.opaque, self);
         c->ops.protect_page(c->ops.opaque, c->ram_base + (n << 12));
-        atomic_fetch_and(&c->page_flags[n], (uint8_t)~TCG_PAGE_STORED);
+        atomic_fetch_and(&c->page_flags[n], (uint8_t)~(TCG_PAGE_STORED | TCG_PAGE_WINDOW));
         c->ops.exclusive_end(c->ops.opaque, self);
     }
 }

@@ -323,7 +323,9 @@ static void touch(TbDisk *d, uint64_t at)
 
 void tb_disk_soon(const TbDisk *d, uint64_t hash)
 {
-    __builtin_prefetch(&d->slot[home(d->bits, hash)]);
+    if (!d->in_order) { /* else the table is not looked at, most likely */
+        __builtin_prefetch(&d->slot[home(d->bits, hash)]);
+    }
 }
 
 static void prefetch_record(const TbDisk *d, uint64_t at)
