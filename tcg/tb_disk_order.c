@@ -6,16 +6,18 @@
  * are wanted later (a block brings those that its jumps lead to, build.c), so a run that jumped
  * about in the file writes it anew. Records that were replaced, and old tables, are left out.
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include "tcg/tb_disk_int.h"
 #include "util/alloc.h"
 
-enum { BUFFER = 1024 * 1024 };
+enum { BUFFER = 1024 * 1024, LET_GO = 8 /* BUFFERs */ };
 
 typedef struct Copy {
     const TbDisk *d;
@@ -32,6 +34,9 @@ typedef struct Copy {
 static void flush(Copy *c)
 {
     c->failed |= !tb_disk_write_at(c->fd, c->buffer, c->fill, c->at);
+    if ((c->at / BUFFER ^ (c->at + c->fill) / BUFFER) / LET_GO) { /* what is read counts as ours */
+        (void)madvise((void *)c->d->map, c->d->map_size, MADV_DONTNEED);
+    }
     c->at += c->fill;
     c->fill = 0;
 }
