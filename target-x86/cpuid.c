@@ -351,7 +351,8 @@ void x86_cpuid(const X86Cpu *cpu, uint32_t leaf, uint32_t sub, uint32_t out[4])
         basic_leaf(cpu, leaf, sub, out);
     } else if (leaf > 0x80000000 && leaf <= xmax) {
         extended_leaf(cpu, leaf, sub, out);
-    } else if (leaf >> 8 == 0x400000 && x86_has(cpu, X86F_HYPERVISOR)) {
+    } else if (leaf >> 8 == 0x400000 && x86_has(cpu, X86F_HYPERVISOR) &&
+               cpu->feat[X86FW_40000001_EAX]) { /* all off: the name is hidden */
         if (leaf == 0x40000000) {
             out[0] = 0x40000001;
             out[1] = name4("KVMK");

@@ -17,7 +17,8 @@ libtargetx86_a_SOURCES += \
 	target-x86/explain.c target-x86/explain.h \
 	target-x86/feature_names.c \
 	target-x86/kvmclock.c \
-	target-x86/models.c target-x86/models.h \
+	target-x86/models.c target-x86/model_list.c target-x86/models.h \
+	target-x86/model_features.h \
 	target-x86/rows_io.c \
 	target-x86/state.c target-x86/state.h \
 	target-x86/xsave.c

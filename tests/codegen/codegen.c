@@ -78,7 +78,7 @@ static bool make_machine(Error *err)
     static TcgOptions opts = { .backend = 0, .tb_size = 16 * MiB };
     static const MachineConfig cfg = { .ram_size = RAM,
                                        .cpus = 1,
-                                       .cpu_model = "Haswell,+adx,+smap,+rdtscp" };
+                                       .cpu_model = "Haswell-noTSX,+adx,+smap,+rdtscp" };
 
     tcg_set_guest(&x86_tcg_ops);
     machine = machine_create(&rig_class, &cfg, err);

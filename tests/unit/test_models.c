@@ -91,6 +91,83 @@ static void every_model_is_accepted_and_names_its_vendor(void **state)
     use("host");
 }
 
+static void every_model_and_each_of_its_versions_is_accepted(void **state)
+{
+    unsigned n = 0;
+    for (size_t i = 0; x86_models[i]; i++) {
+        const X86Model *m = x86_models[i];
+        char name[64];
+        snprintf(name, sizeof(name), "%s-v1", m->name);
+        use(m->name);
+        use(name);
+        unsigned expected = 2;
+        for (const X86Version *v = m->versions; v && v->number; v++, n++) {
+            assert_int_equal(v->number, expected++);
+            snprintf(name, sizeof(name), "%s-v%u", m->name, v->number);
+            use(name);
+            uint32_t feat[X86F_NWORDS];
+            memcpy(feat, cpu->feat, sizeof(feat));
+            if (v->suffix) {
+                snprintf(name, sizeof(name), "%s%s", m->name, v->suffix);
+                use(name);
+                assert_memory_equal(feat, cpu->feat, sizeof(feat));
+            }
+        }
+        snprintf(name, sizeof(name), "%s-v%u", m->name, expected);
+        refused(name, "no CPU model");
+    }
+    assert_int_equal(n, 45);
+}
+
+static void versions_differ_by_what_their_names_say(void **state)
+{
+    use("Nehalem");
+    assert_false(x86_has(cpu, X86F_IBRS));
+    use("Nehalem-IBRS");
+    assert_true(x86_has(cpu, X86F_IBRS) && x86_has(cpu, X86F_SSE42));
+    use("EPYC-v1");
+    assert_false(x86_has(cpu, X86F_AMDIBPB));
+    use("EPYC-IBPB");
+    assert_true(x86_has(cpu, X86F_AMDIBPB));
+    use("EPYC-Rome");
+    assert_true(x86_has(cpu, X86F_XSAVES) && x86_has(cpu, X86F_CLWB));
+    use("EPYC-Rome-v4");
+    assert_false(x86_has(cpu, X86F_XSAVES));
+    use("EPYC-Milan");
+    assert_true(x86_has(cpu, X86F_PKU) && x86_has(cpu, X86F_PCID));
+    assert_false(x86_has(cpu, X86F_VAES));
+    use("pentium3");
+    assert_true(x86_has(cpu, X86F_SSE));
+    assert_false(x86_has(cpu, X86F_SSE2) || x86_has(cpu, X86F_LM));
+    use("base,+sse,+fxsr");
+    assert_true(x86_has(cpu, X86F_SSE));
+    assert_false(x86_has(cpu, X86F_TSC) || x86_has(cpu, X86F_LM));
+}
+
+static void enforce_refuses_what_else_would_be_left_out(void **state)
+{
+    refused("Haswell,enforce", "-cpu Haswell,enforce: the engine does not provide: hle, rtm");
+    use("Haswell-noTSX,enforce");
+    use("Haswell-v4,enforce");
+    assert_true(x86_has(cpu, X86F_AVX2));
+    refused("max,hv_time,hv_spinlocks=0x1fff,enforce", "hv_time, hv_spinlocks");
+    use("max,hv_time,hv_spinlocks=0x1fff");
+}
+
+static void parts_of_a_model_can_be_given(void **state)
+{
+    use("qemu64,family=6,model=0x5e,stepping=3,level=13,model-id=My CPU,vendor=GenuineIntel");
+    assert_int_equal(reg(1, 0, 0), 0x506e3);
+    assert_int_equal(reg(0x80000002, 0, 0), 0x4320794d); /* "My C" */
+    use("qemu64");
+    assert_int_equal(reg(1, 0, 0), 0x60fb1);
+    use("max,kvm=off");
+    assert_int_equal(reg(0x40000000, 0, 1), 0);
+    assert_true(reg(1, 0, 2) >> 31);
+    refused("max,family=2", "3 to 255");
+    refused("max,stepping=", "0 to 15");
+}
+
 static void signatures_carry_family_model_and_stepping(void **state)
 {
     use("Nehalem");
@@ -99,6 +176,14 @@ static void signatures_carry_family_model_and_stepping(void **state)
     assert_int_equal(reg(1, 0, 0), 0x50654);
     use("EPYC");
     assert_int_equal(reg(1, 0, 0), 0x800f12);
+    use("EPYC-Rome");
+    assert_int_equal(reg(1, 0, 0), 0x830f10);
+    use("EPYC-Genoa");
+    assert_int_equal(reg(1, 0, 0), 0xa10f10);
+    use("Icelake-Server");
+    assert_int_equal(reg(1, 0, 0), 0x606a6);
+    use("SapphireRapids");
+    assert_int_equal(reg(1, 0, 0), 0x806f8);
     use("qemu64");
     assert_int_equal(reg(1, 0, 0), 0x60fb1);
 }
@@ -459,6 +544,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(every_model_is_accepted_and_names_its_vendor),
+        T(every_model_and_each_of_its_versions_is_accepted),
+        T(versions_differ_by_what_their_names_say),
+        T(enforce_refuses_what_else_would_be_left_out),
+        T(parts_of_a_model_can_be_given),
         T(signatures_carry_family_model_and_stepping),
         T(x86_64_levels_have_what_the_psabi_lists),
         T(a_32_bit_model_has_no_long_mode),
