@@ -19,6 +19,7 @@
 #include "hw/net/e1000.h"
 #include "hw/nvme/nvme.h"
 #include "hw/pci/host.h"
+#include "hw/scsi/scsi.h"
 #include "hw/timer/acpi_pm.h"
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
@@ -64,6 +65,9 @@ const DeviceClass *const device_classes[] = {
     &piix3_class,
     &piix4_pm_class,
     &q35_mch_class,
+    /* scsi */
+    &scsi_cd_class,
+    &scsi_hd_class,
     /* timer */
     &acpi_pm_class,
     &hpet_class,
@@ -79,6 +83,8 @@ const DeviceClass *const device_classes[] = {
     &virtio_net_device_class,
     &virtio_rng_pci_class,
     &virtio_rng_device_class,
+    &virtio_scsi_pci_class,
+    &virtio_scsi_device_class,
     &virtio_serial_pci_class,
     &virtio_serial_device_class,
     &virtio_tablet_pci_class,

@@ -9,6 +9,8 @@ include hw/backend/local.mk
 include hw/block/local.mk
 include hw/ide/local.mk
 include hw/net/local.mk
+include hw/scsi/local.mk
+include hw/usb/local.mk
 include hw/nvme/local.mk
 include hw/display/local.mk
 include hw/pc/local.mk

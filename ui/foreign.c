@@ -81,7 +81,8 @@ static const Foreign options[] = {
 };
 
 static const char virtio_net[] = "network cards here are virtio-net-pci and e1000";
-static const char disks[] = "disks are virtio-blk-pci, nvme, or ide-hd and ide-cd on ich9-ahci";
+static const char disks[] = "disks are virtio-blk-pci, nvme, scsi-hd and scsi-cd on "
+                            "virtio-scsi-pci, or ide-hd and ide-cd on ich9-ahci";
 static const char graphics[] = "the graphics card here is VGA, up to 2560x1600";
 
 static const Foreign devices[] = {
@@ -100,7 +101,7 @@ static const Foreign devices[] = {
     { "vmware-svga", graphics },   { "bochs-display", graphics },
     { "ramfb", graphics },         { "isa-vga", graphics },
     { "secondary-vga", graphics }, { "ati-vga", graphics },
-    { "virtio-scsi*", disks },     { "scsi-*", disks },
+    { "scsi-*", disks },
     { "lsi*", disks },             { "megasas*", disks },
     { "mptsas*", disks },          { "pvscsi", disks },
     { "am53c974", disks },         { "floppy", "a floppy is -fda FILE" },

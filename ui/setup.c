@@ -37,17 +37,6 @@ static bool prefix_drive(Error *err, const OptionUse *u)
     return false;
 }
 
-static bool interface_ok(const BlockBackend *b, Error *err)
-{
-    if (b->interface == DRIVE_NONE || b->interface == DRIVE_VIRTIO ||
-        b->interface == DRIVE_IDE || b->interface == DRIVE_FLOPPY ||
-        b->interface == DRIVE_PFLASH) {
-        return true;
-    }
-    return error_set(err, "this machine has no such controller: expected a -drive with "
-                          "if=virtio, if=ide, if=floppy, if=pflash or if=none");
-}
-
 bool setup_backends(Machine *m, const Options *o, Error *err)
 {
     for (size_t i = 0; i < o->chardevs.n; i++) {
@@ -62,7 +51,7 @@ bool setup_backends(Machine *m, const Options *o, Error *err)
     }
     for (size_t i = 0; i < o->drives.n; i++) {
         BlockBackend *b = block_open_drive(m, o->drives.v[i].text, o->snapshot, err);
-        if (!b || !interface_ok(b, err)) {
+        if (!b) {
             return prefix_drive(err, &o->drives.v[i]);
         }
     }
@@ -129,14 +118,33 @@ static const char *virtio_suffix(Machine *m)
     return bus_find(m, BUS_VIRTIO, NULL) ? "device" : "pci";
 }
 
+/* -drive if=scsi; the first makes the adapter. */
+static bool add_scsi_drive(Machine *m, const BlockBackend *b, Error *err)
+{
+    if (!bus_find(m, BUS_SCSI, "scsi.0") &&
+        !add_device(m, err, "virtio-scsi-%s", virtio_suffix(m))) {
+        return false;
+    }
+    char *unit = b->unit_index >= 0 ? xasprintf(",scsi-id=%d", b->unit_index) : xstrdup("");
+    bool ok = add_device(m, err, "scsi-%s,drive=%s,bus=scsi.0%s", b->cdrom ? "cd" : "hd", b->id,
+                         unit);
+    free(unit);
+    return ok;
+}
+
 /* Drives that say how the guest sees them become devices. */
 static bool add_drives(Machine *m, Error *err)
 {
     for (BlockBackend *b = block_first(m); b; b = b->next) {
-        if (b->attached || b->interface != DRIVE_VIRTIO) {
+        if (b->attached || (b->interface != DRIVE_VIRTIO && b->interface != DRIVE_SCSI)) {
             continue; /* the board attaches its own kinds */
         }
-        if (!add_device(m, err, "virtio-blk-%s,drive=%s", virtio_suffix(m), b->id)) {
+        if (b->interface == DRIVE_SCSI) {
+            if (!add_scsi_drive(m, b, err)) {
+                error_prefix(err, "-drive %s: ", b->path);
+                return false;
+            }
+        } else if (!add_device(m, err, "virtio-blk-%s,drive=%s", virtio_suffix(m), b->id)) {
             error_prefix(err, "-drive %s: ", b->path);
             return false;
         }

@@ -240,7 +240,8 @@ static bool choose_bus(Device *dev, Bus **bus, Error *err)
     }
     if (!*bus) {
         static const char *const names[BUS_KINDS] = { "", "ISA", "PCI", "IDE",
-                                                     "virtio-serial", "virtio-mmio" };
+                                                     "virtio-serial", "virtio-mmio", "SCSI",
+                                                     "USB" };
         return error_set(err, "this machine has no %s bus with room", names[kind]);
     }
     if ((*bus)->cls->kind != kind) {

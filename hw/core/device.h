@@ -26,6 +26,7 @@ typedef struct BusClass BusClass;
 
 enum BusKind { BUS_NONE /* board wires it by hand */, BUS_ISA, BUS_PCI, BUS_IDE,
                BUS_VSERIAL /* ports of virtio-serial */, BUS_VIRTIO /* virtio-mmio */,
+               BUS_SCSI, BUS_USB,
                BUS_KINDS };
 
 struct DeviceClass {

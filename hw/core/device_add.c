@@ -8,7 +8,8 @@
 #include "util/alloc.h"
 
 static const char *const bus_names[BUS_KINDS] = { "board", "ISA", "PCI", "IDE",
-                                                  "virtio-serial", "virtio-mmio" };
+                                                  "virtio-serial", "virtio-mmio", "SCSI",
+                                                  "USB" };
 static const char *const own_keys[] = { "driver", "id", "bus", NULL };
 
 static bool has_name(const DeviceClass *cls, const char *name)

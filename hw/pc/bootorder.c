@@ -10,6 +10,7 @@
 #include "hw/ide/ide.h"
 #include "hw/nvme/nvme.h"
 #include "hw/pc/pc_int.h"
+#include "hw/scsi/scsi.h"
 #include "hw/virtio/devices.h"
 #include "util/alloc.h"
 
@@ -63,6 +64,11 @@ static bool make_path(char *out, const Device *dev)
         bool sata = ctl->cls == &ich9_ahci_class;
         n = pci_path(out, sata ? "pci8086,2922" : "ide", ctl->addr);
         snprintf(out + n, PATH - n, "/drive@%x/disk@%x", channel, sata ? 0 : dev->addr);
+    } else if ((dev->cls == &scsi_hd_class || dev->cls == &scsi_cd_class) &&
+               dev->parent->owner->parent->cls->kind == BUS_PCI) {
+        n = pci_path(out, "scsi", dev->parent->owner->addr);
+        snprintf(out + n, PATH - n, "/channel@0/disk@%x,%x", (unsigned)dev->addr >> 8,
+                 dev->addr & 0xff);
     } else {
         return false; /* nothing that firmware could start */
     }

@@ -121,10 +121,12 @@ static void add_cards(Board *b)
         "isa-fdc",
         "isa-serial,chardev=c0",
         "virtio-console-pci,chardev=c1",
+        "scsi-hd,drive=d4",
+        "scsi-cd",
     };
     Error err = ERROR_INIT;
-    for (unsigned i = 0; i < 4; i++) {
-        add_drive(b, (const char *[]){ "d0", "d1", "d2", "d3" }[i]);
+    for (unsigned i = 0; i < 6; i++) {
+        add_drive(b, (const char *[]){ "d0", "d1", "d2", "d3", "d4", "d5" }[i]);
     }
     assert_non_null(chardev_open_option(&b->m, "null,id=c0", &err));
     assert_non_null(chardev_open_option(&b->m, "null,id=c1", &err));

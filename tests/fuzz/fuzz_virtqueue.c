@@ -26,7 +26,9 @@ static const char *const cards[] = {
     "virtio-console-pci,chardev=c0",
     "virtio-serial-pci",
     "virtio-keyboard-pci",
+    "virtio-scsi-pci",
 };
+enum { SCSI_CARD = 6 };
 
 void fuzz_init(void) {}
 
@@ -92,6 +94,47 @@ static size_t put(uint8_t *buf, size_t at, unsigned q, unsigned kind, unsigned o
     return at + 4 + n;
 }
 
+/* Two commands to virtio-scsi's disk or CD: 51 bytes of request, 108 of answer, data. */
+static size_t scsi_seed(unsigned i, uint8_t *buf)
+{
+    static const uint8_t cdbs[][10] = {
+        { 0x12, 0, 0, 0, 255 }, { 0x12, 1, 0x83, 0, 255 }, { 0x28, 0, 0, 0, 0, 1, 0, 0, 1 },
+        { 0x2a, 8, 0, 0, 0, 1, 0, 0, 1 }, { 0x42, 0, 0, 0, 0, 0, 0, 0, 40 },
+        { 0x5a, 0, 0x3f, 0, 0, 0, 0, 1, 0 }, { 0x43, 0, 0, 0, 0, 0, 0, 0, 255 },
+        { 0x46, 0, 0, 0, 0, 0, 0, 1, 0 }, { 0xa0, 0, 0, 0, 0, 0, 0, 0, 1 }, { 0x9e, 0x10 },
+        { 0x1b, 0, 0, 0, 2 }, { 0x15, 0x10, 0, 0, 24 }, { 0xbe, 0, 0, 0, 0, 0, 0, 0, 1, 0x10 },
+    };
+    bool out = i == 3 || i == 4 || i == 11;
+    struct {
+        uint64_t addr;
+        uint32_t len;
+        uint16_t flags, next;
+    } d[3] = { { BUFFERS, 51, 1, 1 },
+               { out ? BUFFERS + 0x1000 : BUFFERS + 0x2000, out ? 512 : 108, out ? 1 : 3, 2 },
+               { out ? BUFFERS + 0x2000 : BUFFERS + 0x1000, out ? 108 : 2048, 2, 0 } };
+    uint16_t avail[4] = { 0, 1, 0, 0 };
+    uint8_t rq[51] = { 1, i >= 6 && i != 9, 0x40 };
+    uint8_t params[40] = { 0, 38, 0, 32, [15] = 8, [19] = 8 };
+    size_t n = 1;
+    if (i >= ARRAY_SIZE(cdbs)) {
+        return 0;
+    }
+    memcpy(rq + 19, cdbs[i], sizeof(cdbs[i]));
+    buf[0] = SCSI_CARD;
+    n = put(buf, n, 2, 10, 0, rq, sizeof(rq));
+    n = put(buf, n, 2, 10, 0x1000, params, sizeof(params));
+    n = put(buf, n, 2, 0, 0, d, sizeof(d));
+    n = put(buf, n, 2, 6, 0, avail, 8);
+    n = put(buf, n, 2, 15, 0, NULL, 0);
+    rq[0] = 0;                      /* task management with the same start */
+    n = put(buf, n, 0, 10, 0x3000, rq, 24);
+    d[0] = (typeof(d[0])){ BUFFERS + 0x3000, 24, 1, 1 };
+    d[1] = (typeof(d[0])){ BUFFERS + 0x2000, 8, 2, 0 };
+    n = put(buf, n, 0, 0, 0, d, sizeof(d));
+    n = put(buf, n, 0, 6, 0, avail, 6);
+    return put(buf, n, 0, 15, 0, NULL, 0);
+}
+
 /* A chain of three: header, data, status; made available; notified. */
 size_t fuzz_seed(unsigned i, uint8_t *buf)
 {
@@ -106,8 +149,8 @@ size_t fuzz_seed(unsigned i, uint8_t *buf)
     uint32_t header[4] = { i & 1 ? 0 : 1, 0, 1, 0 };
     size_t n = 1;
 
-    if (i >= 4 * ARRAY_SIZE(cards)) {
-        return 0;
+    if (i >= 4 * SCSI_CARD) {
+        return scsi_seed(i - 4 * SCSI_CARD, buf);
     }
     buf[0] = i / 4;
     for (unsigned q = 0; q < QUEUES; q++) {
@@ -143,6 +186,10 @@ void fuzz_one(const uint8_t *data, size_t n)
     free(spec);
     unlink(path);
     unsigned devfn = board_add(b, cards[data[0] % ARRAY_SIZE(cards)])->devfn;
+    if (data[0] % ARRAY_SIZE(cards) == SCSI_CARD && (!device_add(&b->m, "scsi-hd,drive=d0", &err) ||
+                                                     !device_add(&b->m, "scsi-cd", &err))) {
+        abort();
+    }
     start(b, devfn);
     feed(b, data + 1, n - 1);
     board_destroy(b);
