@@ -24,6 +24,7 @@
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818.h"
+#include "hw/usb/usb.h"
 #include "hw/virtio/devices.h"
 
 const DeviceClass *const device_classes[] = {
@@ -73,6 +74,12 @@ const DeviceClass *const device_classes[] = {
     &hpet_class,
     &i8254_class,
     &mc146818_class,
+    /* usb */
+    &qemu_xhci_class,
+    &usb_kbd_class,
+    &usb_mouse_class,
+    &usb_storage_class,
+    &usb_tablet_class,
     /* virtio */
     &virtio_blk_pci_class,
     &virtio_blk_device_class,

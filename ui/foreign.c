@@ -10,8 +10,9 @@ typedef struct Foreign {
     const char *hint;
 } Foreign;
 
-static const char no_usb[] = "there is no USB here: keyboard and mouse are PS/2, and "
-                             "-device virtio-tablet-pci is an absolute pointer";
+static const char usb_controllers[] = "the USB controller is qemu-xhci";
+static const char usb_devices[] = "what USB has here is usb-kbd, usb-mouse, usb-tablet and "
+                                  "usb-storage";
 static const char no_sound[] = "there is no sound card; the PC speaker sounds through the "
                                "window (-display sdl)";
 static const char no_sharing[] = "no directory of the host can be shared; use a disk image or "
@@ -28,8 +29,6 @@ static const char no_snapshots[] = "a machine's state cannot be saved to a file 
 static const char confinement[] = "start dyad as the user, and with the limits, it shall have";
 
 static const Foreign options[] = {
-    { "usb", no_usb },
-    { "usbdevice", no_usb },
     { "soundhw", no_sound },
     { "audio", no_sound },
     { "audiodev", no_sound },
@@ -86,8 +85,9 @@ static const char disks[] = "disks are virtio-blk-pci, nvme, scsi-hd and scsi-cd
 static const char graphics[] = "the graphics card here is VGA, up to 2560x1600";
 
 static const Foreign devices[] = {
-    { "usb-*", no_usb },           { "*-usb-*", no_usb },
-    { "*-xhci*", no_usb },         { "e1000?*", virtio_net },
+    { "usb-ehci", usb_controllers }, { "usb-uhci", usb_controllers },
+    { "*-usb-*", usb_controllers }, { "pci-ohci", usb_controllers },
+    { "usb-*", usb_devices },      { "e1000?*", virtio_net },
     { "rtl8139", virtio_net },     { "ne2k*", virtio_net },
     { "pcnet", virtio_net },       { "vmxnet*", virtio_net },
     { "i825*", virtio_net },       { "igb", virtio_net },

@@ -35,6 +35,20 @@ bool option_set_keyboard(Options *o, const OptionRow *row, const char *value, Er
     return true;
 }
 
+/* The older spelling of -device usb-... */
+bool option_add_usbdevice(Options *o, const OptionRow *row, const char *value, Error *err)
+{
+    static const char *const kinds[] = { "tablet", "mouse", "keyboard", NULL };
+    static const char *const devices[] = { "usb-tablet", "usb-mouse", "usb-kbd" };
+    for (size_t i = 0; kinds[i]; i++) {
+        if (strcmp(value, kinds[i]) == 0) {
+            option_list_add(&o->devices, "-usbdevice", devices[i]);
+            return true;
+        }
+    }
+    return error_set_choice(err, "-usbdevice", value, kinds);
+}
+
 /* --- -object --- */
 
 typedef struct ObjectOption {

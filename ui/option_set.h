@@ -15,6 +15,6 @@ OptionSetter option_add_mon, option_add_qmp, option_add_fw_cfg;
 /* --- ui/option_qemu.c: accepted because what they ask for is so, or is spelt otherwise --- */
 extern const Property action_props[];
 OptionSetter option_add_object, option_set_action, option_set_no_hpet, option_set_keyboard,
-    option_set_msg, option_set_overcommit, option_ignore;
+    option_set_msg, option_set_overcommit, option_ignore, option_add_usbdevice;
 
 #endif

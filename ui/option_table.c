@@ -63,6 +63,16 @@ static bool add_text(Options *o, const OptionRow *row, const char *value, Error 
 static bool machine_key(Options *o, const char *item, size_t n, bool *taken, Error *err)
 {
     static const char *const modes[] = { "on", "off", "split", NULL };
+    if (strncmp(item, "usb=", 4) == 0) { /* of every board */
+        static const char *const switches[] = { "on", "off", NULL };
+        char *value = xasprintf("%.*s", (int)n - 4, item + 4);
+        o->usb = strcmp(value, "on") == 0;
+        *taken = true;
+        bool ok = o->usb || strcmp(value, "off") == 0 ||
+                  error_set_choice(err, "-machine: usb", value, switches);
+        free(value);
+        return ok;
+    }
     *taken = n == 0 || strncmp(item, "accel=", 6) == 0 || strncmp(item, "type=", 5) == 0 ||
              strncmp(item, "memory-backend=", 15) == 0;
     if (strncmp(item, "kernel_irqchip=", 15) != 0 && strncmp(item, "kernel-irqchip=", 15) != 0) {
@@ -738,7 +748,7 @@ static const OptionRow kernel_rows[] = {
 };
 
 static const OptionRow disk_rows[] = {
-    { "drive", NULL, "file=FILE[,if=ide|virtio][,format=raw]...", MANY, HELP, .set = add_text,
+    { "drive", NULL, "file=FILE[,if=ide|virtio|scsi][,format=raw]...", MANY, HELP, .set = add_text,
       AT(drives), .help = "a disk: its image and how the guest sees it." },
     { "blockdev", NULL, "driver=raw,node-name=N,file.driver=file,file.filename=F", MANY,
       HELP, .set = add_text, AT(blockdevs),
@@ -766,6 +776,10 @@ static const OptionRow disk_rows[] = {
 static const OptionRow device_rows[] = {
     { "device", NULL, "DRIVER[,prop=value]", MANY, HELP, .set = add_text, AT(devices),
       .help = "a device." },
+    { "usb", NULL, NULL, .set = set_flag, AT(usb),
+      .help = "a USB controller (qemu-xhci); the first -device usb-... makes one as well." },
+    { "usbdevice", NULL, "tablet|mouse|keyboard", MANY, .set = option_add_usbdevice,
+      .help = "the older spelling of -device usb-tablet, usb-mouse, usb-kbd." },
     { "netdev", NULL, "user,id=ID[,hostfwd=tcp::PORT-:PORT]", MANY, HELP, .set = add_text,
       AT(netdevs), .help = "the host's end of a network, for -device ...,netdev=ID." },
     { "nic", NULL, "user|none[,model=NAME][,mac=ADDR]", MANY, HELP, .set = add_nic,

@@ -40,6 +40,7 @@ typedef struct Options {
     OptionList symbols;     /* files with names of guest addresses */
     uint64_t memory_object;  /* size of a -object memory-backend-..., 0: none */
     bool nographic, snapshot;
+    bool usb;               /* -usb, -machine usb=on: a controller whether or not it is used */
     bool bare_images;       /* images were given without an option */
     bool no_network;        /* -net none, -nic none */
     const char *net_nic, *net_user; /* -net nic and -net user: what follows the word */

@@ -294,14 +294,30 @@ static bool add_monitors(Machine *m, Options *o, Error *err)
     return true;
 }
 
+/* The first device that sits on USB brings the controller, if none was asked for. */
+static bool add_usb(Machine *m, const Options *o, const char *spec, Error *err)
+{
+    const char *rest;
+    char *name = spec ? property_first_word(spec, &rest) : NULL;
+    const DeviceClass *cls = name ? device_class_find(name) : NULL;
+    free(name);
+    return (spec ? !cls || cls->bus != BUS_USB : !o->usb) || bus_find(m, BUS_USB, NULL) ||
+           add_device(m, err, "qemu-xhci");
+}
+
 bool setup_devices(Machine *m, Options *o, Error *err)
 {
     device_check_globals(o->cfg.globals);
     if (!add_monitors(m, o, err) || !add_vga(m, o, err) || !add_serials(m, o, err) || !add_drives(m, err) || !add_nics(m, o, err)) {
         return false;
     }
+    if (!add_usb(m, o, NULL, err)) {
+        error_prefix(err, "-usb: ");
+        return false;
+    }
     for (size_t i = 0; i < o->devices.n; i++) {
         if (!known_device(o->devices.v[i].text, err) ||
+            !add_usb(m, o, o->devices.v[i].text, err) ||
             !device_add(m, o->devices.v[i].text, err)) {
             return prefix_option(err, &o->devices.v[i]);
         }

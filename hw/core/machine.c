@@ -84,6 +84,16 @@ static void wake_hook(void *loop)
 
 /* ---- life ---- */
 
+/* ALIAS-8.2: a version of another emulator's machine, which differs in nothing that a guest
+ * of today's asks for. */
+static bool versioned(const char *alias, const char *name)
+{
+    size_t n = strlen(alias);
+    const char *tail = name + n;
+    return strncmp(name, alias, n) == 0 && tail[0] == '-' && tail[1] >= '0' && tail[1] <= '9' &&
+           tail[1 + strspn(tail + 1, "0123456789.")] == 0;
+}
+
 const MachineClass *machine_class_find(const char *name)
 {
     for (const MachineClass *const *c = machine_classes; *c; c++) {
@@ -91,7 +101,7 @@ const MachineClass *machine_class_find(const char *name)
             return *c;
         }
         for (const char *const *a = (*c)->aliases; a && *a; a++) {
-            if (!strcmp(*a, name)) {
+            if (!strcmp(*a, name) || versioned(*a, name)) {
                 return *c;
             }
         }

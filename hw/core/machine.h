@@ -119,6 +119,7 @@ struct Machine {
     int exit_code;
     struct Loop *loop;
     void (*powerdown)(Machine *m);  /* ACPI power button, set by the board; or NULL */
+    void (*rtc_alarm)(Machine *m);  /* the clock's alarm went off; the board's, or NULL */
     void (*nmi)(Machine *m);
     /* The display's: the PC speaker's tone, 0: silent. NULL: nobody listens. */
     void (*speaker)(Machine *m, unsigned hz);

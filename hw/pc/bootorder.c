@@ -11,6 +11,7 @@
 #include "hw/nvme/nvme.h"
 #include "hw/pc/pc_int.h"
 #include "hw/scsi/scsi.h"
+#include "hw/usb/usb.h"
 #include "hw/virtio/devices.h"
 #include "util/alloc.h"
 
@@ -69,6 +70,9 @@ static bool make_path(char *out, const Device *dev)
         n = pci_path(out, "scsi", dev->parent->owner->addr);
         snprintf(out + n, PATH - n, "/channel@0/disk@%x,%x", (unsigned)dev->addr >> 8,
                  dev->addr & 0xff);
+    } else if (dev->cls == &usb_storage_class) {
+        n = pci_path(out, "usb", dev->parent->owner->addr);
+        snprintf(out + n, PATH - n, "/storage@%x/channel@0/disk@0,0", (unsigned)dev->addr);
     } else {
         return false; /* nothing that firmware could start */
     }

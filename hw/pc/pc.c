@@ -106,6 +106,11 @@ static void pc_powerdown(Machine *m)
     acpi_pm_power_button(pc_machine(m)->pm);
 }
 
+static void pc_rtc_alarm(Machine *m)
+{
+    acpi_pm_rtc_alarm(pc_machine(m)->pm);
+}
+
 /* ---- building ---- */
 
 /* Registers of the host bridge that keep their values in S3: PAM (82441FX 3.2.18, 82Q35 5.1.17),
@@ -203,6 +208,7 @@ static bool init_timers(PcMachine *pc, Error *err)
     }
     acpi_pm_set_acpi_mode(pc->pm, pc->direct);
     m->powerdown = pc_powerdown;
+    m->rtc_alarm = pc_rtc_alarm;
     if (!pc->hpet) {
         return true;
     }
@@ -482,8 +488,6 @@ static const Property pc_props[] = {
       "VMware's port: there is none" },
     { "smm", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, absent_names, NULL,
       "system management mode: there is none" },
-    { "usb", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, absent_names, NULL,
-      "USB host controller of the board: there is none" },
     { "nvdimm", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, absent_names, NULL,
       "memory that stays: there is none" },
     { "acpi", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, always_names, NULL,

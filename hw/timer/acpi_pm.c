@@ -241,6 +241,13 @@ void acpi_pm_woken(Device *dev, unsigned why)
     pm_changed(d);
 }
 
+void acpi_pm_rtc_alarm(Device *dev)
+{
+    AcpiPm *d = DEVICE_AS(dev, AcpiPm, acpi_pm_class);
+    d->s.pm1_sts |= RTC_STS;
+    pm_changed(d);
+}
+
 void acpi_pm_gpe(Device *dev, unsigned n)
 {
     AcpiPm *d = DEVICE_AS(dev, AcpiPm, acpi_pm_class);

@@ -39,6 +39,8 @@ MemoryRegion *acpi_pm_region(Device *pm);
 void acpi_pm_power_button(Device *pm);
 /* After the reset that ends S3: WAK_STS, and what woke it (enum MachineWake). */
 void acpi_pm_woken(Device *pm, unsigned why);
+/* The RTC's alarm went off (4.8.2.2.2.4): an SCI if the guest wants one, which ends s2idle. */
+void acpi_pm_rtc_alarm(Device *pm);
 /* A general-purpose event n (0..15) happens: hot plug. */
 void acpi_pm_gpe(Device *pm, unsigned n);
 /* Reset value of SCI_EN: true for boards that start a kernel without firmware. */

@@ -247,6 +247,9 @@ static void rtc_catch_up(Rtc *d)
             d->s.cmos[R_C] |= C_AF;
             if (d->s.cmos[R_B] & C_AF) { /* AIE has its place */
                 machine_wake(d->dev.machine, WAKE_RTC);
+                if (d->dev.machine->rtc_alarm) {
+                    d->dev.machine->rtc_alarm(d->dev.machine);
+                }
             }
             break;
         }

@@ -123,6 +123,9 @@ static void add_cards(Board *b)
         "virtio-console-pci,chardev=c1",
         "scsi-hd,drive=d4",
         "scsi-cd",
+        "usb-kbd",
+        "usb-tablet",
+        "usb-storage,drive=d5",
     };
     Error err = ERROR_INIT;
     for (unsigned i = 0; i < 6; i++) {

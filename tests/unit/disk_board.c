@@ -9,12 +9,14 @@
 #include "hw/ide/ide.h"
 #include "hw/nvme/nvme.h"
 #include "hw/scsi/scsi.h"
+#include "hw/usb/usb.h"
 #include "hw/virtio/devices.h"
 #include "util/alloc.h"
 
 const DeviceClass *const device_classes[] = {
     &ide_hd_class, &ide_cd_class, &ich9_ahci_class, &piix3_ide_class, &nvme_class,
-    &virtio_scsi_pci_class, &scsi_hd_class, &scsi_cd_class, NULL
+    &virtio_scsi_pci_class, &scsi_hd_class, &scsi_cd_class, &qemu_xhci_class,
+    &usb_kbd_class, &usb_mouse_class, &usb_tablet_class, &usb_storage_class, NULL
 };
 static const MachineClass board_class = {
     .name = "test", .desc = "disk controllers under test", .size = sizeof(Board),

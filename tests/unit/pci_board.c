@@ -11,6 +11,7 @@
 #include "hw/display/display_devices.h"
 #include "hw/net/e1000.h"
 #include "hw/scsi/scsi.h"
+#include "hw/usb/usb.h"
 #include "hw/virtio/devices.h"
 #include "tests/unit/pci_board.h"
 #include "util/loop.h"
@@ -20,7 +21,9 @@ const DeviceClass *const device_classes[] = {
     &virtio_net_pci_class, &virtio_serial_pci_class, &virtio_console_pci_class,
     &virtconsole_class, &virtserialport_class, &vga_pci_class, &virtio_tablet_pci_class,
     &virtio_keyboard_pci_class, &virtio_mouse_pci_class, &virtio_rng_device_class,
-    &virtio_serial_device_class, &virtio_scsi_pci_class, &scsi_hd_class, &scsi_cd_class, NULL
+    &virtio_serial_device_class, &virtio_scsi_pci_class, &scsi_hd_class, &scsi_cd_class,
+    &qemu_xhci_class, &usb_kbd_class, &usb_mouse_class, &usb_tablet_class, &usb_storage_class,
+    NULL
 };
 
 static const MachineClass board_class = {

@@ -572,6 +572,20 @@ static void acpi_power_button_raises_sci_when_enabled(void **state)
     board_destroy(b);
 }
 
+static void an_alarm_of_the_clock_raises_sci_when_enabled(void **state)
+{
+    Board *b = pm_start();
+    out8(b, 0xb2, ACPI_ENABLE);
+    outp(b, 0x602, 0x400, 2);
+    assert_false(b->probe[9].level);
+    acpi_pm_rtc_alarm(pm);
+    assert_true(b->probe[9].level);
+    assert_int_equal(inp(b, 0x600, 2) & 0x400, 0x400);
+    outp(b, 0x600, 0x400, 2);
+    assert_false(b->probe[9].level);
+    board_destroy(b);
+}
+
 static void acpi_general_purpose_event(void **state)
 {
     Board *b = pm_start();
@@ -627,6 +641,7 @@ int main(void)
         cmocka_unit_test(acpi_timer_runs_at_3_58_mhz),
         cmocka_unit_test(acpi_timer_carry_raises_sci),
         cmocka_unit_test(acpi_power_button_raises_sci_when_enabled),
+        cmocka_unit_test(an_alarm_of_the_clock_raises_sci_when_enabled),
         cmocka_unit_test(acpi_general_purpose_event),
         cmocka_unit_test(acpi_soft_off_ends_the_machine),
     };
