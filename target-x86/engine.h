@@ -116,8 +116,9 @@ enum { WIN_SITE_UNKNOWN, WIN_SITE_B, WIN_SITE_A, WIN_SITE_BOTH, WIN_SITE_ANY,
        WIN_SITE_PAIR,
        /* in both, even on the path of one trace */
        WIN_SITE_MIXED = WIN_SITE_PAIR + 2 };
-/* A small index: -2^n to 2^n - 1. What a wrong guess of it names as its register. */
-enum { WIN_INDEX_BITS = 26, WIN_INDEX = 30 };
+/* A small index: -2^n to 2^n - 1; of a gather or scatter. What a wrong guess of it names as its
+ * register. */
+enum { WIN_INDEX_BITS = 32, WIN_VSIB_BITS = 26, WIN_INDEX = 30 };
 enum { WIN_ZERO = 17 }; /* it names for address 0, where operands without a base count from */
 
 /* One per machine; set before vCPUs start. */

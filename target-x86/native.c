@@ -214,11 +214,13 @@ static bool x87_pending(X86Cpu *cpu)
 
 /* ---- where a slow path was ---- */
 
-/* The call in a slow stub is followed by `jmp back`: back lies in the instruction. */
+/* The call in a slow stub is followed by `jmp back`: back lies in the instruction. Between them
+ * r15 may be moved again (tmpl_sp_undo). */
 static uint32_t site_body(const X86Cpu *cpu, uint64_t ret)
 {
     const uint8_t *rx = codebuf_rx((void *)cpu);
     uint32_t off = ret - (uint64_t)rx;
+    off += rx[off] == 0xe9 ? 0 : TMPL_UNDO;
     return off + 5 + *(const int32_t *)(rx + off + 1) - 1;
 }
 
@@ -730,10 +732,10 @@ void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t mask)
         env->hot[i] = x86_trace_threshold(cpu);
     }
     softmmu_code_map_clear(env);
-    env->vsib_limit = 1u << WIN_INDEX_BITS;
+    env->vsib_limit = 1u << WIN_VSIB_BITS;
     for (unsigned i = 0; i < 4; i++) {
-        env->vsib_high[0][i] = (uint64_t)-(1 << WIN_INDEX_BITS) << 32 | (uint32_t)-(1 << WIN_INDEX_BITS);
-        env->vsib_high[1][i] = (uint64_t)-(1 << WIN_INDEX_BITS);
+        env->vsib_high[0][i] = (uint64_t)-(1 << WIN_VSIB_BITS) << 32 | (uint32_t)-(1 << WIN_VSIB_BITS);
+        env->vsib_high[1][i] = (uint64_t)-(1 << WIN_VSIB_BITS);
     }
     env->jmp_miss = codebuf_rx(cpu) + x86_thunks.miss;
 }

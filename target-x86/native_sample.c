@@ -16,7 +16,7 @@
 
 /* In a block's code: the linear PC by its side table. Between a block's entry through the hash and
  * its first instruction vbase is still the old one, and r11 holds the PC or the new one. */
-static uint64_t pc_in_block(const X86Cpu *cpu, const Tb *tb, uint32_t off, uint64_t r11)
+static uint64_t pc_in_block(const X86Cpu *cpu, const Tb *tb, uint32_t off, uint64_t r11, int *late)
 {
     if (off >= tb->code_off && off < tb->entry_e) {
         uint64_t region = tb->large ? 2 * MiB : 4096;
@@ -24,6 +24,7 @@ static uint64_t pc_in_block(const X86Cpu *cpu, const Tb *tb, uint32_t off, uint6
     }
     TbInsn m;
     unsigned i = tb_insn_at(tb, off, &m);
+    *late = tb_insn_late(tb, i);
     return x86_env(cpu)->vbase + tb_insn_off(tb, i, &m);
 }
 
@@ -40,8 +41,9 @@ bool x86_sample_tcg(X86Cpu *cpu, void *ucontext, CpuSample *s)
     if (off < x86_engine.cache->code->size) {
         const Tb *tb = tb_by_code(x86_engine.cache, off);
         if (tb) {
-            s->pc = pc_in_block(cpu, tb, off, g[REG_R11]);
-            s->sp = x86_sample_linear(&cpu->st, R_SS, g[REG_R15]);
+            int late = 0;
+            s->pc = pc_in_block(cpu, tb, off, g[REG_R11], &late);
+            s->sp = x86_sample_linear(&cpu->st, R_SS, g[REG_R15] + late);
             s->fp = x86_sample_linear(&cpu->st, R_SS, g[REG_RBP]);
             s->host_pc = 0;
         } else if (off != x86_thunks.leave) {

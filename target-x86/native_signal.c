@@ -38,6 +38,7 @@ static void leave_at(X86Cpu *cpu, const Tb *tb, unsigned i, ucontext_t *uc, bool
             cpu->st.gpr[r] = g[greg[r]];
         }
     }
+    cpu->st.gpr[R_SP] += tb_insn_late(tb, i);
     if (!(m.flags_in_env & (boundary ? TBI_START_ENV : TBI_OP_ENV))) {
         env->cc = (g[REG_EFL] & 0xff) << 8 | (g[REG_EFL] >> 11 & 1);
     }

@@ -182,6 +182,7 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
     site->region_off = t->off;
     t->verified[0] = t->verified[1] = t->small = t->both = 0; /* it may write any register */
     tmpl_forget(t);
+    tmpl_sp_settle(t);
     tmpl_save_flags(t);
     mov_ptr(&t->e, S2, site);
     enc_call_to(&t->e, x86_thunks.exec);
@@ -575,12 +576,14 @@ static bool one(Tmpl *t, const X86Insn *in)
     uint32_t at = t->e.off;
     unsigned nslow = t->nslow, notes = t->e.notes ? t->e.notes->n : 0;
     bool in_env = t->in_env;
+    int16_t late = t->late;
 
     unsigned cls = t->flags[t->i].cls;
     if (!(cls & TC_KEEPS)) {
         tmpl_forget(t);
     }
     bool own = t->legacy           ? tmpl_legacy(t, in)
+               : t->moves_late && tmpl_sp_insn(t, in) ? true
                : cls & TC_STRAIGHT ? false
                                    : tmpl_flow(t, in) || tmpl_sys(t, in) || tmpl_vsib(t, in);
     if (own || (cls & TC_PLAIN && plain(t, in))) {
@@ -599,6 +602,7 @@ static bool one(Tmpl *t, const X86Insn *in)
     }
     t->nslow = nslow;
     t->in_env = in_env;
+    t->late = late;
     t->map[t->i].flags_in_env &= TBI_SHADOW;
     t->map[t->i].flags_in_env |= in_env ? TBI_START_ENV | TBI_OP_ENV : 0;
     tmpl_call_exec(t, in, t->i + 1u == t->tb->ninsns);
@@ -652,8 +656,14 @@ static void stubs(Tmpl *t)
         } else if (s->form == SLOW_ANY) {
             tmpl_any_range_slow(t, s);
         }
+        if (s->late) {
+            tmpl_sp_undo(e, s->late);
+        }
         enc_mov_ri(e, S2, s->kind);
         enc_call_to(e, x86_thunks.mem);
+        if (s->late) {
+            tmpl_sp_undo(e, -s->late);
+        }
         enc_jmp_to(e, s->back);
     }
     tmpl_trace_away(t);
@@ -679,7 +689,8 @@ static Enc all_stubs(Tmpl *t, CodeBuf *code)
     const uint32_t entry_h = t->tb->entry_h, hot_end = t->e.off;
     unsigned notes = t->e.notes ? t->e.notes->n : 0;
     unsigned pointers = t->e.notes ? x86_saved_notes->npointers : 0;
-    size_t room = 128 + 48 * t->nslow + 16 * t->nexits + 40 * t->naway;
+    size_t room = 128 + (48 + (t->moves_late ? 2 * TMPL_UNDO : 0)) * t->nslow + 16 * t->nexits +
+                  48 * t->naway;
 
     for (;; room *= 2) {
         t->e.full = !codebuf_cold(code, hot_end, room);
@@ -737,6 +748,7 @@ static void loop_begins(Tmpl *t, TbTrace *tr)
     t->small &= ~moved;
     tmpl_forget(t);
     t->group.on = false;
+    tmpl_sp_settle(t);
     tmpl_win_loop(t);
     tr->entry_loop = t->e.off;
     t->start_in_env = t->in_env;
@@ -757,6 +769,7 @@ static void trace_ends(Tmpl *t, TbTrace *tr)
     if (t->live[tr->peeled] && t->in_env != t->start_in_env) {
         t->start_in_env ? tmpl_save_flags(t) : tmpl_restore_flags(t);
     }
+    tmpl_sp_settle(t);
     tr->loop_exit = loop ? t->nexits + 1 : 0;
     tmpl_exit_to(t, tr->end);
 }
@@ -783,6 +796,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     clear(t);
     t->win = tb->mode & X86_KEY_WIN;
     t->fixed = tr ? trace_fixed(tr) : 0;
+    t->moves_late = tr && t->win;
     t->legacy = !(tb->mode & HF_CS64);
     t->placed = x86_mode_placed(tb->mode);
     t->word = t->legacy ? 4 : 8;
@@ -828,6 +842,10 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
                                            : tr->end;
         if (tr && tr->peeled && tr->peeled == t->i) {
             loop_begins(t, tr);
+        }
+        if (t->moves_late) {
+            tmpl_sp_begin(t, in);
+            tb_trace_late(tr)[t->i] = t->late;
         }
         t->map[t->i].host = t->e.off - tb->code_off;
         t->map[t->i].flags_in_env = t->in_env ? TBI_START_ENV | TBI_OP_ENV : 0;

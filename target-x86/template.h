@@ -64,6 +64,7 @@ typedef struct SlowSite {
     uint32_t kind;    /* MEM_* */
     uint8_t form;     /* SLOW_* */
     uint8_t turn, base;
+    int16_t late;     /* Tmpl.late at the branch */
 } SlowSite;
 
 /* kind of a checked access: bytes, and flags. A group's check must not fault. An access
@@ -89,6 +90,8 @@ typedef struct Tmpl {
     bool in_env;              /* flags are in env->cc (else EFLAGS) */
     bool saved_late;          /* they went there behind what the instruction accesses */
     bool failed;              /* arena full */
+    bool moves_late;          /* pushes and pops do not move r15 at once (template_late.c): */
+    int16_t late;             /* guest rsp less r15 */
     unsigned neffects, nexecs; /* nexecs: calls of reference functions */
     bool no_groups;
     bool legacy;              /* 16- or 32-bit code, */
@@ -283,10 +286,21 @@ void tmpl_group_after(Tmpl *t);
  * [r11 + tmpl_group_disp(disp)]. */
 bool tmpl_group_covers(const Tmpl *t, int base);
 int32_t tmpl_group_disp(const Tmpl *t, int64_t disp);
+/* LEA by one host instruction, beside loads of what lives in env; false: not here */
+bool tmpl_lea(Tmpl *t, const X86Insn *in);
 bool tmpl_lea_is_direct(const Tmpl *t, const X86Insn *in);
 void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last);
 
 void tmpl_entries(Tmpl *t); /* template_entry.c */
+
+/* template_late.c: in traces r15 is guest rsp less Tmpl.late. */
+enum { TMPL_UNDO = 7 };                            /* bytes of tmpl_sp_undo() */
+void tmpl_sp_begin(Tmpl *t, const X86Insn *in);     /* before each instruction of a trace */
+void tmpl_sp_settle(Tmpl *t);                       /* r15 = guest rsp; keeps EFLAGS */
+void tmpl_sp_move(Tmpl *t, int by);                 /* guest rsp += by */
+void tmpl_sp_undo(Enc *e, int by);                  /* lea r15,[r15+by], always as long */
+/* An instruction that only moves or copies rsp; false: not here. */
+bool tmpl_sp_insn(Tmpl *t, const X86Insn *in);
 
 /* template_evex.c: what plain rows need for AVX-512 */
 unsigned tmpl_access_size(const X86Insn *in, const X86Opnd *o);

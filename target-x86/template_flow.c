@@ -178,16 +178,11 @@ static Rm stack_check(Tmpl *t, int disp, unsigned kind)
     return tmpl_based(t, R_SP, disp, kind);
 }
 
-static void move_sp(Tmpl *t, int by)
-{
-    enc_lea(&t->e, GSP, rm_mem(GSP, by), true);
-}
-
 static void push_reg(Tmpl *t, unsigned g)
 {
     Rm m = stack_check(t, -8, 8 | MEM_WRITE);
     enc_store(&t->e, m, tmpl_use(t, g, S2));
-    move_sp(t, -8);
+    tmpl_sp_move(t, -8);
 }
 
 static void pop_reg(Tmpl *t, unsigned g)
@@ -199,7 +194,7 @@ static void pop_reg(Tmpl *t, unsigned g)
     } else {
         enc_load(&t->e, host_reg(g), m);
     }
-    move_sp(t, 8);
+    tmpl_sp_move(t, 8);
 }
 
 static void push_imm(Tmpl *t, int32_t imm)
@@ -209,7 +204,7 @@ static void push_imm(Tmpl *t, int32_t imm)
     Rm m = stack_check(t, -8, 8 | MEM_WRITE);
     enc_op(&t->e, &op, 0, m);
     enc_u32(&t->e, imm);
-    move_sp(t, -8);
+    tmpl_sp_move(t, -8);
 }
 
 /* Stores the return address, which is in S2 then, but in traces; leaves S1 free. */
@@ -223,14 +218,14 @@ void tmpl_push_return(Tmpl *t, const X86Insn *in)
     enc_load(&t->e, S2, rm_env(ENV_F(vbase)));
     enc_lea(&t->e, S2, rm_mem(S2, t->off + in->len), true);
     enc_store(&t->e, m, S2);
-    move_sp(t, -8);
+    tmpl_sp_move(t, -8);
 }
 
 void tmpl_pop_return(Tmpl *t, unsigned extra)
 {
     Rm m = stack_check(t, 0, 8);
     enc_load(&t->e, S1, m);
-    move_sp(t, 8 + extra);
+    tmpl_sp_move(t, 8 + extra);
 }
 
 static void ret(Tmpl *t, unsigned extra)
@@ -312,12 +307,18 @@ static bool call_indirect(Tmpl *t, const X86Insn *in, bool host)
     if (!indirect_target(t, in)) {
         return false;
     }
-    enc_store(&t->e, rm_env(ENV_F(scratch)), S1);
+    /* a push through a checked register leaves S1 alone */
+    bool stays = t->win && (t->verified[0] | t->verified[1]) >> R_SP & 1;
+    if (!stays) {
+        enc_store(&t->e, rm_env(ENV_F(scratch)), S1);
+    }
     tmpl_push_return(t, in);
     if (host) {
         enc_push(&t->e, S2);
     }
-    enc_load(&t->e, S1, rm_env(ENV_F(scratch)));
+    if (!stays) {
+        enc_load(&t->e, S1, rm_env(ENV_F(scratch)));
+    }
     return true;
 }
 
@@ -352,6 +353,7 @@ static bool lea(Tmpl *t, const X86Insn *in)
     if (in->opsize == 2 || !tmpl_addr(t, in, false)) {
         return false;
     }
+    t->late = g == R_SP ? 0 : t->late;
     if (in->opsize == 4) {
         enc_mov_rr32(&t->e, S1, S1);
     }
@@ -376,8 +378,10 @@ static bool lea_direct(Tmpl *t, const X86Insn *in)
         return false;
     }
     Rm m = { RM_MEM, in->base < 0 ? -1 : host_reg(in->base),
-             in->index < 0 ? -1 : host_reg(in->index), in->scale, in->disp };
+             in->index < 0 ? -1 : host_reg(in->index), in->scale,
+             in->disp + (in->base == R_SP ? t->late : 0) };
     enc_lea(&t->e, host_reg(g), m, in->opsize == 8);
+    t->late = g == R_SP ? 0 : t->late;
     return true;
 }
 
@@ -386,6 +390,7 @@ static bool leave(Tmpl *t)
     enc_load(&t->e, S2, tmpl_based(t, R_BP, 0, 8));
     enc_lea(&t->e, GSP, rm_mem(H_RBP, 8), true);
     enc_mov_rr(&t->e, H_RBP, S2);
+    t->late = 0;
     return true;
 }
 
@@ -421,7 +426,7 @@ static bool one_byte(Tmpl *t, const X86Insn *in)
         push_imm(t, in->imm);
         return true;
     case 0x8d:
-        return lea_direct(t, in) || lea(t, in);
+        return lea_direct(t, in) || tmpl_lea(t, in) || lea(t, in);
     case 0x90:
         if (in->rex & 1) {
             return false;

@@ -71,7 +71,8 @@ bool tmpl_addr(Tmpl *t, const X86Insn *in, bool with_segment)
         enc_mov_ri(e, S1, wide ? (uint64_t)in->disp : (uint32_t)in->disp);
         tmpl_clobber(t, S1);
     } else {
-        Rm m = address_rm(t, in->base, in->index, in->scale, in->disp);
+        Rm m = address_rm(t, in->base, in->index, in->scale,
+                          in->disp + (in->base == R_SP ? t->late : 0));
         tmpl_clobber(t, S1);
         if (m.index < 0 && m.disp == 0 && wide) {
             if (m.base != S1) {
@@ -88,12 +89,40 @@ bool tmpl_addr(Tmpl *t, const X86Insn *in, bool with_segment)
     return true;
 }
 
+bool tmpl_lea(Tmpl *t, const X86Insn *in)
+{
+    unsigned g = in->op[0].reg;
+
+    if (t->legacy || in->opsize == 2 || in->adsize != 8 || reg_in_env(g) ||
+        in->disp != (int32_t)in->disp || (in->base < 0 && in->index < 0)) {
+        return false;
+    }
+    if (in->base != 16) {
+        Rm m = address_rm(t, in->base, in->index, in->scale,
+                          in->disp + (in->base == R_SP ? t->late : 0));
+        enc_lea(&t->e, host_reg(g), m, in->opsize == 8);
+    } else {
+        int64_t d = rip_disp(t, in), there = d + t->fixed;
+        if (d != (int32_t)d) {
+            return false;
+        }
+        if (t->fixed && there >= 0 && there <= INT32_MAX) {
+            enc_mov_ri(&t->e, host_reg(g), there);
+        } else {
+            load_vbase(t);
+            enc_lea(&t->e, host_reg(g), rm_mem(S1, d), in->opsize == 8);
+        }
+    }
+    t->late = g == R_SP ? 0 : t->late;
+    return true;
+}
+
 /* ---- soft TLB ---- */
 
 SlowSite *tmpl_slow_site(Tmpl *t, unsigned form, uint32_t kind)
 {
     SlowSite *s = &t->slow[t->nslow++];
-    *s = (SlowSite){ .form = form, .kind = kind };
+    *s = (SlowSite){ .form = form, .kind = kind, .late = t->late };
     return s;
 }
 
@@ -176,33 +205,46 @@ static bool moves_index(const X86Insn *in)
     return moves_little(in) && (in->opcode == 0xff || (by <= 4096 && by >= -4096));
 }
 
-/* The register that gets a value below 2^WIN_INDEX_BITS by what the instruction is, bit mask. */
-static uint32_t makes_small(const X86Insn *in)
+_Static_assert(WIN_INDEX_BITS == 32, "what 32-bit operations write is small");
+
+/* Does an instruction of 32 bits write its first operand whatever its others are? */
+static bool always_writes(const X86Insn *in)
+{
+    uint8_t op = in->opcode;
+
+    if (in->row->map == MAP_0F) { /* CMOVcc, IMUL, MOVZX, MOVSX */
+        return (op & 0xf0) == 0x40 || op == 0xaf || (op & 0xf6) == 0xb6;
+    }
+    return op < 0x40 || (op >= 0x80 && op <= 0x8d) || op == 0x63 || op == 0x69 || op == 0x6b ||
+           (op & 0xf8) == 0xb8 || (op == 0xc1 && in->imm & 31) || op == 0xc7 || op == 0xf7 || op == 0xff;
+}
+
+/* The register that gets a small value (WIN_INDEX_BITS) by what the instruction is, bit mask. */
+static uint32_t makes_small(const X86Insn *in, uint32_t written)
 {
     const X86Opnd *d = &in->op[0];
     unsigned ext = in->modrm >> 3 & 7;
-    uint64_t imm = in->opsize == 8 ? in->imm : (uint32_t)in->imm;
     bool small = false;
 
-    if (in->row->enc != ENC_LEGACY || in->opsize < 4 || d->kind != OPND_GPR || d->size < 4) {
+    if (in->row->enc != ENC_LEGACY || in->row->map > MAP_0F || in->opsize < 4 ||
+        d->kind != OPND_GPR || d->size < 4 || !(written >> d->reg & 1)) {
         return 0;
     }
-    if (in->row->map == MAP_0F) { /* MOVZX */
-        small = (in->opcode & 0xfe) == 0xb6;
-    } else if (in->row->map == MAP_1) {
+    if (d->size == 4) {
+        small = always_writes(in);
+    } else if (in->row->map == MAP_0F) { /* MOVZX, MOVSX */
+        small = (in->opcode & 0xf6) == 0xb6;
+    } else {
         switch (in->opcode) {
         case 0x31:
         case 0x33: small = !in->is_mem && d->reg == in->op[1].reg; break; /* XOR r, r */
-        case 0x25: small = imm < 1ull << WIN_INDEX_BITS; break;            /* AND */
+        case 0x25: small = in->imm < 1ull << WIN_INDEX_BITS; break;        /* AND */
         case 0x81:
-        case 0x83: small = ext == 4 && imm < 1ull << WIN_INDEX_BITS; break;
-        case 0xc1: /* SHR */
-            small = ext == 5 && 8 * in->opsize <= WIN_INDEX_BITS +
-                                                      (in->imm & (8 * in->opsize - 1));
-            break;
-        default:
-            small = ((in->opcode & 0xf8) == 0xb8 || in->opcode == 0xc7) &&
-                    imm < 1ull << WIN_INDEX_BITS;
+        case 0x83: small = ext == 4 && in->imm < 1ull << WIN_INDEX_BITS; break;
+        case 0xc1: /* SHR */ small = ext == 5 && (in->imm & 63) >= 32; break;
+        case 0x63: /* MOVSXD */
+        case 0xc7: small = true; break;
+        default: small = (in->opcode & 0xf8) == 0xb8 && in->imm < 1ull << WIN_INDEX_BITS;
         }
     }
     return small ? 1u << d->reg : 0;
@@ -239,7 +281,7 @@ void tmpl_win_after(Tmpl *t, const X86Insn *in)
             t->s1_host = t->s1_host == in->op[0].reg + 1 ? 0 : t->s1_host;
             return;
         }
-        uint32_t w = t->writes[t->i], small = makes_small(in);
+        uint32_t w = t->writes[t->i], small = makes_small(in, w);
         t->both &= moves_little(in) ? ~0u : ~w;
         if (t->s1_host && w >> (t->s1_host - 1) & 1) {
             t->s1_host = 0;
@@ -360,6 +402,10 @@ static bool is_pair(const Tmpl *t, const X86Insn *in, unsigned k)
  * both for the next operands, too: each of them would cost a trace its life to find out. */
 static unsigned guess(const Tmpl *t, unsigned i, const X86Insn *in)
 {
+    if (in->base == R_SP && t->insns[i].is_mem && t->insns[i].base != R_SP &&
+        (t->verified[0] | t->verified[1]) >> R_SP & 1) { /* CALL [mem]: the site is [mem]'s */
+        return t->verified[0] >> R_SP & 1 ? WIN_SITE_B : WIN_SITE_A;
+    }
     unsigned state = tmpl_guess(t, i, in);
     uint32_t bit = in->base >= 0 && in->base < 16 && in->seg < R_FS ? 1u << in->base : 0;
     if (state == WIN_SITE_BOTH && (t->sure[0] | t->sure[1]) & bit) {
@@ -475,10 +521,11 @@ static Rm win_pair(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
     }
     int h = pair_reg(t, in->base), x = pair_reg(t, in->index);
     int d = h == S1 || x == S1 || (t->s1_host && h != S2 && x != S2) ? S2 : S1; /* scratch */
-    if (!index_known) { /* lea d,[index + 2^n]; shr d, n+1; jnz */
+    if (!index_known) { /* movsxd d, index; cmp d, index; jne */
+        static const Op movsxd = { .opcode = 0x63, .w = true };
         tmpl_clobber(t, d);
-        enc_lea(e, d, rm_mem(x, 1 << WIN_INDEX_BITS), true);
-        enc_shift_ri(e, 5, d, WIN_INDEX_BITS + 1, true);
+        enc_op(e, &movsxd, d, rm_reg(x));
+        enc_alu_rm(e, ALU_CMP, d, rm_reg(x));
         SlowSite *s = tmpl_slow_site(t, SLOW_GUESS,
                                      MEM_GUESS | WIN_INDEX << 10 | tmpl_site(t, t->i) << 16);
         s->jcc = enc_jcc(e, CC_NE);
@@ -641,7 +688,9 @@ void tmpl_win_hoist(Tmpl *t)
 static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
 {
     unsigned state = in->adsize == 8 ? guess(t, t->i, in) : WIN_SITE_ANY;
-    int64_t disp = in->base == 16 ? rip_disp(t, in) : in->disp;
+    int64_t disp = in->base == 16     ? rip_disp(t, in)
+                   : in->base == R_SP ? in->disp + t->late
+                                      : in->disp;
 
     if (in->disp != (int32_t)in->disp || disp != (int32_t)disp) {
         return false;

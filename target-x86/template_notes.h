@@ -58,6 +58,7 @@ typedef struct Away {
     bool rcx_in_s2;
     int16_t again;      /* instruction whose flags must be made again, or -1; */
     int16_t moved;      /* how far rsp has gone since, bytes */
+    int16_t late;       /* Tmpl.late */
 } Away;
 
 #endif

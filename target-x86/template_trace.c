@@ -70,15 +70,15 @@ bool tmpl_trace_goes(const X86Insn *in, int64_t off, int64_t to)
 static Away *away(Tmpl *t, uint32_t jmp)
 {
     Away *a = &t->away[t->naway++];
-    *a = (Away){ .jmp = jmp, .in_env = t->in_env, .exit = -1, .again = -1 };
+    *a = (Away){ .jmp = jmp, .in_env = t->in_env, .exit = -1, .again = -1, .late = t->late };
     return a;
 }
 
 /* Leaves the trace for `off` if the condition holds. Another page: out of line, where r11
- * is given its address. */
+ * is given its address; also where rsp must be brought up to date. */
 static void leave_if(Tmpl *t, int cc, int64_t off)
 {
-    if (tmpl_in_region(t, off)) {
+    if (tmpl_in_region(t, off) && !t->late) {
         enc_align_rel32(&t->e, 2);
         tmpl_new_exit(t, enc_jcc(&t->e, cc), off);
     } else {
@@ -289,14 +289,19 @@ void tmpl_trace_away(Tmpl *t)
         if (a->rcx_in_s2) {
             enc_mov_rr(e, H_RCX, S2);
         }
+        if (a->late) {
+            enc_lea(e, GSP, rm_mem(GSP, a->late), true);
+        }
         if (a->again >= 0) {
             make_flags(t, a);
         }
         if (a->exit < 0) {
             tmpl_jump_pc(t);
         } else {
-            enc_load(e, S1, rm_env(ENV_F(vbase)));
-            enc_lea(e, S1, rm_mem(S1, t->exits[a->exit].target & ~4095), true);
+            if (t->exits[a->exit].guarded) {
+                enc_load(e, S1, rm_env(ENV_F(vbase)));
+                enc_lea(e, S1, rm_mem(S1, t->exits[a->exit].target & ~4095), true);
+            }
             enc_align_rel32(e, 1);
             t->exits[a->exit].jmp = enc_jmp(e);
         }

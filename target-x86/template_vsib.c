@@ -10,7 +10,7 @@
 #include "target-x86/native.h"
 #include "target-x86/template.h"
 
-_Static_assert(WIN_INDEX_BITS < 31, "a doubleword holds the limit");
+_Static_assert(WIN_VSIB_BITS < 31, "a doubleword holds the limit");
 
 /* EVEX: jumps if an element that the opmask chooses is not small. h: a free scratch. */
 static uint32_t check_evex(Tmpl *t, const X86Insn *in, bool quad, unsigned ll, int h)

@@ -89,7 +89,7 @@ static unsigned site_of(const X86Cpu *cpu, const X86Insn *in)
     if (k >= 0 && in->is_mem && in->base >= 0 && in->base < 16 && in->index >= 0 &&
         !vsib && in->seg < R_FS && in->adsize == 8 &&
         window_range(x86_env(cpu), gpr[in->base]) == k &&
-        gpr[in->index] + (1ull << WIN_INDEX_BITS) < 2ull << WIN_INDEX_BITS) {
+        gpr[in->index] == (uint64_t)(int32_t)gpr[in->index]) {
         return WIN_SITE_PAIR + k;
     }
     return k < 0 ? WIN_SITE_ANY : k ? WIN_SITE_A : WIN_SITE_B;

@@ -74,8 +74,9 @@ static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, const X86Insn *in
     TbSpan span[TB_MAX_SPANS];
     unsigned n = 0;
     Tb *tb = tb_new(c, r->n);
-    TbTrace *tr = tb ? tb_alloc(c, sizeof(*tr) + (r->n + r->npages + 1) * sizeof(TbTraceInsn))
-                     : NULL;
+    size_t size = sizeof(TbTrace) + (r->n + r->npages + 1) * sizeof(TbTraceInsn) +
+                  ALIGN_UP(r->n * sizeof(int16_t), 4);
+    TbTrace *tr = tb ? tb_alloc(c, size) : NULL;
 
     if (!tr) {
         return NULL;

@@ -38,8 +38,8 @@ _Static_assert(0xc000000000ull >> WIN_A_SHIFT == 0x400000ull >> WIN_A_SHIFT,
                "one range A holds a Go program and its heap");
 
 /* Unmapped bytes reserved on both sides of an area: a checked register may be followed by
- * a 32-bit displacement. */
-#define WIN_MARGIN (4 * GiB)
+ * a 32-bit displacement, and in traces by an index of 33 bits, eight times. */
+#define WIN_MARGIN (36 * GiB)
 
 typedef struct WinSet WinSet;
 

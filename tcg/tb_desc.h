@@ -82,8 +82,14 @@ typedef struct TbTrace {
     uint16_t loop_exit;   /* 1 + the number of the exit to its own beginning, or 0 */
     uint16_t npages, page_at; /* rows of insn[] from there */
     TbTraceInsn insn[];   /* as many as the block has, at least; then where each page is,
-                           * and its RAM page */
+                           * and its RAM page; a row of its own; and, 16 bits each, how far
+                           * the stack pointer is behind at each instruction's begin */
 } TbTrace;
+
+static inline int16_t *tb_trace_late(const TbTrace *tr)
+{
+    return (int16_t *)(tr->insn + tr->page_at + tr->npages + 1);
+}
 
 struct Tb {
     /* the first 32 bytes, which lie in one cache line: what lookup reads */
@@ -216,6 +222,12 @@ static inline uint64_t tb_insn_ram(const Tb *tb, unsigned i, const TbInsn *m)
 {
     const TbTraceInsn *n = tb->trace_at ? &tb_trace(tb)->insn[i] : NULL;
     return n ? (uint64_t)n->page << 12 | (n->off & 4095) : tb->key + m->guest;
+}
+/* What the guest's stack pointer is beyond its host register at the begin of instruction i
+ * and where it accesses memory. */
+static inline int tb_insn_late(const Tb *tb, unsigned i)
+{
+    return tb->trace_at ? tb_trace_late(tb_trace(tb))[i] : 0;
 }
 
 #endif
