@@ -114,8 +114,10 @@ enum { TIER2_OFF, TIER2_ON, TIER2_RANDOM /* tests: blocks become hot at random *
 enum { WIN_SITE_UNKNOWN, WIN_SITE_B, WIN_SITE_A, WIN_SITE_BOTH, WIN_SITE_ANY,
        /* in a trace's record only: B, A by the base register, and the index is small */
        WIN_SITE_PAIR,
-       /* in both, even on the path of one trace */
-       WIN_SITE_MIXED = WIN_SITE_PAIR + 2 };
+       /* in both, even on the path of one trace, which leaves in the other case; */
+       WIN_SITE_MIXED = WIN_SITE_PAIR + 2,
+       /* and the way out became hot */
+       WIN_SITE_TWO };
 /* A small index: -2^n to 2^n - 1; of a gather or scatter. What a wrong guess of it names as its
  * register. */
 enum { WIN_INDEX_BITS = 32, WIN_VSIB_BITS = 26, WIN_INDEX = 30 };

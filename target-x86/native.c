@@ -604,8 +604,8 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
             state = known; /* its page is not there yet: range A may still go there */
         } else if (k >= 0) {
             state = k ? WIN_SITE_A : WIN_SITE_B;
-            if (tr || known == WIN_SITE_MIXED) {
-                state = WIN_SITE_MIXED;
+            if (tr || known >= WIN_SITE_MIXED) {
+                state = MAX(known, WIN_SITE_MIXED);
             } else if (known != WIN_SITE_UNKNOWN && known != state) {
                 state = WIN_SITE_BOTH; /* which it is not compiled for yet */
             }

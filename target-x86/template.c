@@ -804,7 +804,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
                    (t->legacy && !(tb->mode & HF_SS32));
     /* bytes of the body at most; 64 instructions cannot need more */
     const unsigned most = tr ? 28 * KiB : 12 * KiB, most_execs = 200;
-    t->nexits = t->nslow = t->neffects = t->naway = 0;
+    t->nexits = t->nslow = t->neffects = t->naway = t->nleaves = 0;
     t->ended = t->shadow_next = false;
     t->wanted = S2_KEPT;
     t->e = (Enc){ .rw = code->rw,

@@ -47,6 +47,7 @@ enum {
 };
 
 enum { MAX_SLOW = TB_MAX_TRACE * 4 };
+enum { TMPL_LEAVES = 500 }; /* ways out of a trace for operands elsewhere, at most */
 
 /* Out-of-line code of a check that failed. */
 enum {
@@ -117,13 +118,13 @@ typedef struct Tmpl {
     Effect effect[TB_MAX_TRACE]; /* of instructions below neffects */
     uint32_t writes[TB_MAX_TRACE]; /* general registers each writes, bit mask */
     TbInsn map[TB_MAX_TRACE];
-    Away away[TB_MAX_TRACE];  /* ways out of a trace, out of line */
-    unsigned naway;
+    Away away[TB_MAX_TRACE + TMPL_LEAVES]; /* ways out of a trace, out of line */
+    unsigned naway, nleaves;
     struct {
         uint32_t jmp;         /* code offset of the rel32 to patch */
         int32_t target;       /* as TbExit's */
         bool flags_in_env, guarded;
-    } exits[TB_MAX_EXITS];
+    } exits[TB_MAX_EXITS + TMPL_LEAVES];
     unsigned nexits;
     uint32_t guard_jcc;       /* rel32 of entry_x's way out */
     uint32_t guard2_jcc;      /* and of the check of a crossing block's second page, or of
@@ -266,6 +267,10 @@ bool tmpl_sys_continues(const X86Insn *in, uint32_t mode);
 /* template_trace.c: control flow inside a trace; its ways out */
 bool tmpl_trace_flow(Tmpl *t, const X86Insn *in);
 void tmpl_trace_away(Tmpl *t);
+/* May the current instruction leave the trace, if instruction i (which may be ahead) does not
+ * find its operand where the record saw it? It does if cc holds, to its own beginning. */
+bool tmpl_may_leave(const Tmpl *t, unsigned i);
+void tmpl_leave(Tmpl *t, int cc);
 /* May a trace go on behind this instruction? Do its ways out need all flags? */
 bool tmpl_trace_takes(const X86Insn *in, uint32_t mode);
 bool tmpl_trace_leaves(const X86Insn *in);

@@ -120,13 +120,14 @@ unsigned tmpl_guess(const Tmpl *t, unsigned i, const X86Insn *as)
     unsigned state = x86_win_site(tmpl_insn_ram(t, i));
     uint64_t a;
 
-    if (t->tb->trace_at && (state == WIN_SITE_UNKNOWN || state == WIN_SITE_BOTH)) {
+    bool leaves = state == WIN_SITE_MIXED && tmpl_may_leave(t, i);
+    if (t->tb->trace_at && (state == WIN_SITE_UNKNOWN || state == WIN_SITE_BOTH || leaves)) {
         unsigned seen = tb_trace(t->tb)->insn[i].site; /* on this path, just before */
         if (seen >= WIN_SITE_PAIR) {
             seen = seen > WIN_SITE_PAIR ? WIN_SITE_A : WIN_SITE_B;
         }
-        state = seen == WIN_SITE_ANY && state == WIN_SITE_BOTH ? state : seen;
-    } else if (state == WIN_SITE_MIXED) {
+        state = seen == WIN_SITE_ANY && state != WIN_SITE_UNKNOWN ? WIN_SITE_BOTH : seen;
+    } else if (state >= WIN_SITE_MIXED) {
         state = WIN_SITE_BOTH;
     }
     if (state != WIN_SITE_UNKNOWN) {

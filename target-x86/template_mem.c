@@ -337,6 +337,13 @@ static void compare_range(Tmpl *t, int d, int s, unsigned k)
 enum { WIN_WHOLE = 31 };
 static void check_range(Tmpl *t, int d, int s, unsigned k, unsigned base, uint32_t at)
 {
+    if (t->tb->trace_at && x86_win_site(tmpl_insn_ram(t, at)) == WIN_SITE_MIXED &&
+        tmpl_may_leave(t, at)) {
+        tmpl_clobber(t, d);
+        compare_range(t, d, s, k);
+        tmpl_leave(t, CC_NE);
+        return;
+    }
     SlowSite *x = tmpl_slow_site(t, d == s ? SLOW_TURNED : SLOW_GUESS,
                             MEM_GUESS | base << 10 | at << 16);
 
@@ -612,7 +619,7 @@ void tmpl_win_loop(Tmpl *t)
         unsigned k = seen == WIN_SITE_A || seen == WIN_SITE_PAIR + 1;
         if (!in->is_mem || in->base < 0 || base > 15 || base == R_SP || in->seg >= R_FS ||
             in->adsize != 8 || far >> base & 1 || (t->sure[0] | t->sure[1]) >> base & 1 ||
-            x86_win_site(tmpl_insn_ram(t, i)) != WIN_SITE_MIXED || x86_row_vsib(in->row) ||
+            x86_win_site(tmpl_insn_ram(t, i)) != WIN_SITE_TWO || x86_row_vsib(in->row) ||
             (seen != WIN_SITE_A && seen != WIN_SITE_B && seen < WIN_SITE_PAIR) ||
             (in->index < 0) != (seen < WIN_SITE_PAIR)) {
             continue;

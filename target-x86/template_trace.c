@@ -87,6 +87,22 @@ static void leave_if(Tmpl *t, int cc, int64_t off)
     }
 }
 
+/* Not at the trace's head: the way out would lead back to it. */
+bool tmpl_may_leave(const Tmpl *t, unsigned i)
+{
+    const TbTrace *tr = tb_trace(t->tb);
+
+    return tr && t->nleaves < TMPL_LEAVES && tr->insn[i].site != WIN_SITE_ANY &&
+           tr->insn[t->i].off != tr->insn[0].off;
+}
+
+void tmpl_leave(Tmpl *t, int cc)
+{
+    t->nleaves++;
+    away(t, enc_jcc(&t->e, cc))->exit = t->nexits;
+    tmpl_new_exit(t, 0, t->off);
+}
+
 /* ---- flags made again ----
  *
  * Flags that only the way out of a trace may want need not last until there: the way out

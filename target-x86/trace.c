@@ -379,6 +379,9 @@ uint64_t x86_trace_hot(X86Cpu *cpu, Tb *tb)
     r.mode = tb->mode;
     r.n = r.jumps = r.npages = 0;
     record(cpu, &r);
+    if (x86_win_site(r.head) == WIN_SITE_MIXED) { /* a trace's way out is hot */
+        x86_win_site_set(r.head, WIN_SITE_TWO);
+    }
     peel(&r);
     if ((!r.jumps && !r.peeled) || r.end < -REACH || r.end > REACH) {
         env->trace_short++;
@@ -413,7 +416,7 @@ bool x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase)
         bool ahead = w.ok && !w.accessed && x86_engine.tapped;
         if (lin >> 47 || !w.ok || ahead || !softmmu_fetch(cpu, lin, &ram, &large) ||
             large || ram >> 12 != page[i].page) {
-            if (!ahead) {
+            if (!ahead && w.ok && !(lin >> 47)) {
                 give_up(tb);
             }
             x86_aside(cpu, drop_heavy, tb);
