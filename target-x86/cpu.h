@@ -176,6 +176,7 @@ typedef struct X86Cpu {
     bool aside_small;            /* its bits above 127 are zero */
     uint8_t aside[16 * 32] __attribute__((aligned(32)));
     uint64_t trace_random;       /* state of tier2=random */
+    struct X86Insn *trace_code;  /* TB_MAX_TRACE, for a trace's record (trace.h) */
     uint8_t one_unit;            /* twin runs: leave generated code after each block */
     uint8_t tapped;              /* twin runs: time and chance go through nondet_tap */
     uint8_t win_on;              /* the current address space has windows (window.h) */

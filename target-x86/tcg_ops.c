@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* x86 as a guest of the TCG accelerator: the table that main.c hands over. */
 #include "target-x86/tcg_ops.h"
+#include <stdlib.h>
 #include <string.h>
 #include "target-x86/decode.h"
 #include "target-x86/engine.h"
@@ -66,6 +67,10 @@ static bool ops_init_cpu(void *cpu, TcgEnv *env, Error *err)
 #if defined(__x86_64__)
     if (x86_engine.native) {
         x86_native_init_cpu(cpu, env, x86_host_xsave_mask());
+        ((X86Cpu *)cpu)->trace_code = calloc(TB_MAX_TRACE, sizeof(X86Insn));
+        if (!((X86Cpu *)cpu)->trace_code) {
+            return error_set(err, "no memory for a vCPU");
+        }
         if (x86_engine.fsbase && !fsbase_code_add(codebuf_rx(cpu), x86_engine.cache->code->size,
                                                   &env->host_fs)) {
             return error_set(err, "too many vCPUs run generated code");
@@ -82,6 +87,7 @@ static void ops_free_cpu(void *cpu)
 {
     if (x86_env(cpu)) {
         returns_free(cpu);
+        free(((X86Cpu *)cpu)->trace_code);
         softmmu_free(cpu);
     }
 }

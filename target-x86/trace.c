@@ -140,10 +140,41 @@ static bool inner_loop(const TraceRecord *r, const X86Insn *in, int64_t from, in
     return taken == ROUNDS_MOST || (taken >= 3 && at[0] - at[1] == at[1] - at[2]);
 }
 
-/* The instruction at RIP, which may go on in the next page, and its RAM address. False: it
- * cannot be part of a trace. */
-static bool fetch(X86Cpu *cpu, TraceRecord *r, int64_t off, X86Insn *in, uint64_t *ram)
+static void copy_insn(X86Insn *to, const X86Insn *from)
 {
+    const uint64_t *f = (const uint64_t *)from;
+    volatile uint64_t *t = (uint64_t *)to; /* by no function of libc's */
+
+    for (unsigned i = 0; i < sizeof(*to) / 8; i++) {
+        t[i] = f[i];
+    }
+}
+
+/* Has the instruction been here before, with these bytes? Then it need not be decoded. */
+static bool seen_before(TraceRecord *r, int64_t off, uint64_t ram, const uint8_t *p, unsigned n)
+{
+    uint16_t *seen = &r->seen[off & (TRACE_SEEN - 1)];
+    unsigned i = *seen - 1u;
+
+    *seen = r->n + 1;
+    if (i >= r->n || r->insn[i].off != off || r->insn[i].page != ram >> 12 ||
+        r->code[i].len > n) {
+        return false;
+    }
+    for (unsigned k = 0; k < r->code[i].len; k++) {
+        if (p[k] != r->code[i].bytes[k]) {
+            return false;
+        }
+    }
+    copy_insn(&r->code[r->n], &r->code[i]);
+    return true;
+}
+
+/* The instruction at RIP into the record's code, which may go on in the next page, and its RAM
+ * address. False: it cannot be part of a trace. */
+static bool fetch(X86Cpu *cpu, TraceRecord *r, int64_t off, uint64_t *ram)
+{
+    X86Insn *in = &r->code[r->n];
     uint8_t buf[16];
     unsigned n = MIN(4096 - (off & 4095), 15);
     bool large;
@@ -155,6 +186,9 @@ static bool fetch(X86Cpu *cpu, TraceRecord *r, int64_t off, X86Insn *in, uint64_
     if (!p || large || *ram >= CODE_MAP_MAX_RAM ||
         debug_low_bits(&cpu->cpu.machine->debug, *ram)) { /* perhaps a breakpoint */
         return false;
+    }
+    if (seen_before(r, off, *ram, p, n)) {
+        return true;
     }
     int len = x86_decode(in, p, n, r->mode, cpu->feat);
     if (len == X86_DEC_MORE && n < 15) {
@@ -255,16 +289,17 @@ static void record(X86Cpu *cpu, TraceRecord *r)
     int64_t head = cpu->st.rip - vbase;
     bool joins = false, calls = false;
     Closing c = { 0 };
-    X86Insn in;
+    const X86Insn *last = r->code;
 
     for (;;) {
         uint64_t ram;
         int64_t off = cpu->st.rip - vbase;
+        const X86Insn *in = &r->code[r->n];
         r->end = off;
-        if (closes(r, &c, off, &in, calls) || r->n == TB_MAX_TRACE) {
+        if (closes(r, &c, off, last, calls) || r->n == TB_MAX_TRACE) {
             return;
         }
-        if (!fetch(cpu, r, off, &in, &ram) || !tmpl_trace_takes(&in, r->mode)) {
+        if (!fetch(cpu, r, off, &ram) || !tmpl_trace_takes(in, r->mode)) {
             return;
         }
         if (joins && !c.n && r->n >= WAY_LEAST && off != head && long_loop(ram, r->mode)) {
@@ -274,15 +309,16 @@ static void record(X86Cpu *cpu, TraceRecord *r)
             x86_env(cpu)->hot[hot_index(ram)] = x86_trace_threshold(cpu);
             joins = false;
         }
-        unsigned site = site_of(cpu, &in);
-        if (!execute(cpu, &in)) {
+        unsigned site = site_of(cpu, in);
+        last = in;
+        if (!execute(cpu, in)) {
             return;
         }
         int64_t end = cpu->st.rip - vbase;
         if (end > REACH || end < -REACH) { /* to a library: the last one's block goes there */
             return;
         }
-        calls |= is_indirect(&in);
+        calls |= is_indirect(in);
         r->insn[r->n].off = off;
         r->insn[r->n].page = ram >> 12;
         r->insn[r->n++].site = site;
@@ -291,12 +327,12 @@ static void record(X86Cpu *cpu, TraceRecord *r)
             generation != x86_engine.cache->generation || x86_engine_attention(cpu)) {
             return;
         }
-        if (r->end != off + in.len) {
-            if (r->end != head && inner_loop(r, &in, off, r->end)) {
+        if (r->end != off + in->len) {
+            if (r->end != head && inner_loop(r, in, off, r->end)) {
                 return;
             }
             r->jumps += r->end != head;
-        } else if (!tmpl_trace_leaves(&in)) {
+        } else if (!tmpl_trace_leaves(in)) {
             continue;
         }
         joins = true;
@@ -316,6 +352,7 @@ static void peel(TraceRecord *r)
         r->end == r->insn[0].off) {
         for (unsigned i = 0; i < r->n; i++) {
             r->insn[r->n + i] = r->insn[i];
+            copy_insn(&r->code[r->n + i], &r->code[i]);
         }
         r->peeled = r->n;
         r->n *= 2;
@@ -378,6 +415,8 @@ uint64_t x86_trace_hot(X86Cpu *cpu, Tb *tb)
     r.head = tb->key;
     r.mode = tb->mode;
     r.n = r.jumps = r.npages = 0;
+    r.code = cpu->trace_code;
+    leaf_zero(r.seen, sizeof(r.seen));
     record(cpu, &r);
     if (x86_win_site(r.head) == WIN_SITE_MIXED) { /* a trace's way out is hot */
         x86_win_site_set(r.head, WIN_SITE_TWO);

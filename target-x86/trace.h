@@ -13,6 +13,8 @@
 
 #include "target-x86/engine.h"
 
+enum { TRACE_SEEN = 1024 };
+
 typedef struct TraceRecord {
     uint64_t head;      /* RAM address; the offsets count from its page */
     uint32_t mode;      /* of its block */
@@ -27,7 +29,9 @@ typedef struct TraceRecord {
         int32_t off;    /* where from vbase; */
         uint16_t first, last; /* bytes of it */
     } page[TB_MAX_SPANS];
+    struct X86Insn *code;   /* the instructions, as they were executed */
     TbTraceInsn insn[TB_MAX_TRACE];
+    uint16_t seen[TRACE_SEEN]; /* by hash of the offset: 1 + an instruction's number */
 } TraceRecord;
 
 /* The thunk of a block's counter; host address to go on at. Leaf. */

@@ -36,31 +36,35 @@ static unsigned bytes_at(const TbCache *c, const TraceRecord *r, unsigned i, uin
     return n;
 }
 
-/* Decodes what the record lists. False: it must not be translated, or no longer goes the way
- * that was recorded: a store has changed it since, perhaps one that is in the record. */
-static bool decode(X86Cpu *cpu, TbCache *c, const TraceRecord *r, X86Insn *insns)
+/* False: it must not be translated, or does not go the way that was recorded: an instruction
+ * that ended by something else than what it is. */
+static bool fit(const X86Cpu *cpu, const TraceRecord *r)
 {
     for (unsigned i = 0; i < r->n; i++) {
         uint64_t ram = (uint64_t)r->insn[i].page << 12 | (r->insn[i].off & 4095);
-        uint8_t buf[15];
-        unsigned n = bytes_at(c, r, i, buf);
         int64_t to = i + 1 < r->n ? r->insn[i + 1].off : r->end;
         if (debug_low_bits(&cpu->cpu.machine->debug, ram) ||
-            x86_decode(&insns[i], buf, n, r->mode, cpu->feat) <= 0 ||
-            !tmpl_trace_takes(&insns[i], r->mode) ||
-            !tmpl_trace_goes(&insns[i], r->insn[i].off, to)) {
+            !tmpl_trace_goes(&r->code[i], r->insn[i].off, to)) {
             return false;
         }
     }
     return true;
 }
 
-static bool same_bytes(const TbCache *c, const TraceRecord *r, const X86Insn *insns)
+/* Are the instructions still those that were executed? A store may have changed them since,
+ * perhaps one that is in the record. */
+static bool same_bytes(const TbCache *c, const TraceRecord *r)
 {
     for (unsigned i = 0; i < r->n; i++) {
+        const TbTraceInsn *t = &r->insn[i];
+        const X86Insn *in = &r->code[i];
         uint8_t buf[15];
-        bytes_at(c, r, i, buf);
-        if (memcmp(buf, insns[i].bytes, insns[i].len) != 0) {
+        const uint8_t *p = c->ram_base + ((uint64_t)t->page << 12 | (t->off & 4095));
+        if ((t->off & 4095) + in->len > 4096) {
+            bytes_at(c, r, i, buf);
+            p = buf;
+        }
+        if (memcmp(p, in->bytes, in->len) != 0) {
             return false;
         }
     }
@@ -68,8 +72,7 @@ static bool same_bytes(const TbCache *c, const TraceRecord *r, const X86Insn *in
 }
 
 /* Lock held. NULL: the cache has no room. */
-static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, const X86Insn *insns,
-                uint32_t id)
+static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, uint32_t id)
 {
     TbSpan span[TB_MAX_SPANS];
     unsigned n = 0;
@@ -106,13 +109,12 @@ static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, const X86Insn *in
             span[n++] = (TbSpan){ ram, size };
         }
     }
-    return tb_cover(c, tb, span, n) && x86_template_build(cpu, c, tb, insns) ? tb : NULL;
+    return tb_cover(c, tb, span, n) && x86_template_build(cpu, c, tb, r->code) ? tb : NULL;
 }
 
 bool x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
 {
     TbCache *c = x86_engine.cache;
-    static X86Insn insns[TB_MAX_TRACE]; /* the cache's lock is held */
     Tb *tb = NULL;
     bool full = false, unfit = false, used_up = false;
 
@@ -120,13 +122,13 @@ bool x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
         tb_watch_page(c, r->page[i].ram, &cpu->cpu);
     }
     pthread_mutex_lock(&c->lock);
-    if (pages_watched(c, r) && decode(cpu, c, r, insns)) {
+    if (pages_watched(c, r) && same_bytes(c, r) && fit(cpu, r)) {
         Tb *old = tb_find(c, r->head, r->mode);
         bool done = old && old->trace_at; /* another vCPU was faster */
         c->unfit = false;
         uint32_t id = done ? 0 : tb_trace_number(c);
         used_up = !done && !id;
-        tb = id ? make(cpu, c, r, insns, id) : NULL;
+        tb = id ? make(cpu, c, r, id) : NULL;
         full = id && !tb && !c->unfit;
         unfit = c->unfit;
         if (done || unfit || used_up) {
@@ -144,7 +146,7 @@ bool x86_trace_build(X86Cpu *cpu, const TraceRecord *r)
             tb_chain(c, tb_exit(tb, tb_trace(tb)->loop_exit - 1), tb, tb_trace(tb)->entry_loop);
         }
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        if (!same_bytes(c, r, insns)) { /* a store that came too early to find it */
+        if (!same_bytes(c, r)) { /* a store that came too early to find it */
             tb_drop_locked(c, tb);
         }
     }
