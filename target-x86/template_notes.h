@@ -3,6 +3,7 @@
 #ifndef TARGET_X86_TEMPLATE_NOTES_H
 #define TARGET_X86_TEMPLATE_NOTES_H
 
+#include "tcg/tb_desc.h"
 #include "util/compiler.h"
 
 /* A run of accesses that share a check (template_group.c). r11 = host address of guest
@@ -60,5 +61,37 @@ typedef struct Away {
     int16_t moved;      /* how far rsp has gone since, bytes */
     int16_t late;       /* Tmpl.late */
 } Away;
+
+enum { MAX_SLOW = TB_MAX_TRACE * 4 };
+enum { TMPL_LEAVES = 500 }; /* ways out of a trace for operands elsewhere, at most */
+
+/* Out-of-line code of a check that failed. */
+enum {
+    SLOW_TLB,         /* r10 = TLB entry, r11 = address + its tag */
+    SLOW_GUESS,       /* a window check that guessed the range wrong */
+    SLOW_TURNED,      /* the same; r11 = the address rotated right by SlowSite.turn */
+    SLOW_BOTH,        /* the base register SlowSite.base is not in range B */
+    SLOW_ANY,         /* r11 = address, not in range B */
+    SLOW_PUNT,        /* to the reference function */
+};
+
+typedef struct SlowSite {
+    uint32_t jcc;     /* rel32 of the branch to it */
+    uint32_t back;    /* where it returns to */
+    uint32_t kind;    /* MEM_* */
+    uint8_t form;     /* SLOW_* */
+    uint8_t turn, base;
+    int16_t late;     /* Tmpl.late at the branch */
+} SlowSite;
+
+/* kind of a checked access: bytes, and flags. A group's check must not fault. An access
+ * that must be aligned (#GP), or of an instruction that a pending x87 exception stops (#MF),
+ * says so before its page is looked at. A wrong guess: the register in bits 14..10 (and no
+ * other flag), tmpl_site above 15. */
+enum { MEM_SIZE = 0xff, MEM_WRITE = 0x100, MEM_GROUP = 0x200, MEM_OUTSIDE = 0x400,
+       MEM_QUIET = 0x800, /* a masked access: what is not there may not be wanted */
+       MEM_ALIGN = 0x1000, MEM_FPU = 0x2000,
+       MEM_PUNT = 0x4000, /* no access: the reference function decides */
+       MEM_GUESS = 0x8000 };
 
 #endif
