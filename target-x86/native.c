@@ -419,6 +419,8 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
     return enter_block(cpu, tb);
 }
 
+static uint64_t punt(X86Cpu *cpu, unsigned more, uint64_t ram);
+
 /* A jump from another page to tb found its page not known to be at vbase. */
 static uint64_t native_guard(X86Cpu *cpu, Tb *tb, uint64_t vbase)
 {
@@ -447,8 +449,9 @@ static uint64_t native_guard(X86Cpu *cpu, Tb *tb, uint64_t vbase)
         }
         softmmu_code_map_set(cpu, tb_tail(tb), vbase + 4096);
     }
-    if (tb->trace_at && !x86_trace_here(cpu, tb, vbase)) {
-        return x86_native_go_on(cpu);
+    unsigned here = tb->trace_at ? x86_trace_here(cpu, tb, vbase) : TRACE_HERE;
+    if (here != TRACE_HERE) { /* waits: its first instruction by itself */
+        return here == TRACE_WAITS ? punt(cpu, 0, 0) : x86_native_go_on(cpu);
     }
     softmmu_code_map_set(cpu, tb->key, vbase);
     return enter_block(cpu, tb);

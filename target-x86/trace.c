@@ -26,6 +26,7 @@ enum {
     ROUNDS_MOST = 12,    /* of inner loops in a trace */
     LONG_LOOP = 500,     /* instructions of a loop's trace that others lead to, */
     WAY_LEAST = 16,      /* if they have so many themselves */
+    WAITS_MOST = 250,    /* entries to a trace of which a page is not mapped */
     REPS = 64,           /* executions of a repeated string instruction at most */
 };
 
@@ -436,15 +437,15 @@ uint64_t x86_trace_hot(X86Cpu *cpu, Tb *tb)
     return x86_native_go_on(cpu);
 }
 
-bool x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase)
+unsigned x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase)
 {
-    const TbTrace *tr = tb_trace(tb);
+    TbTrace *tr = tb_trace(tb);
     const TbTraceInsn *page = tr->insn + tr->page_at;
 
     if (trace_fixed(tr) && trace_fixed(tr) != vbase) {
         give_up(tb);
         x86_aside(cpu, drop_heavy, tb);
-        return false;
+        return TRACE_DROPPED;
     }
     for (unsigned i = 0; i < tr->npages; i++) {
         uint64_t ram, lin = vbase + page[i].off;
@@ -455,14 +456,18 @@ bool x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase)
         bool ahead = w.ok && !w.accessed && x86_engine.tapped;
         if (lin >> 47 || !w.ok || ahead || !softmmu_fetch(cpu, lin, &ram, &large) ||
             large || ram >> 12 != page[i].page) {
+            if (!w.ok && !(lin >> 47) && ++tr->waits < WAITS_MOST) {
+                return TRACE_WAITS;
+            }
             if (!ahead && w.ok && !(lin >> 47)) {
                 give_up(tb);
             }
             x86_aside(cpu, drop_heavy, tb);
-            return false;
+            return TRACE_DROPPED;
         }
         softmmu_trace_page(cpu, lin);
     }
+    tr->waits = 0;
     softmmu_trace_map_set(cpu, tr->id, vbase);
-    return true;
+    return TRACE_HERE;
 }

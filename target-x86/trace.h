@@ -38,9 +38,10 @@ typedef struct TraceRecord {
 uint64_t x86_trace_hot(X86Cpu *cpu, Tb *tb);
 /* Executions until a block is hot. Leaf. */
 int32_t x86_trace_threshold(X86Cpu *cpu);
-/* The trace's head is at vbase: is the rest where it was recorded? Else it is dropped.
- * Leaf. */
-bool x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase);
+/* The trace's head is at vbase: is the rest where it was recorded? If a page is not mapped yet
+ * (a program that starts), the trace waits, some time; else it is dropped. Leaf. */
+enum { TRACE_HERE, TRACE_DROPPED, TRACE_WAITS };
+unsigned x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase);
 /* A program at a fixed address below 2 GiB: the trace may take for sure where it is, as an
  * immediate. 0: it may lie anywhere. */
 static inline uint32_t trace_fixed(const TbTrace *tr)
