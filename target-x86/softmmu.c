@@ -548,7 +548,6 @@ void softmmu_drop_stores(X86Cpu *cpu)
         }
     }
     table_clear(set->kern_wr);
-    window_drop_all(cpu);
 }
 
 /* ---- filling ---- */
@@ -604,6 +603,19 @@ bool softmmu_watch(X86Cpu *cpu, uint64_t ram_addr)
                           __ATOMIC_SEQ_CST);
     }
     return env->page_flags[n] & TCG_PAGE_CODE || (m->ram_log[n] & ~m->dirty[n]);
+}
+
+void softmmu_log_store(X86Cpu *cpu, uint64_t gpa)
+{
+    TcgPageLog *l = x86_env(cpu)->page_log;
+    Machine *m = cpu->cpu.machine;
+    const uint8_t *host = l ? x86_phys_host(cpu, gpa, true) : NULL;
+
+    if (host) {
+        uint64_t n = (uint64_t)(host - l->ram_base) >> 12;
+        __atomic_fetch_or((uint8_t *)&m->dirty[n], m->ram_log[n], __ATOMIC_RELAXED);
+        tcg_page_log(l, n);
+    }
 }
 
 /* ---- large kernel pages ---- */

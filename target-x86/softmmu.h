@@ -40,7 +40,10 @@ void softmmu_free(X86Cpu *cpu);
 void softmmu_flush_all(X86Cpu *cpu);
 /* Drops store translations of one RAM page (host address) from every table. */
 void softmmu_protect(X86Cpu *cpu, const uint8_t *host_page);
-/* Drops all store translations (of whatever page). Leaf. */
+/* Twin: a store to this RAM will follow; so its page need not be watched for it. Else
+ * nothing. Leaf, also in signal context. */
+void softmmu_log_store(X86Cpu *cpu, uint64_t gpa);
+/* Drops all store translations (of whatever page) but the windows'. Leaf. */
 void softmmu_drop_stores(X86Cpu *cpu);
 /* Points env->rd/wr at the tables of cpu->mmu_idx. After x86_update_hflags. */
 void softmmu_set_mode(X86Cpu *cpu);

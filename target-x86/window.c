@@ -74,28 +74,6 @@ static void charge(WinRoot *r, uint64_t begun, uint64_t most)
     r->cost += MIN(ticks, most);
 }
 
-static uint64_t range_size(unsigned k)
-{
-    return 1ull << (k ? WIN_A_SHIFT : WIN_B_SHIFT);
-}
-
-static uint64_t range_start(const WinRoot *r, unsigned k)
-{
-    return k ? (uint64_t)r->a_index << WIN_A_SHIFT : (uint64_t)WIN_B_INDEX << WIN_B_SHIFT;
-}
-
-/* Host address of a guest one, NULL outside the areas. */
-static uint8_t *host_of(const WinRoot *r, uint64_t gva)
-{
-    for (unsigned k = 0; k < 2; k++) {
-        uint64_t off = gva - range_start(r, k);
-        if (r->area[k] && off < range_size(k)) {
-            return r->area[k] + off;
-        }
-    }
-    return NULL;
-}
-
 /* ---- the list of mappings ---- */
 
 static unsigned hash(uint64_t page)
@@ -432,6 +410,9 @@ bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write)
     }
     X86WalkResult walk =
         x86_walk(cpu, gva, write ? X86_WRITE : X86_READ, X86_MMU_USER, true);
+    if (write && walk.ok) {
+        softmmu_log_store(cpu, walk.gpa);
+    }
     if (!walk.ok || !want(cpu, w, &walk, &t) || (write && !t.write)) {
         w->stats->refused++;
         if (!walk.ok) {

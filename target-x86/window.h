@@ -59,8 +59,10 @@ void window_flush_all(X86Cpu *cpu);
 void window_flush_page(X86Cpu *cpu, uint64_t lin);
 /* Stores to this RAM page must be seen: no writable mapping of it stays. */
 void window_protect(X86Cpu *cpu, const uint8_t *host_page);
-/* PKRU or the like changed. */
+/* Nothing stays mapped. */
 void window_drop_all(X86Cpu *cpu);
+/* Nothing stays writable (twin: each stretch notes anew what is stored to). Heavy. */
+void window_drop_stores(X86Cpu *cpu);
 
 /* The privilege of data accesses has become or ceased to be the user's: time is counted,
  * a root is given windows or loses them, voided translations are brought up to date.

@@ -12,11 +12,6 @@
 _Atomic int window_vmas;
 _Atomic uint64_t window_space, window_space_most;
 
-static uint64_t range_size(unsigned k)
-{
-    return 1ull << (k ? WIN_A_SHIFT : WIN_B_SHIFT);
-}
-
 /* A limit on address space (`ulimit -v`, bytes) leaves half of it to the rest of dyad. */
 static uint64_t space_most(void)
 {
@@ -53,6 +48,27 @@ bool window_init(X86Cpu *cpu, unsigned policy)
     }
     env->win = w;
     return true;
+}
+
+void window_drop_stores(X86Cpu *cpu)
+{
+    WinSet *w = x86_env(cpu)->win;
+
+    for (unsigned i = 0; w && i < WIN_ROOTS; i++) {
+        WinRoot *r = &w->root[i];
+        for (uint32_t k = 0; k < r->n; k++) {
+            WinPage *p = &r->pages[k];
+            uint64_t size = p->page & WP_LARGE ? 2 * MiB : 4096;
+            if (!(p->page & WP_WRITE)) {
+                continue;
+            }
+            if (mprotect(host_of(r, p->page & ~4095ull), size, PROT_READ) < 0) {
+                window_drop_all(cpu); /* no room for two mappings instead of one */
+                return;
+            }
+            p->page &= ~(uint64_t)WP_WRITE;
+        }
+    }
 }
 
 void window_free(X86Cpu *cpu)

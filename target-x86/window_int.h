@@ -83,6 +83,28 @@ static inline bool in_a(uint64_t addr)
     return addr >> 47 == 0 && addr >> WIN_B_SHIFT != WIN_B_INDEX;
 }
 
+/* A range's size, its first guest address in a root. */
+static inline uint64_t range_size(unsigned k)
+{
+    return 1ull << (k ? WIN_A_SHIFT : WIN_B_SHIFT);
+}
+static inline uint64_t range_start(const WinRoot *r, unsigned k)
+{
+    return k ? (uint64_t)r->a_index << WIN_A_SHIFT : (uint64_t)WIN_B_INDEX << WIN_B_SHIFT;
+}
+
+/* Host address of a guest one, NULL outside the areas. */
+static inline uint8_t *host_of(const WinRoot *r, uint64_t gva)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        uint64_t off = gva - range_start(r, k);
+        if (r->area[k] && off < range_size(k)) {
+            return r->area[k] + off;
+        }
+    }
+    return NULL;
+}
+
 /* Does the root's user code run with windows now? */
 static inline bool window_active(const WinRoot *r) { return r->on && !r->paused; }
 /* At the end of a stretch of user code, `user` counted: pauses, or ends a pause. faulted: a

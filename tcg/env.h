@@ -134,7 +134,7 @@ enum { RETURNS_VOID = -1 };
 enum { TCG_NMMU = 3 };   /* privilege classes of data accesses */
 
 /* Twin runs: the RAM pages stored to since the log was emptied. While a page is not `seen`
- * no vCPU holds a store translation of it (softmmu_drop_stores). */
+ * no vCPU holds a store translation of it (softmmu_drop_stores, window_drop_stores). */
 typedef struct TcgPageLog {
     uint8_t *ram_base;
     uint8_t *seen;      /* by page */

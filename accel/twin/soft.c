@@ -214,6 +214,7 @@ static void soft_view_changed(TwinSide *s)
 static void soft_end_stretch(TwinSide *s, X86Cpu *cpu)
 {
     softmmu_drop_stores(cpu);
+    window_drop_stores(cpu);
 }
 
 static void soft_windows(TwinSide *s, bool on)

@@ -212,13 +212,13 @@ void twin_restore(Twin *t, unsigned i, const X86State *st, const TwinPages *pre)
 void twin_stretch_free(Twin *t);
 
 /* ---- chain.c: the vCPU's thread ---- */
-/* cpu runs chained for at most so many microseconds, until twin_chain_end. False: the host
- * has no timer for it. */
+/* cpu runs chained for about so many microseconds of the thread's CPU time, until
+ * twin_chain_end. False: the host has no timer for it. */
 bool twin_chain_begin(TwinSide *s, X86Cpu *cpu, unsigned us);
 void twin_chain_end(void);
 /* The stretch is to end as soon as it can. */
 void twin_end_stretch(Twin *t);
-/* SIGUSR1 with its siginfo_t: signal context. False: nothing chained runs here. */
+/* SIGUSR1 with its siginfo_t: signal context. False: nothing is to be stopped here. */
 bool twin_chain_signal(const void *info);
 
 /* ---- compare.c ---- */

@@ -7,12 +7,13 @@
  * moves to another frame, registers hold values (hold.c), and ring 3 calls ring 0 by SYSCALL:
  * an engine that remembers page tables from before, loses a register, or leaves a SYSCALL half
  * done where it was interrupted, shows. Neither sum nor disk may depend on which
- * engine ran what. A lost interrupt, timer or request hangs it.
+ * engine ran what. A lost interrupt, timer or request hangs it. Each TICKET steps it waits for
+ * a byte from the serial port: so it cannot end before the changes that it is meant for.
  * Legacy virtio (1.2, 4.1.4.8): queue registers in the I/O ports of BAR 0.
  */
 #include "hold.h"
 
-enum { STEPS = 400, BLOCK = 4096, SECTORS = BLOCK / 512, TICK_VECTOR = 0x51, DISK_VECTOR = 0x52 };
+enum { STEPS = 400, TICKET = 10, COM1 = 0x3f8, BLOCK = 4096, SECTORS = BLOCK / 512, TICK_VECTOR = 0x51, DISK_VECTOR = 0x52 };
 enum { PAGES = 16, CALLS = 16, QUEUE_MAX = 256, DESC_NEXT = 1, DESC_WRITE = 2 };
 
 typedef struct Desc {
@@ -245,6 +246,14 @@ USER static void compute(ulong seed)
     asm volatile("ud2");
 }
 
+static void wait_ticket(void)
+{
+    while (!(inb(COM1 + 5) & 1)) {
+        asm volatile("pause");
+    }
+    inb(COM1);
+}
+
 static void run(void)
 {
     u32 sum = 1, lost = 0;
@@ -260,6 +269,9 @@ static void run(void)
     apic_write(0xf0, 0x1ff);
     apic_write(0x3e0, 0xb);
     for (u32 step = 0; step < STEPS; step++) {
+        if (step % TICKET == 0) {
+            wait_ticket();
+        }
         u32 until = ticks + 1, pit_until = pit_ticks + 1;
         set_timer(step);
         set_pit();

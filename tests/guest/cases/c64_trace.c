@@ -257,40 +257,76 @@ static void low_and_high(void)
     write_cr3(was);
 }
 
-/* The same loops over numbers of the program in one call and at 50 TiB in another, where an
- * engine that maps stretches has perhaps none. */
+static u64 *table_at(u64 *t, unsigned i)
+{
+    static u64 pool[24][512] ALIGNED(4096);
+    static unsigned used;
+
+    if (!t[i]) {
+        t[i] = (ulong)pool[used++] | 7;
+    }
+    return (u64 *)(t[i] & ~4095ul);
+}
+
+static void map_page(u64 *root, ulong va, const void *what)
+{
+    u64 *pdpt = table_at(root, va >> 39 & 511), *pd = table_at(pdpt, va >> 30 & 511);
+    table_at(pd, va >> 21 & 511)[va >> 12 & 511] = (ulong)what | 7;
+}
+
+/* The same loops over numbers in the page behind the program's and in others, which an engine
+ * that maps stretches may have in none. Taken for one that it has, an address there comes, as
+ * above, to the page named beside it, or to another with the same low bits. */
 static void near_and_far(void)
 {
-    enum { N = 300, FAR = 5, SLOT = 100 };
-    static u32 near[512] USER_DATA;
-    extern u64 pml4[];
-    const ulong far = (ulong)SLOT << 39 | 0x7ffffff000;
+    enum { N = 300, PLACES = 5, COUNT_FROM = 4 };
+    const ulong tib = 1ul << 40, apart = 8ul << 30;
+    const ulong place[PLACES][2] = {
+        { TEST_VA + PAGE },
+        { TEST_VA + tib + apart + PAGE, 126 * tib + PAGE },  /* above range A: in B */
+        { 126 * tib - apart - PAGE, TEST_VA + tib - PAGE },  /* below range B: in A */
+        { TEST_VA - apart - PAGE, 128 * tib - PAGE },        /* below range A: in B */
+        { TEST_VA + tib + apart + (16 << 20) + PAGE },       /* with a TLB entry of near's */
+    };
+    static u64 root[512] ALIGNED(4096);
+    static u8 data[PLACES][2][PAGE] ALIGNED(4096);
+    ulong was = read_cr3();
     u32 bad = 0;
 
-    map_last();
-    pml4[SLOT] = pml4[255];
+    for (unsigned i = 0; i < 512; i++) { /* the image and ring 0 */
+        root[i] = i == 0 ? ((u64 *)(was & ~0xffful))[0] : 0;
+    }
+    map_page(root, TEST_VA, frame[0]);
+    for (unsigned i = 0; i < PLACES; i++) {
+        for (unsigned k = 0; k < 2 && place[i][k]; k++) {
+            map_page(root, place[i][k], data[i][k]);
+        }
+    }
+    write_cr3((ulong)root);
     PUT(frame[0], 0xbe, N & 255, N >> 8, 0, 0, 0x31, 0xc0, 0x31, 0xc9, /* esi = N, eax = ecx = 0 */
         0x03, 0x04, 0x8f, 0x89, 0x04, 0x8f, /* add eax,[rdi+rcx*4]; mov [rdi+rcx*4],eax */
-        0x48, 0xff, 0xc1, 0x48, 0x39, 0xf1, 0x75, 0xf2, 0xc3); /* inc rcx; cmp rcx,rsi; jne */
+        0x48, 0xff, 0xc1, 0x48, 0x39, 0xf1, 0x75, 0xf2, 0xcd, 0x40); /* inc rcx; cmp rcx,rsi; jne */
     PUT(frame[0] + 0x40, 0xbe, N & 255, N >> 8, 0, 0, 0x31, 0xc0,
         0x03, 0x07, 0x89, 0x07, 0x48, 0x83, 0xc7, 4, /* add eax,[rdi]; mov [rdi],eax; add rdi,4 */
-        0x48, 0xff, 0xce, 0x75, 0xf3, 0xc3); /* dec rsi; jnz */
-    for (u32 i = 0; i < 600; i++) {
-        bool off = i < 200 ? i % FAR == 0 : i < 400 || i % FAR != 0;
-        u32 *data = (u32 *)(off ? (void *)frame[4] : near) + i % 100, sum = 0;
+        0x48, 0xff, 0xce, 0x75, 0xf3, 0xcd, 0x40); /* dec rsi; jnz; int 40H */
+    for (u32 i = 0; i < 1200; i++) {
+        /* a hot loop is made for what it has seen: near ones, then far ones, then by turns */
+        u32 n = i < 400 ? i % 7 == 0 : i < 800 ? i % 7 != 0 : i & 1;
+        n = n ? 1 + i / 7 % (PLACES - 1) : 0;
+        u32 *d = (u32 *)data[n][0] + i % COUNT_FROM, sum = 0;
         for (u32 k = 0; k < N; k++) {
-            data[k] = i * 7919 + k;
+            d[k] = i * 7919 + k;
         }
-        u64 got = run_at(i & 1 ? 0 : 0x40, (off ? far : (ulong)near) + 4 * (i % 100));
+        u64 end = run_user((void *)(TEST_VA + (i & 2 ? 0 : 0x40)),
+                           place[n][0] + 4 * (i % COUNT_FROM), 0);
         for (u32 k = 0; k < N; k++) {
             sum += i * 7919 + k;
-            bad += data[k] != sum;
+            bad += d[k] != sum;
         }
-        bad += (u32)got != sum;
+        bad += end != NONE || (u32)user_value != sum;
     }
     check("loops over near and far memory by turns", bad, 0);
-    pml4[255] = pml4[SLOT] = 0;
-    write_cr3(read_cr3());
+    write_cr3(was);
 }
 
 /* Runs off the lower half: #GP, whatever lies at the address cut to 48 bits. */
