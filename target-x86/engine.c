@@ -373,7 +373,7 @@ Tb *x86_engine_find(X86Cpu *cpu, bool build)
     __builtin_prefetch(&x86_engine.cache->pages[a.ram_addr >> 12]);
     __builtin_prefetch(a.mode & X86_KEY_WIN
                            ? &x86_engine.win_site[x86_win_hash(a.ram_addr) / 2]
-                           : &x86_engine.group_failed[x86_group_hash(a.ram_addr) / 8]);
+                           : &x86_engine.group_failed.bits[x86_key_hash(a.ram_addr) / 8]);
     return (Tb *)x86_aside(cpu, build_heavy, &a);
 }
 

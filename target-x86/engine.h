@@ -88,6 +88,31 @@ static inline uint64_t x86_rip_at(const X86Cpu *cpu, uint64_t lin)
 
 enum { X86_ROW_SLOTS = 65536 };
 
+/* Blocks by their keys: a bit each by hash, so that one may stand for others, which costs
+ * speed only. Racy. */
+typedef struct X86KeySet {
+    uint8_t bits[8192];
+} X86KeySet;
+
+static inline unsigned x86_key_hash(uint64_t key) { return (key >> 1 ^ key >> 15) & 0xffff; }
+static inline bool x86_keys_has(const X86KeySet *s, uint64_t key)
+{
+    unsigned h = x86_key_hash(key);
+    return s->bits[h / 8] >> (h % 8) & 1;
+}
+static inline void x86_keys_add(X86KeySet *s, uint64_t key)
+{
+    unsigned h = x86_key_hash(key);
+    s->bits[h / 8] |= 1u << (h % 8);
+}
+/* Leaf: no memset. */
+static inline void x86_keys_clear(X86KeySet *s)
+{
+    for (unsigned i = 0; i < sizeof(s->bits); i++) {
+        *(volatile uint8_t *)&s->bits[i] = 0;
+    }
+}
+
 typedef struct X86Engine {
     TbCache *cache;
     bool native;        /* template translator on */
@@ -100,9 +125,8 @@ typedef struct X86Engine {
     unsigned windows;   /* WIN_* policy */
     bool fsbase;        /* generated code may use FS (util/fsbase.h) */
     unsigned tier2;     /* TIER2_* */
-    /* blocks whose groups fail often, a bit by key hash */
-    uint8_t group_failed[8192];
-    uint8_t no_trace[8192]; /* and those that shall not become traces' heads, */
+    X86KeySet group_failed; /* blocks whose groups fail often, */
+    X86KeySet no_trace;     /* and those that shall not become traces' heads, */
     unsigned given_up;      /* so many since it was emptied (racy) */
     /* what is known of memory operands in window blocks, 4 bits (WIN_SITE_*) by hash of
      * the instruction's RAM address; a collision costs speed only. Racy. */
@@ -141,25 +165,14 @@ static inline unsigned x86_row_hash(const void *row)
 {
     return (uint64_t)row / 8 % X86_ROW_SLOTS;
 }
-static inline unsigned x86_group_hash(uint64_t key)
-{
-    return (key >> 1 ^ key >> 15) & 0xffff;
-}
-static inline bool x86_group_failed(uint64_t key)
-{
-    unsigned h = x86_group_hash(key);
-    return x86_engine.group_failed[h / 8] >> (h % 8) & 1;
-}
-
 /* Shall a block count its executions? User code of 64 bits in small pages, and where there
  * may be windows, only with them: a program that has not run for long has none. */
 static inline bool x86_trace_wanted(const Tb *tb)
 {
-    unsigned h = x86_group_hash(tb->key);
     return x86_engine.tier2 != TIER2_OFF && tb->mode & HF_CS64 && !tb->large &&
            !tb->crossing && !(tb->mode & X86_KEY_CPL0) && tb->key < CODE_MAP_MAX_RAM &&
            (tb->mode & X86_KEY_WIN || !x86_engine.windows) && !tb->trace_at &&
-           !(x86_engine.no_trace[h / 8] >> (h % 8) & 1);
+           !x86_keys_has(&x86_engine.no_trace, tb->key);
 }
 
 /* A gather or scatter: its index is a vector. */

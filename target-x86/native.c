@@ -574,8 +574,7 @@ static void group_failed(X86Cpu *cpu, uint64_t ret)
 {
     Tb *tb = tb_by_code(x86_engine.cache, site_body(cpu, ret));
     if (++tb->group_fails == GROUP_FAILS) {
-        unsigned h = x86_group_hash(tb->key);
-        x86_engine.group_failed[h / 8] |= 1u << (h % 8);
+        x86_keys_add(&x86_engine.group_failed, tb->key);
     }
 }
 

@@ -45,7 +45,7 @@ static const TbCache *owner; /* whose blocks they are: a twin run has another on
 static unsigned max_insns;   /* and makes others to look where its sides differ */
 static char *disk_dir;      /* not opened yet; */
 static bool asked;          /* the user named it */
-static uint8_t rebuilt[8192]; /* by x86_group_hash: what was kept was wrong in this run */
+static X86KeySet rebuilt;    /* what was kept was wrong in this run */
 
 /* ---- identity ---- */
 
@@ -136,7 +136,7 @@ void x86_saved_finish(void)
     forget_dir();
     tb_disk_close(disk);
     disk = NULL;
-    memset(rebuilt, 0, sizeof(rebuilt));
+    x86_keys_clear(&rebuilt);
 }
 
 void x86_saved_stop(void)
@@ -264,12 +264,6 @@ static bool keepable(const Tb *tb, const X86Insn *insns)
            notes.fields.n <= ENC_NOTES && notes.npointers <= SAVED_POINTERS;
 }
 
-static bool was_wrong(uint64_t key)
-{
-    unsigned h = x86_group_hash(key);
-    return rebuilt[h / 8] >> (h % 8) & 1;
-}
-
 void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const X86Insn *insns,
                    const uint8_t *snap, unsigned have)
 {
@@ -306,7 +300,7 @@ void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const X86Insn *insns,
         { snap, tb->size },
     };
     tb_disk_add(disk, hash_of(b.mode, b.region_off, snap, have), parts,
-                ARRAY_SIZE(parts), was_wrong(tb->key));
+                ARRAY_SIZE(parts), x86_keys_has(&rebuilt, tb->key));
 }
 
 /* ---- finding ---- */
@@ -410,8 +404,8 @@ bool x86_saved_look(X86Cpu *cpu, TbCache *c, const uint8_t *bytes, uint64_t ram_
                     bool large, uint32_t mode, SavedAt *at)
 {
     /* one_unit: blocks must not be chained */
-    if (!(mode & HF_CS64) || cpu->one_unit || was_wrong(ram_addr) || !opened(cpu, c) ||
-        cpu->cpu.machine->debug.breaks) {
+    if (!(mode & HF_CS64) || cpu->one_unit || x86_keys_has(&rebuilt, ram_addr) ||
+        !opened(cpu, c) || cpu->cpu.machine->debug.breaks) {
         return false;
     }
     uint32_t region_off = ram_addr & ((large ? 2 * MiB : 4 * KiB) - 1);
@@ -454,8 +448,7 @@ Tb *x86_saved_bring(TbCache *c, const SavedAt *at, const uint8_t **made_from, bo
 
 void x86_saved_wrong(uint64_t key)
 {
-    unsigned h = x86_group_hash(key);
-    rebuilt[h / 8] |= 1u << (h % 8);
+    x86_keys_add(&rebuilt, key);
 }
 
 void x86_saved_info(FILE *f)

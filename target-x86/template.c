@@ -800,7 +800,8 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->legacy = !(tb->mode & HF_CS64);
     t->placed = x86_mode_placed(tb->mode);
     t->word = t->legacy ? 4 : 8;
-    t->no_groups = x86_engine.no_groups || x86_group_failed(tb->key) || t->placed ||
+    t->no_groups = x86_engine.no_groups || t->placed ||
+                   x86_keys_has(&x86_engine.group_failed, tb->key) ||
                    (t->legacy && !(tb->mode & HF_SS32));
     /* bytes of the body at most; 64 instructions cannot need more */
     const unsigned most = tr ? 28 * KiB : 12 * KiB, most_execs = 200;

@@ -50,15 +50,11 @@ static uint64_t drop_heavy(X86Cpu *cpu, void *arg)
  * that is cheaper. */
 static void give_up(const Tb *tb)
 {
-    unsigned h = x86_group_hash(tb->key);
-
     if (++x86_engine.given_up >= GIVEN_UP_MOST) { /* other programs have the bits by now */
         x86_engine.given_up = 0;
-        for (unsigned i = 0; i < sizeof(x86_engine.no_trace); i++) {
-            *(volatile uint8_t *)&x86_engine.no_trace[i] = 0;
-        }
+        x86_keys_clear(&x86_engine.no_trace);
     }
-    x86_engine.no_trace[h / 8] |= 1u << (h % 8);
+    x86_keys_add(&x86_engine.no_trace, tb->key);
 }
 
 /* Where the memory operand of the instruction at RIP lies, as its check will see it. */

@@ -369,7 +369,7 @@ void rig_heat(const JudgeCase *c)
 {
     uint32_t h = c->len * 0x9e3779b1u ^ c->start;
 
-    memset(x86_engine.no_trace, 0, sizeof(x86_engine.no_trace));
+    x86_keys_clear(&x86_engine.no_trace);
     for (unsigned i = 0; i < c->len; i++) {
         h = (h ^ c->code[i]) * 16777619u;
         x86_env(cpu)->hot[hot_index(CODE + c->start - CODE_BASE + i)] =

@@ -259,7 +259,7 @@ static void low_and_high(void)
 
 static u64 *table_at(u64 *t, unsigned i)
 {
-    static u64 pool[24][512] ALIGNED(4096);
+    static u64 pool[32][512] ALIGNED(4096);
     static unsigned used;
 
     if (!t[i]) {
@@ -276,17 +276,19 @@ static void map_page(u64 *root, ulong va, const void *what)
 
 /* The same loops over numbers in the page behind the program's and in others, which an engine
  * that maps stretches may have in none. Taken for one that it has, an address there comes, as
- * above, to the page named beside it, or to another with the same low bits. */
+ * above, to the page named beside it; and two of them share each entry of a TLB of 2^12 pages. */
 static void near_and_far(void)
 {
-    enum { N = 300, PLACES = 5, COUNT_FROM = 4 };
+    enum { N = 300, PLACES = 7, STARTS = 4, MIB16 = 16 << 20 };
     const ulong tib = 1ul << 40, apart = 8ul << 30;
     const ulong place[PLACES][2] = {
         { TEST_VA + PAGE },
         { TEST_VA + tib + apart + PAGE, 126 * tib + PAGE },  /* above range A: in B */
+        { TEST_VA + tib + apart + MIB16 + PAGE },
         { 126 * tib - apart - PAGE, TEST_VA + tib - PAGE },  /* below range B: in A */
         { TEST_VA - apart - PAGE, 128 * tib - PAGE },        /* below range A: in B */
-        { TEST_VA + tib + apart + (16 << 20) + PAGE },       /* with a TLB entry of near's */
+        { TEST_VA - apart - MIB16 - PAGE },
+        { TEST_VA + MIB16 + PAGE },
     };
     static u64 root[512] ALIGNED(4096);
     static u8 data[PLACES][2][PAGE] ALIGNED(4096);
@@ -309,16 +311,17 @@ static void near_and_far(void)
     PUT(frame[0] + 0x40, 0xbe, N & 255, N >> 8, 0, 0, 0x31, 0xc0,
         0x03, 0x07, 0x89, 0x07, 0x48, 0x83, 0xc7, 4, /* add eax,[rdi]; mov [rdi],eax; add rdi,4 */
         0x48, 0xff, 0xce, 0x75, 0xf3, 0xcd, 0x40); /* dec rsi; jnz; int 40H */
+    memcpy(frame[0] + 0x80, frame[0], 0x80); /* for far ones alone */
     for (u32 i = 0; i < 1200; i++) {
         /* a hot loop is made for what it has seen: near ones, then far ones, then by turns */
         u32 n = i < 400 ? i % 7 == 0 : i < 800 ? i % 7 != 0 : i & 1;
         n = n ? 1 + i / 7 % (PLACES - 1) : 0;
-        u32 *d = (u32 *)data[n][0] + i % COUNT_FROM, sum = 0;
+        u32 *d = (u32 *)data[n][0] + i % STARTS, sum = 0;
         for (u32 k = 0; k < N; k++) {
             d[k] = i * 7919 + k;
         }
-        u64 end = run_user((void *)(TEST_VA + (i & 2 ? 0 : 0x40)),
-                           place[n][0] + 4 * (i % COUNT_FROM), 0);
+        u64 end = run_user((void *)(TEST_VA + (i & 2 ? 0 : 0x40) + (n && i & 4 ? 0x80 : 0)),
+                           place[n][0] + 4 * (i % STARTS), 0);
         for (u32 k = 0; k < N; k++) {
             sum += i * 7919 + k;
             bad += d[k] != sum;
