@@ -628,24 +628,41 @@ static bool set_parallel(Options *o, const OptionRow *row, const char *value, Er
 static bool set_vga(Options *o, const OptionRow *row, const char *value, Error *err)
 {
     static const char *const known[] = { "std", "none", NULL };
-    if (strcmp(value, "none") == 0 || strcmp(value, "std") == 0) {
-        o->vga = value;
-        return true;
+    /* other cards of QEMU's: ui/setup.c takes std and says so */
+    static const char *const others[] = { "virtio", "qxl", "cirrus", "vmware" };
+    bool fine = strcmp(value, "none") == 0 || strcmp(value, "std") == 0;
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        fine |= strcmp(value, others[i]) == 0;
     }
-    return error_set_choice(err, "-vga", value, known);
+    o->vga = value;
+    return fine || error_set_choice(err, "-vga", value, known);
 }
 
 /* A window by another library is a window. */
 static bool set_display(Options *o, const OptionRow *row, const char *value, Error *err)
 {
-    if (strcmp(value, "gtk") == 0 || strcmp(value, "default") == 0) {
-        value = "sdl";
+    /* what only other windows have, and a window does without */
+    static const char *const left_out[] = { "gl=", "zoom-to-fit=", "show-cursor=", "show-tabs=",
+                                            "show-menubar=", "grab-on-hover=", "window-close=" };
+    const char *rest = value;
+    char *name = property_first_word(value, &rest);
+    bool window = name && (strcmp(name, "gtk") == 0 || strcmp(name, "default") == 0);
+    char *text = xstrdup(window ? "sdl" : name ? name : value);
+    bool sdl = strcmp(text, "sdl") == 0;
+    for (const char *p = name ? rest : ""; *p;) {
+        size_t n = strcspn(p, ",");
+        bool drop = false;
+        for (size_t i = 0; sdl && i < ARRAY_SIZE(left_out); i++) {
+            drop |= strncmp(p, left_out[i], strlen(left_out[i])) == 0;
+        }
+        char *longer = xasprintf("%s%s%.*s", text, drop ? "" : ",", drop ? 0 : (int)n, p);
+        free(text);
+        text = longer;
+        p += n + (p[n] == ',');
     }
-    if (!display_check(value, err)) {
-        return false;
-    }
-    o->display = value;
-    return true;
+    free(name);
+    o->display = options_own(o, text);
+    return display_check(o->display, err);
 }
 
 /* -vnc TEXT is -display vnc=TEXT. */
@@ -811,7 +828,8 @@ static const OptionRow screen_rows[] = {
     { "k", NULL, "LAYOUT", .set = option_set_keyboard,
       .help = "accepted: keys reach the guest by their place, so the layout is the guest's." },
     { "vga", NULL, "std|none", .set = set_vga,
-      .help = "the graphics card; std unless -nodefaults." },
+      .help = "the graphics card; std unless -nodefaults. For virtio, qxl, cirrus, vmware there "
+              "is std, with a warning." },
     { NULL }
 };
 

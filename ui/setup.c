@@ -246,6 +246,9 @@ static bool add_vga(Machine *m, const Options *o, Error *err)
     if (strcmp(vga, "none") == 0 || (!o->vga && !bus_find(m, BUS_PCI, NULL))) {
         return true;
     }
+    if (strcmp(vga, "std") != 0) {
+        warn_report("-vga %s: there is no such card here: it is std", vga);
+    }
     if (add_device(m, err, "VGA")) {
         return true;
     }

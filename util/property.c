@@ -125,9 +125,16 @@ static bool parse_mac(const char *text, uint8_t mac[6])
 
 static bool set_bool(const Property *p, bool *at, const char *value, Error *err)
 {
-    if (!strcmp(value, "on") || !strcmp(value, "yes") || !strcmp(value, "true")) {
+    static const char *const yes[] = { "on", "yes", "true", "y" };
+    static const char *const no[] = { "off", "no", "false", "n" };
+    bool on = false, off = false;
+    for (unsigned i = 0; i < ARRAY_SIZE(yes); i++) {
+        on |= strcmp(value, yes[i]) == 0;
+        off |= strcmp(value, no[i]) == 0;
+    }
+    if (on) {
         *at = true;
-    } else if (!strcmp(value, "off") || !strcmp(value, "no") || !strcmp(value, "false")) {
+    } else if (off) {
         *at = false;
     } else {
         return error_set_choice(err, p->name, value, bool_names);

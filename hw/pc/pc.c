@@ -523,6 +523,14 @@ const MachineClass q35_machine_class = {
 static const Property micro_props[] = {
     { "kernel-protocol", PK_ENUM, offsetof(PcMachine, kernel_protocol), KERNEL_AUTO, 0, 0,
       NULL, kernel_protocol_names, NULL, "entry of a Linux kernel to use, in bits" },
+    { "acpi", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, either_names, NULL,
+      "accepted: Linux is told of its devices on its command line" },
+    { "isa-serial", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, always_names, NULL,
+      "a serial port: -serial" },
+    { "x-option-roms", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, absent_names, NULL,
+      "there are none" },
+    { "auto-kernel-cmdline", PK_ENUM, offsetof(PcMachine, absent), 0, 0, 0, NULL, always_names,
+      NULL, "the kernel is told of its devices" },
     PROP_END
 };
 
