@@ -97,7 +97,7 @@ static void from_guest(XhciXfer *x)
     for (unsigned i = 0; i < x->n; i++) {
         const XhciTrb *t = &x->trb[i];
         uint32_t len = trb_len(t);
-        if (t->control & TRB_IDT) {
+        if (len && (t->control & TRB_IDT)) {
             uint8_t raw[8];
             pci_put32(raw, (uint32_t)t->param);
             pci_put32(raw + 4, (uint32_t)(t->param >> 32));

@@ -250,7 +250,7 @@ static void wrong_values_name_what_is_accepted(void **state)
     expect_error("-boot order=c,meun=on", "menu");
     expect_error("-net tap", "-net: tap is not accepted: expected one of none, nic, user");
     expect_error("-parallel stdio", "expected none");
-    expect_error("-vga cirrus", "-vga: cirrus is not accepted");
+    expect_error("-vga s3", "-vga: s3 is not accepted");
     expect_error("-display gkt", "-display: gkt is not accepted");
     expect_error("-display sdl,fullscreen=on", "full-screen");
     expect_error("-d in_sam", "in_asm");

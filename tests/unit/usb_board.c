@@ -4,6 +4,7 @@
 #include <string.h>
 #include "util/loop.h"
 
+unsigned usb_patience = 100;
 static unsigned command_at, event_at;
 static uint32_t event_cycle;
 static unsigned trb_at[8][32];
@@ -53,7 +54,7 @@ void usb_start(Board *b)
 bool usb_event(Board *b, UsbEvent *e, bool wait)
 {
     uint64_t at = USB_EVENTS + 16 * event_at;
-    for (unsigned i = 0; wait && i < 100 && (mem_read(b, at + 12, 4) & 1) != event_cycle; i++) {
+    for (unsigned i = 0; wait && i < usb_patience && (mem_read(b, at + 12, 4) & 1) != event_cycle; i++) {
         machine_unlock(&b->m);
         loop_run_once(b->m.loop, 10000000);
         machine_lock(&b->m);

@@ -25,6 +25,7 @@ static inline unsigned usb_event_type(const UsbEvent *e)
     return e->control >> 10 & 63;
 }
 
+extern unsigned usb_patience; /* turns of the loop that usb_event waits, 10 ms at most each */
 void usb_start(Board *b);
 /* The next event, if there is one, or comes within a second (wait). */
 bool usb_event(Board *b, UsbEvent *e, bool wait);
