@@ -113,7 +113,7 @@ static void table_drop_large(TlbTable *t, uint64_t lin)
 void softmmu_jmp_clear(TcgEnv *env, JmpTable *j)
 {
     env->hash_clears++;
-    if (j->nfilled <= TLB_FILLED_MAX) {
+    if (j->nfilled <= JMP_FILLED_MAX) {
         for (unsigned i = 0; i < j->nfilled; i++) {
             j->e[j->filled[i]].pc = JMP_EMPTY;
             j->e[j->filled[i]].host = (uint64_t)env->jmp_miss;
@@ -409,7 +409,7 @@ static void jmp_drop(TcgEnv *env, JmpTable *j, uint64_t page)
 {
     enum { TAIL = 15 };
     /* a page has fewer addresses than the table has entries; a young table fewer entries */
-    bool few = j->nfilled <= TLB_FILLED_MAX;
+    bool few = j->nfilled <= JMP_FILLED_MAX;
     unsigned n = few ? j->nfilled : TLB_PAGE + TAIL, left = 0;
 
     for (unsigned i = 0; i < n; i++) {
@@ -915,10 +915,10 @@ void softmmu_jmp_insert(X86Cpu *cpu, uint64_t lin, uint64_t host, uint32_t mode,
         h = code_page_hash((lin + TLB_PAGE) & ~(uint64_t)(TLB_PAGE - 1));
         j->pages[h / 64] |= 1ull << (h % 64);
     }
-    if (j->nfilled < TLB_FILLED_MAX) {
+    if (j->nfilled < JMP_FILLED_MAX) {
         j->filled[j->nfilled] = i;
     }
-    j->nfilled += j->nfilled <= TLB_FILLED_MAX;
+    j->nfilled += j->nfilled <= JMP_FILLED_MAX;
 }
 
 void softmmu_jmp_check_mode(X86Cpu *cpu, uint32_t mode)
@@ -934,7 +934,7 @@ static void forget(X86Cpu *cpu, JmpTable *j, uint32_t from, uint32_t to)
 {
     TcgEnv *env = x86_env(cpu);
     uint64_t low = (uint64_t)codebuf_rx(cpu) + from;
-    unsigned n = j->nfilled <= TLB_FILLED_MAX ? j->nfilled : JMP_SIZE;
+    unsigned n = j->nfilled <= JMP_FILLED_MAX ? j->nfilled : JMP_SIZE;
 
     for (unsigned k = 0; k < n; k++) {
         JmpEntry *e = &j->e[n < JMP_SIZE ? j->filled[k] : k];

@@ -49,8 +49,9 @@ static ALWAYS_INLINE TlbEntry *tlb_entry(TlbTable *t, uint64_t lin)
 }
 
 /* --- indirect branches: guest PC to host entry --- */
-#define JMP_BITS 14
+#define JMP_BITS 16
 #define JMP_SIZE (1u << JMP_BITS)
+enum { JMP_FILLED_MAX = 4094 };
 
 typedef struct JmpEntry {
     uint64_t pc;    /* guest linear PC; JMP_EMPTY never matches */
@@ -123,7 +124,7 @@ typedef struct TcgList {
 
 typedef struct JmpTable {
     JmpEntry e[JMP_SIZE];
-    uint16_t nfilled, filled[TLB_FILLED_MAX];
+    uint16_t nfilled, filled[JMP_FILLED_MAX]; /* as a TlbTable's */
     uint32_t mode;          /* mode bits all its blocks were looked up for */
     uint64_t pages[CODE_PAGES / 64]; /* filter of the virtual pages it has entries for */
 } JmpTable;
