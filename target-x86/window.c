@@ -30,6 +30,8 @@ enum { QUIET = 4000000, QUIET_FAULTS = 2, PROMOTE = 100000000, REVIEW = 12000000
 #define RETRY 200000000ull
 /* What a page costs that is dropped and comes back: two host mappings, a signal. */
 enum { REDO = 40000 };
+/* Accesses outside both ranges before A moves, doubled by each move up to the limit. */
+enum { MISSES = 256, MISSES_MOST = MISSES << 2 };
 
 #define LARGE (2 * MiB)
 
@@ -74,64 +76,31 @@ static void charge(WinRoot *r, uint64_t begun, uint64_t most)
     r->cost += MIN(ticks, most);
 }
 
-/* ---- the list of mappings ---- */
+/* ---- mappings that go ---- */
 
-static unsigned hash(uint64_t page)
+static void wipe(WinSet *w, WinRoot *r);
+
+/* What lies in the middle of a run goes, or gets other rights, and the host has a mapping or
+ * two more. Before it refuses any, all of the root's go: they come back as they are used. */
+static void thin_out(WinSet *w, WinRoot *r)
 {
-    return (page >> 12 ^ page >> 24) % WIN_BUCKETS;
-}
-
-static uint64_t page_size(const WinPage *p) { return p->page & WP_LARGE ? LARGE : 4096; }
-static uint64_t page_addr(const WinPage *p) { return p->page & ~4095ull; }
-
-static uint32_t *find_link(WinRoot *r, uint64_t page, unsigned large)
-{
-    uint32_t *link = &r->bucket[hash(page)];
-    while (*link != ~0u) {
-        WinPage *p = &r->pages[*link];
-        if (page_addr(p) == page && (p->page & WP_LARGE) == large) {
-            return link;
-        }
-        link = &p->next;
+    if (atomic_load_explicit(&window_vmas, memory_order_relaxed) > WIN_VMAS + WIN_SLACK) {
+        wipe(w, r);
     }
-    return NULL;
-}
-
-/* The mapping that covers a guest address, or NULL. */
-static WinPage *find(WinRoot *r, uint64_t gva)
-{
-    uint32_t *link = find_link(r, gva & ~4095ull, 0);
-    if (!link) {
-        link = find_link(r, gva & ~(uint64_t)(LARGE - 1), WP_LARGE);
-    }
-    return link ? &r->pages[*link] : NULL;
-}
-
-/* Takes mapping i off the list; the last one moves to its place. */
-static void forget(WinRoot *r, uint32_t i)
-{
-    WinPage *p = &r->pages[i], *last = &r->pages[r->n - 1];
-
-    *find_link(r, page_addr(p), p->page & WP_LARGE) = p->next;
-    if (p != last) {
-        *find_link(r, page_addr(last), last->page & WP_LARGE) = i;
-        *p = *last;
-    }
-    r->n--;
-    atomic_fetch_sub_explicit(&window_vmas, 1, memory_order_relaxed);
 }
 
 static void drop(WinSet *w, WinRoot *r, uint32_t i)
 {
     WinPage *p = &r->pages[i];
-    uint8_t *at = host_of(r, page_addr(p));
+    uint8_t *at = host_of(r, win_page_addr(p));
 
     if (at) {
-        unmap(at, page_size(p));
+        unmap(at, win_page_size(p));
     }
-    forget(r, i);
+    window_forget(r, i);
     r->redo += REDO;
     w->stats->dropped++;
+    thin_out(w, r);
 }
 
 /* Unmaps the pages that put_off collected, neighbours with one system call. */
@@ -166,10 +135,11 @@ static void put_off(WinSet *w, WinRoot *r, WinPage *p)
     if (w->ngone == WIN_GONE) {
         unmap_gone(w, r);
     }
-    w->gone[w->ngone++] = page_addr(p);
-    forget(r, p - r->pages);
+    w->gone[w->ngone++] = win_page_addr(p);
+    window_forget(r, p - r->pages);
     r->redo += REDO;
     w->stats->dropped++;
+    thin_out(w, r);
 }
 
 /* A page that is compared with the page tables before the root runs again. */
@@ -193,18 +163,15 @@ static void wipe(WinSet *w, WinRoot *r)
             unmap(r->area[k], range_size(k));
         }
     }
-    atomic_fetch_sub_explicit(&window_vmas, r->n, memory_order_relaxed);
     r->redo += r->n * (uint64_t)REDO / 2;
-    r->n = r->npieces = 0;
-    for (unsigned i = 0; i < WIN_BUCKETS; i++) {
-        r->bucket[i] = ~0u;
-    }
+    window_forget_all(r);
     w->stats->wiped++;
 }
 
-static bool crowded(unsigned n)
+/* A run makes two host mappings at most: itself, and what it cuts in two. */
+static bool crowded(void)
 {
-    return atomic_load_explicit(&window_vmas, memory_order_relaxed) + (int)n > WIN_VMAS;
+    return atomic_load_explicit(&window_vmas, memory_order_relaxed) + 2 > WIN_VMAS;
 }
 
 /* For n more pages: those of the roots that did not run for the longest time go (they may
@@ -212,7 +179,7 @@ static bool crowded(unsigned n)
  * False: other vCPUs have them all. */
 static bool make_room(WinSet *w, WinRoot *r, unsigned n)
 {
-    while (crowded(n)) {
+    while (crowded()) {
         WinRoot *old = NULL;
         for (unsigned i = 0; i < WIN_ROOTS; i++) {
             WinRoot *o = &w->root[i];
@@ -223,10 +190,13 @@ static bool make_room(WinSet *w, WinRoot *r, unsigned n)
         }
         wipe(w, old);
     }
-    if (r->n + n > WIN_PAGES || crowded(n)) {
+    if (r->n + n > WIN_PAGES || crowded()) {
+        r->full |= r->cost - r->full_cost > (r->user - r->full_user) / 4;
+        r->full_cost = r->cost;
+        r->full_user = r->user;
         wipe(w, r);
     }
-    w->crowded = crowded(n);
+    w->crowded = crowded();
     return !w->crowded;
 }
 
@@ -242,12 +212,7 @@ static bool add(WinSet *w, WinRoot *r, uint64_t page, unsigned flags, uint64_t r
         !map_fixed(at, size, prot, MAP_SHARED | MAP_POPULATE, w->ram_fd, ram)) {
         return false;
     }
-    for (unsigned i = 0; i < n; i++) {
-        uint32_t *b = &r->bucket[hash(page + i * 4096ull)];
-        r->pages[r->n] = (WinPage){ page + i * 4096ull + flags, ram + i * 4096ull, *b };
-        *b = r->n++;
-    }
-    atomic_fetch_add_explicit(&window_vmas, n, memory_order_relaxed);
+    window_note(r, page, flags, ram, n);
     r->npieces += flags & WP_PIECE ? n : 0;
     w->stats->pages += n;
     return true;
@@ -328,7 +293,7 @@ static unsigned run(X86Cpu *cpu, WinSet *w, WinRoot *r, uint64_t page, const Wan
     while (n < WIN_AROUND) {
         int64_t by = step * (int64_t)(n + 1);
         uint64_t next = page + by;
-        if ((next ^ page) & ~(uint64_t)(LARGE - 1) || !host_of(r, next) || find(r, next)) {
+        if ((next ^ page) & ~(uint64_t)(LARGE - 1) || !host_of(r, next) || window_find(r, next)) {
             break;
         }
         X86WalkResult walk = x86_walk(cpu, next, X86_READ, X86_MMU_USER, false);
@@ -354,21 +319,23 @@ static bool map_it(X86Cpu *cpu, WinSet *w, WinRoot *r, uint64_t gva, WinPage *p,
         ((p->page ^ (page | flags)) & ~(uint64_t)WP_WRITE) == 0) { /* its rights change */
         int prot = PROT_READ | (t->write ? PROT_WRITE : 0);
         bool ok = p->page == (page | flags) ||
-                  sys6(NR_MPROTECT, (long)at, page_size(p), prot, 0, 0, 0) == 0;
-        p->page = page | flags;
+                  sys6(NR_MPROTECT, (long)at, win_page_size(p), prot, 0, 0, 0) == 0;
+        window_note_rights(r, p, t->write);
         if (!ok) {
             drop(w, r, p - r->pages);
+        } else {
+            thin_out(w, r);
         }
         return ok;
     }
     bool in_place = p && !(p->page & WP_LARGE) && !t->large;
     if (in_place) {
-        forget(r, p - r->pages); /* the new mapping takes its place */
+        window_forget(r, p - r->pages); /* the new mapping takes its place */
     } else if (p) {
         drop(w, r, p - r->pages);
     }
     for (uint32_t i = 0; t->large && i < r->n;) { /* small mappings under it go first */
-        if ((page_addr(&r->pages[i]) ^ page) < LARGE) {
+        if ((win_page_addr(&r->pages[i]) ^ page) < LARGE) {
             drop(w, r, i);
         } else {
             i++;
@@ -403,7 +370,7 @@ bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write)
         return false;
     }
     gva = range_start(r, k) + (host_addr - (uint64_t)r->area[k]);
-    WinPage *p = find(r, gva);
+    WinPage *p = window_find(r, gva);
     if (p && (!write || p->page & WP_WRITE)) {
         w->stats->refused++;
         return false; /* it is there: the fault has another reason */
@@ -480,8 +447,8 @@ static void forget_a(WinSet *w, WinRoot *r)
         return;
     }
     for (uint32_t i = 0; i < r->n;) {
-        if (page_addr(&r->pages[i]) >> WIN_A_SHIFT == r->a_index) {
-            forget(r, i);
+        if (win_page_addr(&r->pages[i]) >> WIN_A_SHIFT == r->a_index) {
+            window_forget(r, i);
         } else {
             i++;
         }
@@ -523,7 +490,7 @@ static void look_now(X86Cpu *cpu, WinSet *w, WinRoot *r)
 
     for (unsigned i = 0; i < r->npend; i++) {
         if (host_of(r, r->pend[i])) {
-            look(cpu, w, r, r->pend[i], find(r, r->pend[i]));
+            look(cpu, w, r, r->pend[i], window_find(r, r->pend[i]));
         }
     }
     r->npend = 0;
@@ -539,7 +506,7 @@ static void resync(X86Cpu *cpu, WinSet *w, WinRoot *r)
 
     w->stats->resyncs++;
     for (uint32_t i = 0; i < r->n;) {
-        uint64_t page = page_addr(&r->pages[i]);
+        uint64_t page = win_page_addr(&r->pages[i]);
         WinPage was = r->pages[i];
         look(cpu, w, r, page, &r->pages[i]);
         if (i < r->n && same(&was, &r->pages[i])) {
@@ -568,9 +535,8 @@ static void release(WinSet *w, WinRoot *r)
     if (!r->on && !r->area[0]) {
         return;
     }
-    atomic_fetch_sub_explicit(&window_vmas, r->n, memory_order_relaxed);
+    window_forget_all(r);
     atomic_fetch_sub(&window_space, r->area[0] ? WIN_ROOT_SPACE : 0);
-    r->n = r->npieces = 0;
     for (unsigned k = 0; k < 2; k++) {
         if (r->area[k]) {
             sys6(NR_MUNMAP, (long)(r->area[k] - WIN_MARGIN), range_size(k) + 2 * WIN_MARGIN, 0,
@@ -602,14 +568,16 @@ void window_seen(X86Cpu *cpu, uint64_t addr)
     }
 }
 
-/* Accesses that lie in neither range are many: range A goes where they are. */
+/* Accesses that lie in neither range are many: range A goes where they are, twice at most. A
+ * program whose data lies in more ranges than there are (Java's heap below 4 GiB beside
+ * malloc's, V8's anywhere) moved it 24 times, and after each move guessed anew all over. */
 static void move_a(X86Cpu *cpu, WinSet *w, WinRoot *r)
 {
     TcgEnv *env = x86_env(cpu);
     uint64_t addr = env->win_missed;
 
     env->win_misses = 0;
-    if (in_a(addr) && addr >> WIN_A_SHIFT != r->a_index) {
+    if (in_a(addr) && addr >> WIN_A_SHIFT != r->a_index && r->miss_limit < MISSES_MOST) {
         forget_a(w, r);
         choose_a(cpu, w, r, addr);
         r->miss_limit *= 2;
@@ -652,7 +620,8 @@ static bool same_program(X86Cpu *cpu, WinSet *w, const WinRoot *r)
 static void begin_program(WinRoot *r)
 {
     r->user = r->cost = r->wait = r->asked = r->fault_user = 0;
-    r->paused = false;
+    r->paused = r->full = false;
+    r->full_cost = r->full_user = 0;
     r->faults = 0;
     r->retry = RETRY;
     r->text = 0;
@@ -705,10 +674,8 @@ static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
         r->pages = (WinPage *)p;
         r->bucket = (uint32_t *)(r->pages + WIN_PAGES);
     }
-    for (unsigned i = 0; i < WIN_BUCKETS; i++) {
-        r->bucket[i] = ~0u;
-    }
-    r->n = r->npieces = r->npend = 0;
+    window_forget_all(r);
+    r->npend = 0;
     bool room = r->area[0] || claim_space();
     if (!room && oldest) {
         release(w, oldest);
@@ -722,7 +689,7 @@ static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
         return false;
     }
     r->on = true;
-    r->miss_limit = 256;
+    r->miss_limit = MISSES;
     if (in_a(cpu->st.rip)) {
         choose_a(cpu, w, r, cpu->st.rip);
     }
@@ -764,8 +731,9 @@ static void review(WinSet *w, WinRoot *r)
 {
     uint64_t user = r->user - r->check_user, redo = r->redo - r->check_redo;
 
-    if (w->crowded) {
-        w->crowded = false;
+    if (w->crowded || r->full) {
+        r->retry = r->full ? MAX(r->retry, 16 * RETRY) : r->retry;
+        w->crowded = r->full = false;
         give_up(w, r);
         return;
     }
@@ -925,14 +893,14 @@ void window_flush_page(X86Cpu *cpu, uint64_t lin)
     WinSet *w = x86_env(cpu)->win;
     for (unsigned i = 0; w && i < WIN_ROOTS; i++) {
         WinRoot *r = &w->root[i];
-        WinPage *p = r->n ? find(r, lin) : NULL;
+        WinPage *p = r->n ? window_find(r, lin) : NULL;
         if (p) {
-            look_later(cpu, r, page_addr(p));
+            look_later(cpu, r, win_page_addr(p));
         }
         for (uint32_t k = 0; r->npieces && k < r->n; k++) {
             p = &r->pages[k];
-            if (p->page & WP_PIECE && (page_addr(p) ^ lin) < LARGE) {
-                look_later(cpu, r, page_addr(p));
+            if (p->page & WP_PIECE && (win_page_addr(p) ^ lin) < LARGE) {
+                look_later(cpu, r, win_page_addr(p));
             }
         }
     }
@@ -950,11 +918,12 @@ void window_protect(X86Cpu *cpu, const uint8_t *host_page)
         WinRoot *r = &w->root[i];
         for (uint32_t k = 0; k < r->n;) {
             WinPage *p = &r->pages[k];
-            bool hit = p->page & WP_WRITE && ram - p->ram < page_size(p);
+            bool hit = p->page & WP_WRITE && ram - p->ram < win_page_size(p);
             if (hit && !(p->page & WP_LARGE) &&
-                sys6(NR_MPROTECT, (long)host_of(r, page_addr(p)), 4096, PROT_READ, 0, 0, 0) ==
+                sys6(NR_MPROTECT, (long)host_of(r, win_page_addr(p)), 4096, PROT_READ, 0, 0, 0) ==
                     0) {
-                p->page &= ~(uint64_t)WP_WRITE;
+                window_note_rights(r, p, false);
+                thin_out(w, r);
             } else if (hit) {
                 drop(w, r, k);
                 continue;

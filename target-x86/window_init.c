@@ -9,7 +9,6 @@
 #include "target-x86/window_int.h"
 #include "util/alloc.h"
 
-_Atomic int window_vmas;
 _Atomic uint64_t window_space, window_space_most;
 
 /* A limit on address space (`ulimit -v`, bytes) leaves half of it to the rest of dyad. */
@@ -58,15 +57,14 @@ void window_drop_stores(X86Cpu *cpu)
         WinRoot *r = &w->root[i];
         for (uint32_t k = 0; k < r->n; k++) {
             WinPage *p = &r->pages[k];
-            uint64_t size = p->page & WP_LARGE ? 2 * MiB : 4096;
             if (!(p->page & WP_WRITE)) {
                 continue;
             }
-            if (mprotect(host_of(r, p->page & ~4095ull), size, PROT_READ) < 0) {
+            if (mprotect(host_of(r, win_page_addr(p)), win_page_size(p), PROT_READ) < 0) {
                 window_drop_all(cpu); /* no room for two mappings instead of one */
                 return;
             }
-            p->page &= ~(uint64_t)WP_WRITE;
+            window_note_rights(r, p, false);
         }
     }
 }
@@ -86,7 +84,7 @@ void window_free(X86Cpu *cpu)
         if (r->pages) {
             munmap(r->pages, WIN_PAGES * sizeof(*r->pages) + WIN_BUCKETS * sizeof(*r->bucket));
         }
-        atomic_fetch_sub(&window_vmas, r->n);
+        atomic_fetch_sub(&window_vmas, r->vmas);
     }
     free(w);
     x86_env(cpu)->win = NULL;

@@ -7,10 +7,11 @@
 
 enum {
     WIN_ROOTS = 24,          /* roots remembered per vCPU */
-    WIN_PAGES = 12288,       /* mappings of one root */
-    WIN_BUCKETS = 4096,
-    WIN_VMAS = 24000,        /* mappings of the process: each may cost two host VMAs, of
-                              * which Linux allows 65,530 (vm.max_map_count) */
+    WIN_PAGES = 49152,       /* pages mapped of one root */
+    WIN_BUCKETS = 8192,
+    WIN_VMAS = 48000,        /* mappings that the host has of all of them: Linux allows a
+                              * process 65,530 (vm.max_map_count) */
+    WIN_SLACK = 8000,        /* and what may come of cutting runs in pieces */
     WIN_AROUND = 15,         /* pages mapped with one that faulted, up and down, at most */
     WIN_GONE = 512,          /* pages collected before they are unmapped, runs at once */
     WIN_PEND = 32,           /* pages to look at before the root runs; more: all of them */
@@ -39,6 +40,8 @@ typedef struct WinRoot {
     uint64_t check_user, check_redo; /* values at the last review */
     uint64_t start_user, start_cost; /* and at the last long one */
     bool strike;             /* the last review was bad */
+    bool full;               /* there was no room for all its pages, and it used many since */
+    uint64_t full_cost, full_user;   /* the last time that was so */
     unsigned losses, check_losses;   /* flushes that took pages away */
     uint64_t wait, retry;    /* user ticks at which it may get windows (again), how long it
                               * waits if they are given up */
@@ -54,6 +57,7 @@ typedef struct WinRoot {
     uint8_t *area[2];        /* host address of the range's first byte, or NULL */
     unsigned miss_limit;     /* accesses outside both ranges before A moves */
     unsigned n, npieces;     /* npieces: of the root's life, not of now */
+    int vmas;                /* the root's part of window_vmas */
     unsigned npend;
     uint64_t pend[WIN_PEND]; /* guest pages to look at: voided by INVLPG, or the guest has
                               * just served a fault there */
@@ -111,7 +115,30 @@ static inline bool window_active(const WinRoot *r) { return r->on && !r->paused;
  * page fault ended it. */
 void window_pace(const WinSet *w, WinRoot *r, bool faulted);
 
-extern _Atomic int window_vmas;  /* mappings of the process */
+/* ---- the list of a root's pages (window_list.c). Leaf. ---- */
+
+static inline uint64_t win_page_size(const WinPage *p)
+{
+    return p->page & WP_LARGE ? 2 * MiB : 4096;
+}
+
+static inline uint64_t win_page_addr(const WinPage *p) { return p->page & ~4095ull; }
+
+/* The page that covers a guest address, or NULL. */
+WinPage *window_find(WinRoot *r, uint64_t gva);
+/* n pages of 4 KiB, or one of 2 MiB, from a guest address and an offset of RAM on have been
+ * mapped by one call, where nothing was in the list. There is room for them. */
+void window_note(WinRoot *r, uint64_t page, unsigned flags, uint64_t ram, unsigned n);
+/* A page's mapping may be written to from now on, or not. */
+void window_note_rights(WinRoot *r, WinPage *p, bool write);
+/* Takes page i off the list; the last one moves to its place. */
+void window_forget(WinRoot *r, uint32_t i);
+/* All of them; also makes a list that is fresh memory. */
+void window_forget_all(WinRoot *r);
+
+/* Mappings (VMAs) that the host's kernel has because of pages in lists, exactly: neighbours
+ * that go on in RAM with the same rights are one. */
+extern _Atomic int window_vmas;
 
 /* Bytes of address space a root with windows may come to reserve, and what all of them
  * have been granted and may be. 64 vCPUs want more than the 128 TiB there are (112 under

@@ -43,6 +43,12 @@ tests_unit_test_tb_disk_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_tb_disk_LDADD = libtcg.a libutil.a $(CMOCKA_LIBS) $(DEPS_LIBS)
 TESTS += tests/unit/test_tb_disk
 
+check_PROGRAMS += tests/unit/test_window_list
+tests_unit_test_window_list_SOURCES = tests/unit/test_window_list.c
+tests_unit_test_window_list_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_window_list_LDADD = $(tests_unit_test_engine_LDADD)
+TESTS += tests/unit/test_window_list
+
 check_PROGRAMS += tests/unit/test_saved
 tests_unit_test_saved_SOURCES = tests/unit/test_saved.c tests/unit/engine_rig.c tests/unit/engine_rig.h tests/unit/tcg_board.c tests/unit/tcg_board.h \
 	tests/unit/insn_gen.c tests/unit/insn_gen.h
