@@ -180,40 +180,36 @@ static uint64_t hash_of(uint32_t mode, uint32_t region_off, const uint8_t *bytes
 
 /* ---- keeping ---- */
 
+/* The noted fields, from their part's start. */
+static uint16_t list[PARTS][KINDS][ENC_NOTES];
+
 /* Sorts the noted fields into lists; false: one is not of a known kind. */
-static bool sort_fields(const TbCache *c, const Tb *tb, SavedBlock *b, uint16_t *list)
+static bool sort_fields(const TbCache *c, SavedBlock *b)
 {
     const uint8_t *rw = c->code->rw;
-    unsigned n = 0;
 
-    for (unsigned part = 0; part < PARTS; part++) {
-        uint32_t from = b->from[part], size = b->size[part];
-        uint32_t other = b->from[!part], other_size = b->size[!part];
-        for (unsigned kind = OUT; kind <= OVER; kind++) {
-            for (unsigned i = 0; i < notes.fields.n; i++) {
-                uint32_t at = notes.fields.at[i];
-                int32_t v;
-                if (at - from >= size) {
-                    continue;
-                }
-                memcpy(&v, rw + at, sizeof(v));
-                int64_t to = (int64_t)at + 4 + v;
-                bool out = to < (int64_t)c->code->fixed;
-                bool own = to >= from && to <= from + size;
-                if (!out && !own && (to < other || to > other + other_size)) {
-                    return false;
-                }
-                if (kind == OUT ? out : !out && !own) {
-                    list[n++] = at - from;
-                    b->n[part][kind]++;
-                }
-            }
+    for (unsigned i = 0; i < notes.fields.n; i++) {
+        uint32_t at = notes.fields.at[i], v;
+        unsigned part = at - b->from[P_HOT] >= b->size[P_HOT];
+        if (at - b->from[part] >= b->size[part]) {
+            continue;
         }
-        for (unsigned i = 0; i < notes.npointers; i++) {
-            if (notes.pointer[i] - from < size) {
-                list[n++] = notes.pointer[i] - from;
-                b->n[part][POINTER]++;
+        memcpy(&v, rw + at, sizeof(v));
+        uint32_t to = at + 4 + v;
+        if ((int32_t)to < (int32_t)c->code->fixed) { /* env lies before the code */
+            list[part][OUT][b->n[part][OUT]++] = at - b->from[part];
+        } else if (to - b->from[part] > b->size[part]) {
+            if (to - b->from[!part] > b->size[!part]) {
+                return false;
             }
+            list[part][OVER][b->n[part][OVER]++] = at - b->from[part];
+        }
+    }
+    for (unsigned i = 0; i < notes.npointers; i++) {
+        uint32_t at = notes.pointer[i];
+        unsigned part = at - b->from[P_HOT] >= b->size[P_HOT];
+        if (at - b->from[part] < b->size[part]) {
+            list[part][POINTER][b->n[part][POINTER]++] = at - b->from[part];
         }
     }
     return true;
@@ -267,7 +263,6 @@ static bool keepable(const Tb *tb, const X86Insn *insns)
 void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const X86Insn *insns,
                    const uint8_t *snap, unsigned have)
 {
-    static uint16_t list[ENC_NOTES + SAVED_POINTERS];
     static char desc[DESC_MOST];
     uint32_t desc_size = tb_desc_size(c, tb);
 
@@ -283,24 +278,27 @@ void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const X86Insn *insns,
         .guest = tb->size,
         .desc = desc_size,
     };
-    if (b.size[P_COLD] > UINT16_MAX || !sort_fields(c, tb, &b, list)) {
+    if (b.size[P_COLD] > UINT16_MAX || !sort_fields(c, &b)) {
         return;
     }
     unsigned n = fields(&b);
     memcpy(desc, tb, desc_size);
     move_rows(desc, tb, -(uint64_t)x86_row_tables);
     static const char pad[8];
-    const TbDiskPart parts[] = {
-        { &b, sizeof(b) },
-        { list, n * sizeof(list[0]) },
-        { pad, to_8(n * sizeof(list[0])) - n * sizeof(list[0]) },
-        { desc, to_8(desc_size) },
-        { c->code->rw + b.from[P_HOT], to_8(b.size[P_HOT]) },
-        { c->code->rw + b.from[P_COLD], to_8(b.size[P_COLD]) },
-        { snap, tb->size },
-    };
-    tb_disk_add(disk, hash_of(b.mode, b.region_off, snap, have), parts,
-                ARRAY_SIZE(parts), x86_keys_has(&rebuilt, tb->key));
+    TbDiskPart parts[PARTS * KINDS + 6] = { { &b, sizeof(b) } };
+    unsigned np = 1;
+    for (unsigned i = 0; i < PARTS * KINDS; i++) {
+        uint32_t bytes = b.n[i / KINDS][i % KINDS] * sizeof(uint16_t);
+        parts[np++] = (TbDiskPart){ list[i / KINDS][i % KINDS], bytes };
+    }
+    parts[np++] = (TbDiskPart){ pad, to_8(n * sizeof(uint16_t)) - n * sizeof(uint16_t) };
+    parts[np++] = (TbDiskPart){ desc, to_8(desc_size) };
+    for (unsigned i = 0; i < PARTS; i++) {
+        parts[np++] = (TbDiskPart){ c->code->rw + b.from[i], to_8(b.size[i]) };
+    }
+    parts[np++] = (TbDiskPart){ snap, tb->size };
+    tb_disk_add(disk, hash_of(b.mode, b.region_off, snap, have), parts, np,
+                x86_keys_has(&rebuilt, tb->key));
 }
 
 /* ---- finding ---- */

@@ -254,7 +254,7 @@ TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err)
         if (d->stats.writes) {
             sweep(dir, name);
         }
-        d->bits = BITS_LEAST;
+        d->bits = BITS_NEW;
         d->slot = xmap(sizeof(Slot) << d->bits);
         d->head.end = FIRST;
     }
@@ -323,7 +323,7 @@ static void touch(TbDisk *d, uint64_t at)
 
 void tb_disk_soon(const TbDisk *d, uint64_t hash)
 {
-    if (!d->in_order) { /* else the table is not looked at, most likely */
+    if (!d->in_order && d->map_size) { /* else the table is not looked at, most likely */
         __builtin_prefetch(&d->slot[home(d->bits, hash)]);
     }
 }
@@ -362,6 +362,9 @@ static uint64_t place_of(TbDisk *d, uint64_t hash)
 {
     uint64_t next;
 
+    if (!d->map_size) {
+        return 0;
+    }
     if (d->next && d->next + sizeof(Record) <= d->map_size) {
         memcpy(&next, d->map + d->next + offsetof(Record, hash), sizeof(next));
         if (next == hash) {
@@ -443,6 +446,16 @@ static void wait_quiet(TbDisk *d)
     }
 }
 
+/* Checksums of the records in n bytes. */
+static void seal(uint8_t *queue, uint32_t n)
+{
+    for (uint32_t at = 0; at < n;) {
+        Record *r = (Record *)(queue + at);
+        r->sum = record_sum(r, r->n);
+        at += ALIGN_UP(sizeof(*r) + r->n, UNIT);
+    }
+}
+
 static void *helper(void *arg)
 {
     TbDisk *d = arg;
@@ -459,6 +472,7 @@ static void *helper(void *arg)
         uint64_t from = d->queue_from[q];
         uint32_t n = d->busy;
         pthread_mutex_unlock(&d->lock);
+        seal(d->queue[q], n);
         bool good = tb_disk_write_at(d->fd, d->queue[q], n, from);
         pthread_mutex_lock(&d->lock);
         d->write_failed |= !good;
@@ -539,10 +553,10 @@ static void note_replaced(TbDisk *d, uint32_t unit)
 void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned nparts, bool again)
 {
     Record r = { .hash = hash };
-    const Slot *old = slot_of(d, hash);
+    Slot *s = slot_of(d, hash);
 
     /* what is made anew in each run, now so and now so, need not be written each time */
-    if (old->at && (old->turn == TURNS || ((uint64_t)old->at * UNIT >= d->map_size && !again))) {
+    if (s->at && (s->turn == TURNS || ((uint64_t)s->at * UNIT >= d->map_size && !again))) {
         return;
     }
 
@@ -569,14 +583,12 @@ void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned npa
     }
     memset(to, 0, p + size - to);
     memcpy(p, &r, sizeof(r));
-    r.sum = record_sum((Record *)p, r.n);
-    memcpy(p, &r, sizeof(r));
     d->queued += size;
     d->stats.added++;
     if (d->n >= (1u << d->bits) / 4 * 3) {
         grow(d);
+        s = slot_of(d, hash);
     }
-    Slot *s = slot_of(d, hash);
     if (s->at) {
         note_replaced(d, s->at);
     }

@@ -12,7 +12,7 @@ enum {
     FIRST = 4096,                 /* where records begin */
     QUIET_MS = 30,                /* not read for so long: its pages may go */
     QUEUE = 512 * KiB,            /* new records, two of these */
-    BITS_LEAST = 12, BITS_MOST = 24,
+    BITS_LEAST = 12, BITS_NEW = 15, BITS_MOST = 24,
     OTHERS_KEPT = 4,              /* files of other identities */
     PREFETCHED = 640,             /* bytes of a record */
     TURNS = 4,
