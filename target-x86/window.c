@@ -16,6 +16,7 @@
 #include "target-x86/leaf.h"
 #include "target-x86/mmu.h"
 #include "target-x86/softmmu.h"
+#include "util/prefault.h"
 
 #if defined(__x86_64__)
 
@@ -388,6 +389,7 @@ bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write)
         charge(r, begun, COST_MOST);
         return false;
     }
+    prefault_hush();
     bool ok = map_it(cpu, w, r, gva, p, &t);
     w->stats->fills++;
     w->stats->fill_ticks += tsc() - begun;

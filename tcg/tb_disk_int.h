@@ -18,7 +18,7 @@ enum {
     TURNS = 4,
     WORTH = 200,                  /* a table is written for one new record in so many */
     ORDER_MOST = 512 * KiB,       /* records whose order is noted */
-    FEW = 4096, JUMPS_LEFT = 4,   /* found by so many, one in so many elsewhere: put in order */
+    FEW = 4096, JUMPS_LEFT = 6,   /* found by so many, one in so many elsewhere: put in order */
 };
 #define FILE_MOST (512ull * MiB)  /* a run adds up to here, */
 #define FILE_FULL (384ull * MiB)  /* and begins anew if this much is there already */

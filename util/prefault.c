@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread of prefault.h. It looks for wishes while there are some, and sleeps else. */
+/* The thread of prefault.h. It looks for wishes now and then as long as there are some (to wake it
+ * costs a vCPU 10 us), and sleeps else. */
 #define _GNU_SOURCE
 #include "util/prefault.h"
 #include <pthread.h>
@@ -16,23 +17,46 @@ PrefaultQueue prefault_queue;
 #include <unistd.h>
 
 enum {
-    PIECE = 16 * PREFAULT_PAGE, /* at once: others may wait for the address space's lock */
     LOOK_US = 50, LOOKS = 40,   /* between two looks; without a wish until it sleeps */
-    POPULATE_READ = 22, POPULATE_WRITE = 23, /* MADV_ */
+    POPULATE_READ = 22,         /* MADV_POPULATE_READ */
 };
 
 static pthread_t thread;
 static unsigned users;
+static PrefaultClaim *claim;
+static void *claim_opaque;
 static uint32_t tail; /* wishes served or given up; the thread's */
+
+/* A touch takes the lock of one mapping (Linux 6.4); for MADV_POPULATE_WRITE and that of the address
+ * space vCPUs that map windows would wait, and be woken. */
+static void touch(char *p, char *end)
+{
+    /* from the far end: who comes up from the near one is met once, not at each page, where
+     * one would wait for the other to get it (20 us) */
+    while (end > p) {
+        end -= PREFAULT_PAGE;
+        __asm__ volatile("lock orb $0, %0" : "+m"(*end));
+    }
+}
 
 static void serve(uint64_t wish)
 {
     char *p = (char *)(uintptr_t)(wish & ~(uint64_t)(PREFAULT_PAGE - 1));
-    char *end = p + (wish & (PREFAULT_READ - 1)) * PREFAULT_PAGE;
+    char *end = p + (wish & (PREFAULT_CLAIM - 1)) * PREFAULT_PAGE;
 
-    for (; p < end; p += PIECE) {
-        (void)madvise(p, MIN(PIECE, end - p),
-                      wish & PREFAULT_READ ? POPULATE_READ : POPULATE_WRITE);
+    if (wish & PREFAULT_READ) {
+        for (; p < end; p += PREFAULT_PIECE) {
+            (void)madvise(p, MIN(PREFAULT_PIECE, end - p), POPULATE_READ);
+        }
+    } else if (wish & PREFAULT_CLAIM) {
+        while (end > p) { /* from the far end, too */
+            end -= PREFAULT_PIECE;
+            if (claim(claim_opaque, end)) {
+                touch(end, end + PREFAULT_PIECE);
+            }
+        }
+    } else {
+        touch(p, end);
     }
 }
 
@@ -50,16 +74,18 @@ static void *run(void *arg)
             }
             serve(atomic_exchange(&q->slot[tail++ % PREFAULT_SLOTS], 0));
             looks = 0;
-        } else if (++looks < LOOKS) {
-            nanosleep(&look, NULL);
-        } else {
-            atomic_store(&q->asleep, 1);
-            if (atomic_load(&q->head) == tail && atomic_load(&q->on)) {
-                syscall(SYS_futex, &q->asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
-            }
-            atomic_store(&q->asleep, 0);
-            looks = 0;
+            continue;
         }
+        if (!atomic_exchange(&q->hush, false) && ++looks < LOOKS) {
+            nanosleep(&look, NULL);
+            continue;
+        }
+        atomic_store(&q->asleep, 1);
+        if (atomic_load(&q->head) == tail && atomic_load(&q->on)) {
+            syscall(SYS_futex, &q->asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
+        }
+        atomic_store(&q->asleep, 0);
+        looks = 0;
     }
     return NULL;
 }
@@ -71,7 +97,7 @@ static bool spare_cpu(unsigned busy)
     return sched_getaffinity(0, sizeof(set), &set) == 0 && (unsigned)CPU_COUNT(&set) > busy;
 }
 
-bool prefault_start(unsigned busy)
+bool prefault_start(unsigned busy, PrefaultClaim *c, void *opaque)
 {
     sigset_t all, old;
 
@@ -82,6 +108,8 @@ bool prefault_start(unsigned busy)
     if (!spare_cpu(busy)) {
         return false;
     }
+    claim = c;
+    claim_opaque = opaque;
     tail = atomic_load(&prefault_queue.head);
     atomic_store(&prefault_queue.on, true);
     sigfillset(&all); /* signals are for other threads */
@@ -106,7 +134,7 @@ void prefault_stop(void)
 
 #else
 
-bool prefault_start(unsigned busy) { return false; }
+bool prefault_start(unsigned busy, PrefaultClaim *c, void *opaque) { return false; }
 void prefault_stop(void) {}
 
 #endif

@@ -4,8 +4,8 @@
  * (MADV_POPULATE_WRITE, Linux 5.14), while there is a host CPU that no vCPU needs. A page
  * costs 2 us, a first touch 2.5: a boot spent 90 ms of 720 on them.
  *
- * What is asked for is a wish. It does not change what memory holds, it may come too late
- * or not at all, and memory that is gone meanwhile does no harm.
+ * What is asked for is a wish. It does not change what memory holds, and may come too late
+ * or not at all.
  */
 #ifndef UTIL_PREFAULT_H
 #define UTIL_PREFAULT_H
@@ -13,20 +13,23 @@
 #include <stdatomic.h>
 #include "util/compiler.h"
 
-enum { PREFAULT_SLOTS = 64, PREFAULT_PAGE = 4096, PREFAULT_READ = 2048 };
+enum { PREFAULT_SLOTS = 64, PREFAULT_PAGE = 4096, PREFAULT_READ = 2048, PREFAULT_CLAIM = 1024,
+       PREFAULT_PIECE = 16 * PREFAULT_PAGE };
 
 typedef struct PrefaultQueue {
-    _Atomic uint64_t slot[PREFAULT_SLOTS]; /* address | PREFAULT_READ | pages, or 0 */
+    _Atomic uint64_t slot[PREFAULT_SLOTS]; /* address | how | pages, or 0 */
     _Atomic uint32_t head;                 /* wishes so far */
     _Atomic uint32_t asleep;               /* a futex: 1 while the thread waits for a wish */
-    _Atomic bool on;
+    _Atomic bool on, hush;
 } PrefaultQueue;
 
 extern PrefaultQueue prefault_queue;
 
 /* Starts the thread if this process may use more host CPUs than `busy`. Each start that
- * returned true wants a stop. The main thread. */
-bool prefault_start(unsigned busy);
+ * returned true wants a stop. claim (of the first start): is this piece of memory the thread's to
+ * touch? The main thread. */
+typedef bool PrefaultClaim(void *opaque, const void *piece);
+bool prefault_start(unsigned busy, PrefaultClaim *claim, void *opaque);
 void prefault_stop(void);
 
 /* Is anybody there to ask? */
@@ -35,8 +38,19 @@ static inline bool prefault_on(void)
     return atomic_load_explicit(&prefault_queue.on, memory_order_relaxed);
 }
 
-/* The pages of [p, p + n), page-aligned, less than 8 MiB, will be written to soon, or with
- * PREFAULT_READ read. Any thread; leaf code may (no libc). */
+/* Who changes mappings calls this: each change must tell the CPU of a thread that has just run, which
+ * takes 5 us. So it sleeps until the next wish. Any thread; leaf code may. */
+static inline void prefault_hush(void)
+{
+    if (!atomic_load_explicit(&prefault_queue.hush, memory_order_relaxed)) {
+        atomic_store_explicit(&prefault_queue.hush, true, memory_order_relaxed);
+    }
+}
+
+/* The pages of [p, p + n), page-aligned, less than 4 MiB, will be written to soon: that memory
+ * stays until prefault_stop. With PREFAULT_READ they will be read, and may go: such a wish wakes nobody. With PREFAULT_CLAIM
+ * they are pieces, of which the thread asks whether somebody else takes care of them meanwhile. Any
+ * thread; leaf code may (no libc). */
 static inline void prefault_ask(const void *p, size_t n, unsigned how)
 {
 #if defined(__x86_64__) && defined(__linux__)
@@ -44,7 +58,7 @@ static inline void prefault_ask(const void *p, size_t n, unsigned how)
     uint32_t at = atomic_fetch_add(&q->head, 1);
 
     atomic_store(&q->slot[at % PREFAULT_SLOTS], (uint64_t)(uintptr_t)p | how | n / PREFAULT_PAGE);
-    if (atomic_load(&q->asleep)) {
+    if (!(how & PREFAULT_READ) && atomic_load(&q->asleep)) {
         enum { SYS_FUTEX = 202, WAKE_PRIVATE = 1 | 128 };
         uint64_t ret = SYS_FUTEX;
         atomic_store(&q->asleep, 0);

@@ -269,6 +269,15 @@ static const CpuExecOps tcg_exec_ops = {
     .own_timers = true,
 };
 
+/* RAM that no vCPU has touched yet: the prefault thread's (back_chunk in target-x86/softmmu.c). */
+static bool claim_chunk(void *opaque, const void *piece)
+{
+    TbCache *c = opaque;
+    uint64_t n = (uint64_t)((const uint8_t *)piece - c->ram_base) >> 12;
+
+    return !(atomic_fetch_or(&c->page_flags[n], TCG_PAGE_BACKED) & TCG_PAGE_BACKED);
+}
+
 /* Address space for the descriptions of blocks: host code is longer than they are. */
 static size_t arena_size(const TcgOptions *o)
 {
@@ -301,8 +310,11 @@ static bool tcg_init_machine(Machine *m, void *opaque, Error *err)
             return false;
         }
     }
-    t->prefault = prefault_start(m->ncpus);
     t->cache = tb_cache_create(m->ram_max, m->ram_base, arena_size(o), t->code, &ops);
+    t->prefault = prefault_start(m->ncpus, claim_chunk, t->cache);
+    if (t->prefault) {
+        prefault_ask(t->cache->hash, sizeof(TbRef) << TB_HASH_BITS, 0);
+    }
     t->made_tsc = nondet_host_tsc();
     t->made_ns = nondet_host_ns();
     return accel_take_signals(on_signal, err) && guest->init(t->cache, o, err);

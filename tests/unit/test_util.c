@@ -274,17 +274,22 @@ static bool backed(void *p, size_t pages)
     return false;
 }
 
+static bool claim_even(void *opaque, const void *piece)
+{
+    return ((const char *)piece - (const char *)opaque) / PREFAULT_PIECE % 2 == 0;
+}
+
 static void memory_is_given_before_it_is_touched(void **state)
 {
     enum { PAGES = 200 };
     char *p = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    assert_false(prefault_start(1u << 20)); /* no CPU to spare */
+    assert_false(prefault_start(1u << 20, NULL, NULL)); /* no CPU to spare */
     assert_false(prefault_on());
-    if (!prefault_start(0)) {
+    if (!prefault_start(0, claim_even, p)) {
         skip(); /* not on this host */
     }
-    assert_true(prefault_start(1u << 20)); /* it is there already */
+    assert_true(prefault_start(1u << 20, NULL, NULL)); /* it is there already */
     assert_true(prefault_on());
     p[5] = 7;
     prefault_ask(p, PAGES / 2 * 4096, 0);
@@ -295,10 +300,18 @@ static void memory_is_given_before_it_is_touched(void **state)
     assert_int_equal(p[5], 7);
     prefault_stop();
     assert_true(prefault_on());
+    assert_int_equal(madvise(p, PAGES * 4096, MADV_DONTNEED), 0);
+    prefault_ask(p, 4 * PREFAULT_PIECE, PREFAULT_CLAIM);
+    assert_true(backed(p, 16));
+    assert_true(backed(p + 2 * PREFAULT_PIECE, 16));
+    unsigned char in[16];
+    assert_int_equal(mincore(p + PREFAULT_PIECE, sizeof(in) * 4096, in), 0);
+    assert_int_equal(in[0] & 1, 0); /* somebody else's */
     munmap(p, PAGES * 4096);
     prefault_ask(p, PAGES * 4096, PREFAULT_READ); /* gone: no harm */
     for (unsigned i = 0; i < 3 * PREFAULT_SLOTS; i++) {
-        prefault_ask(p, 4096, 0);
+        prefault_hush();
+        prefault_ask(p, 4096, PREFAULT_READ);
     }
     prefault_stop();
     assert_false(prefault_on());
