@@ -307,18 +307,13 @@ static bool call_indirect(Tmpl *t, const X86Insn *in, bool host)
     if (!indirect_target(t, in)) {
         return false;
     }
-    /* a push through a checked register leaves S1 alone */
-    bool stays = t->win && (t->verified[0] | t->verified[1]) >> R_SP & 1;
-    if (!stays) {
-        enc_store(&t->e, rm_env(ENV_F(scratch)), S1);
-    }
+    /* the push may need S1, also where rsp is checked already: if it counts as in both ranges */
+    enc_store(&t->e, rm_env(ENV_F(scratch)), S1);
     tmpl_push_return(t, in);
     if (host) {
         enc_push(&t->e, S2);
     }
-    if (!stays) {
-        enc_load(&t->e, S1, rm_env(ENV_F(scratch)));
-    }
+    enc_load(&t->e, S1, rm_env(ENV_F(scratch)));
     return true;
 }
 
