@@ -908,6 +908,25 @@ void window_flush_page(X86Cpu *cpu, uint64_t lin)
     }
 }
 
+/* Has a root's program ended? Linux clears the directory's entries then; if the page is used
+ * for something else already, this says no more than that it is not known. */
+static bool ended(X86Cpu *cpu, const WinSet *w, const WinRoot *r)
+{
+    const uint64_t at[2] = { r->text, r->stack };
+
+    if (r == w->cur || !r->text || !(cpu->st.efer & EFER_LMA) || cpu->st.cr4 & CR4_LA57) {
+        return false;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        const uint8_t *entry = /* its bit 0: present */
+            x86_phys_host(cpu, r->root + (at[i] >> 39 & 511) * 8, false);
+        if (!entry || *entry & 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void window_protect(X86Cpu *cpu, const uint8_t *host_page)
 {
     WinSet *w = x86_env(cpu)->win;
@@ -921,6 +940,10 @@ void window_protect(X86Cpu *cpu, const uint8_t *host_page)
         for (uint32_t k = 0; k < r->n;) {
             WinPage *p = &r->pages[k];
             bool hit = p->page & WP_WRITE && ram - p->ram < win_page_size(p);
+            if (hit && ended(cpu, w, r)) {
+                wipe(w, r); /* its pages become others' text one by one, 19 us each */
+                break;
+            }
             if (hit && !(p->page & WP_LARGE) &&
                 sys6(NR_MPROTECT, (long)host_of(r, win_page_addr(p)), 4096, PROT_READ, 0, 0, 0) ==
                     0) {
