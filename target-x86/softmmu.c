@@ -653,7 +653,8 @@ static void large_set(TlbSet *set, uint64_t lin, const X86WalkResult *w)
     }
 }
 
-/* A first touch costs the host a fault for each page; asked for a chunk at a time it costs
+/* What a vCPU needs now, it asks the host for itself (what it will need, the prefault thread touches:
+ * back_soon). A first touch costs the host a fault for each page; MADV_POPULATE_WRITE of a chunk costs
  * a fifth, and less if the file has been given its pages first (2.13 us a page, 1.96; chunks twice as long: no gain).
  * Failure does no harm. */
 enum { CHUNK = PREFAULT_PIECE };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory gets its pages before it is touched: a thread of its own asks the host for them
- * (MADV_POPULATE_WRITE, Linux 5.14), while there is a host CPU that no vCPU needs. A page
- * costs 2 us, a first touch 2.5: a boot spent 90 ms of 720 on them.
+ * Memory gets its pages before it is needed: a thread of its own touches each (`lock orb $0`,
+ * so it holds what it held) or, for PREFAULT_READ, asks the host for them (MADV_POPULATE_READ,
+ * Linux 5.14), while there is a host CPU that no vCPU needs. A first touch costs 2.5 us: a boot
+ * spent 90 ms of 720 on them.
  *
  * What is asked for is a wish. It does not change what memory holds, and may come too late
  * or not at all.
