@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Windows (window.h): which roots have them, filling, keeping them true to the guest's
- * page tables. Leaf code, part of it in signal context: system calls are made here, not
- * through libc.
+ * page tables. Leaf code, part of it in signal context (system calls: window_area.c).
  *
  * An area obeys the rules of a TLB (SDM vol. 3, 4.10): a page is mapped only after a walk
  * that set the accessed bit, writable only when the dirty bit is set, and a mapping may
@@ -36,34 +35,6 @@ enum { MISSES = 256, MISSES_MOST = MISSES << 2 };
 
 #define LARGE (2 * MiB)
 
-static long sys6(long n, long a, long b, long c, long d, long e, long f)
-{
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    long ret;
-    __asm__ volatile("syscall"
-                     : "=a"(ret)
-                     : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return ret;
-}
-
-enum { NR_MMAP = 9, NR_MPROTECT = 10, NR_MUNMAP = 11 };
-
-static bool map_fixed(uint8_t *at, uint64_t size, int prot, int flags, int fd, uint64_t off)
-{
-    return sys6(NR_MMAP, (long)at, size, prot, flags | MAP_FIXED, fd, off) == (long)at;
-}
-
-/* Back to reserved and inaccessible. */
-static void unmap(uint8_t *at, uint64_t size)
-{
-    if (!map_fixed(at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {
-        __builtin_trap(); /* a stale translation must not stay */
-    }
-}
-
 static uint64_t tsc(void)
 {
     return __builtin_ia32_rdtsc();
@@ -96,7 +67,7 @@ static void drop(WinSet *w, WinRoot *r, uint32_t i)
     uint8_t *at = host_of(r, win_page_addr(p));
 
     if (at) {
-        unmap(at, win_page_size(p));
+        window_unmap(at, win_page_size(p));
     }
     window_forget(r, i);
     r->redo += REDO;
@@ -124,7 +95,7 @@ static void unmap_gone(WinSet *w, WinRoot *r)
         for (n = 1; at && i + n < w->ngone && host_of(r, a[i + n]) == at + n * 4096ull; n++) {
         }
         if (at) {
-            unmap(at, n * 4096ull);
+            window_unmap(at, n * 4096ull);
         }
     }
     w->ngone = 0;
@@ -161,7 +132,7 @@ static void wipe(WinSet *w, WinRoot *r)
     }
     for (unsigned k = 0; k < 2; k++) {
         if (r->area[k]) {
-            unmap(r->area[k], range_size(k));
+            window_unmap(r->area[k], range_size(k));
         }
     }
     r->redo += r->n * (uint64_t)REDO / 2;
@@ -210,7 +181,7 @@ static bool add(WinSet *w, WinRoot *r, uint64_t page, unsigned flags, uint64_t r
     int prot = PROT_READ | (flags & WP_WRITE ? PROT_WRITE : 0);
 
     if (!make_room(w, r, n) || !at ||
-        !map_fixed(at, size, prot, MAP_SHARED | MAP_POPULATE, w->ram_fd, ram)) {
+        !window_map(at, size, prot, MAP_SHARED | MAP_POPULATE, w->ram_fd, ram)) {
         return false;
     }
     window_note(r, page, flags, ram, n);
@@ -320,7 +291,7 @@ static bool map_it(X86Cpu *cpu, WinSet *w, WinRoot *r, uint64_t gva, WinPage *p,
         ((p->page ^ (page | flags)) & ~(uint64_t)WP_WRITE) == 0) { /* its rights change */
         int prot = PROT_READ | (t->write ? PROT_WRITE : 0);
         bool ok = p->page == (page | flags) ||
-                  sys6(NR_MPROTECT, (long)at, win_page_size(p), prot, 0, 0, 0) == 0;
+                  window_rights(at, win_page_size(p), prot);
         window_note_rights(r, p, t->write);
         if (!ok) {
             drop(w, r, p - r->pages);
@@ -348,7 +319,7 @@ static bool map_it(X86Cpu *cpu, WinSet *w, WinRoot *r, uint64_t gva, WinPage *p,
     }
     bool ok = add(w, r, page - before * 4096ull, flags, t->ram - before * 4096ull, n);
     if (!ok && in_place) {
-        unmap(at, 4096);
+        window_unmap(at, 4096);
     }
     return ok;
 }
@@ -397,32 +368,6 @@ bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write)
     return ok;
 }
 
-/* A share of the process's address space for one more root; false: none is left. */
-static bool claim_space(void)
-{
-    if (atomic_fetch_add(&window_space, WIN_ROOT_SPACE) + WIN_ROOT_SPACE <=
-        window_space_most) {
-        return true;
-    }
-    atomic_fetch_sub(&window_space, WIN_ROOT_SPACE);
-    return false;
-}
-
-static bool reserve(WinRoot *r, unsigned k)
-{
-    if (r->area[k]) {
-        return true;
-    }
-    uint64_t size = range_size(k) + 2 * WIN_MARGIN;
-    long p = sys6(NR_MMAP, 0, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                  0);
-    if (p < 0 && p > -4096) {
-        return false;
-    }
-    r->area[k] = (uint8_t *)p + WIN_MARGIN;
-    return true;
-}
-
 /* Registers of generated code that depend on the root. */
 static void use(X86Cpu *cpu, WinSet *w)
 {
@@ -455,7 +400,7 @@ static void forget_a(WinSet *w, WinRoot *r)
             i++;
         }
     }
-    unmap(r->area[1], range_size(1));
+    window_unmap(r->area[1], range_size(1));
     r->a_index = WIN_A_NONE;
 }
 
@@ -530,30 +475,10 @@ static void resync(X86Cpu *cpu, WinSet *w, WinRoot *r)
     charge(r, begun, COST_MOST + before * 1000ull);
 }
 
-/* ---- roots ---- */
-
-static void release(WinSet *w, WinRoot *r)
-{
-    if (!r->on && !r->area[0]) {
-        return;
-    }
-    window_forget_all(r);
-    atomic_fetch_sub(&window_space, r->area[0] ? WIN_ROOT_SPACE : 0);
-    for (unsigned k = 0; k < 2; k++) {
-        if (r->area[k]) {
-            sys6(NR_MUNMAP, (long)(r->area[k] - WIN_MARGIN), range_size(k) + 2 * WIN_MARGIN, 0,
-                 0, 0, 0);
-            r->area[k] = NULL;
-        }
-    }
-    r->on = false;
-    r->a_index = WIN_A_NONE;
-}
-
 /* Range A becomes the stretch around an address. */
 static void choose_a(X86Cpu *cpu, WinSet *w, WinRoot *r, uint64_t addr)
 {
-    if (reserve(r, 1)) {
+    if (window_reserve(r, 1)) {
         r->a_index = addr >> WIN_A_SHIFT;
         use(cpu, w);
     }
@@ -662,31 +587,27 @@ static bool switch_on(X86Cpu *cpu, WinSet *w, WinRoot *r)
         }
     }
     if (n + 1 >= w->max_on && oldest) {
-        release(w, oldest);
+        window_release(oldest);
         oldest = NULL;
     }
     if (!r->pages) {
-        long p = sys6(NR_MMAP, 0,
-                      WIN_PAGES * sizeof(*r->pages) + WIN_BUCKETS * sizeof(*r->bucket),
-                      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                      0);
-        if (p < 0 && p > -4096) {
+        r->pages = window_memory(WIN_PAGES * sizeof(*r->pages) + WIN_BUCKETS * sizeof(*r->bucket));
+        if (!r->pages) {
             return false;
         }
-        r->pages = (WinPage *)p;
         r->bucket = (uint32_t *)(r->pages + WIN_PAGES);
     }
     window_forget_all(r);
     r->npend = 0;
-    bool room = r->area[0] || claim_space();
+    bool room = r->area[0] || window_claim();
     if (!room && oldest) {
-        release(w, oldest);
-        room = claim_space();
+        window_release(oldest);
+        room = window_claim();
     }
     if (!room) {
         return false;
     }
-    if (!reserve(r, 0)) {
+    if (!window_reserve(r, 0)) {
         atomic_fetch_sub(&window_space, WIN_ROOT_SPACE);
         return false;
     }
@@ -851,11 +772,14 @@ void window_switch(X86Cpu *cpu, uint64_t cr3, bool flush)
     }
     if (!r) {
         r = old;
-        release(w, r);
+        window_release(r);
         r->root = root;
         r->used = true;
         begin_program(r);
         r->pcid = pcid;
+    }
+    if (w->cur && w->cur != r && w->cur->n && window_ended(cpu, w->cur)) {
+        window_bury(w->cur);
     }
     r->stamp = ++w->stamp;
     r->stale |= flush || r->pcid != pcid;
@@ -908,25 +832,6 @@ void window_flush_page(X86Cpu *cpu, uint64_t lin)
     }
 }
 
-/* Has a root's program ended? Linux clears the directory's entries then; if the page is used
- * for something else already, this says no more than that it is not known. */
-static bool ended(X86Cpu *cpu, const WinSet *w, const WinRoot *r)
-{
-    const uint64_t at[2] = { r->text, r->stack };
-
-    if (r == w->cur || !r->text || !(cpu->st.efer & EFER_LMA) || cpu->st.cr4 & CR4_LA57) {
-        return false;
-    }
-    for (unsigned i = 0; i < 2; i++) {
-        const uint8_t *entry = /* its bit 0: present */
-            x86_phys_host(cpu, r->root + (at[i] >> 39 & 511) * 8, false);
-        if (!entry || *entry & 1) {
-            return false;
-        }
-    }
-    return true;
-}
-
 void window_protect(X86Cpu *cpu, const uint8_t *host_page)
 {
     WinSet *w = x86_env(cpu)->win;
@@ -940,13 +845,12 @@ void window_protect(X86Cpu *cpu, const uint8_t *host_page)
         for (uint32_t k = 0; k < r->n;) {
             WinPage *p = &r->pages[k];
             bool hit = p->page & WP_WRITE && ram - p->ram < win_page_size(p);
-            if (hit && ended(cpu, w, r)) {
-                wipe(w, r); /* its pages become others' text one by one, 19 us each */
+            if (hit && window_ended(cpu, r)) {
+                window_bury(r); /* its pages become others' text one by one, 19 us each */
                 break;
             }
             if (hit && !(p->page & WP_LARGE) &&
-                sys6(NR_MPROTECT, (long)host_of(r, win_page_addr(p)), 4096, PROT_READ, 0, 0, 0) ==
-                    0) {
+                window_rights(host_of(r, win_page_addr(p)), 4096, PROT_READ)) {
                 window_note_rights(r, p, false);
                 thin_out(w, r);
             } else if (hit) {

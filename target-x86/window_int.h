@@ -136,6 +136,28 @@ void window_forget(WinRoot *r, uint32_t i);
 /* All of them; also makes a list that is fresh memory. */
 void window_forget_all(WinRoot *r);
 
+/* ---- the host's side (window_area.c). Leaf. ---- */
+
+/* Maps n bytes of the RAM file, or of nothing, at a place of an area; false: the host does not. */
+bool window_map(uint8_t *at, uint64_t n, int prot, int flags, int fd, uint64_t off);
+/* Back to reserved and inaccessible. */
+void window_unmap(uint8_t *at, uint64_t n);
+bool window_rights(uint8_t *at, uint64_t n, int prot);
+/* Zeroed memory; NULL: there is none. */
+void *window_memory(uint64_t n);
+/* A share of the process's address space for one more root; false: none is left. */
+bool window_claim(void);
+/* Reserves the area of range k; false: the host does not. */
+bool window_reserve(WinRoot *r, unsigned k);
+/* The root is without windows: nothing is mapped, the areas are the host's again. */
+void window_release(WinRoot *r);
+/* Has the root's program ended? Linux clears the directory's entries then; if that page is used for
+ * something else already, this says no more than that it is not known. */
+bool window_ended(X86Cpu *cpu, const WinRoot *r);
+/* The root's program has ended. Its thousands of mappings take 7 ms of a vCPU to go (xz), so the
+ * prefault thread does it. They count until then. */
+void window_bury(WinRoot *r);
+
 /* Mappings (VMAs) that the host's kernel has because of pages in lists, exactly: neighbours
  * that go on in RAM with the same rights are one. */
 extern _Atomic int window_vmas;

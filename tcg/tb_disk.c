@@ -28,7 +28,6 @@
 #include <time.h>
 #include <unistd.h>
 #include "util/alloc.h"
-#include "util/prefault.h"
 
 static TbDisk *mapped; /* the one in use; for tb_disk_fault */
 
@@ -289,32 +288,10 @@ static uint64_t record_sum(const Record *r, uint32_t n)
     return tb_disk_hash(0, &r->hash, sizeof(*r) - sizeof(r->sum) + n);
 }
 
-/* Pages behind `at` are asked for, the more the longer records were found in order. */
-static void read_ahead(TbDisk *d, uint64_t at)
+/* A record is read. */
+static void touch(TbDisk *d)
 {
-    const uint64_t least = 64 * KiB, most = 512 * KiB;
-
-    if (at < d->asked_from || at > d->asked_to) {
-        d->asked_from = d->asked_to = ALIGN_DOWN(at, least);
-    }
-    uint64_t n = MIN(MAX(2 * (at - d->asked_from), least), most);
-    uint64_t to = MIN(ALIGN_DOWN(at + n, least), ALIGN_UP(d->map_size, 4096));
-    if (to > d->asked_to) {
-        prefault_ask(d->map + d->asked_to, to - d->asked_to, PREFAULT_READ);
-        d->asked_to = to;
-    }
-}
-
-/* The record at `at` is read. */
-static void touch(TbDisk *d, uint64_t at)
-{
-    bool first = atomic_fetch_add_explicit(&d->reads, 1, memory_order_relaxed) == 0;
-
-    if (prefault_on()) {
-        d->asked_to = first ? 0 : d->asked_to;
-        read_ahead(d, at);
-    }
-    if (unlikely(first)) {
+    if (unlikely(atomic_fetch_add_explicit(&d->reads, 1, memory_order_relaxed) == 0)) {
         pthread_mutex_lock(&d->lock);
         pthread_cond_broadcast(&d->changed);
         pthread_mutex_unlock(&d->lock);
@@ -392,7 +369,7 @@ const void *tb_disk_find(TbDisk *d, uint64_t hash, uint32_t *n)
     if (!at) {
         return NULL;
     }
-    touch(d, at);
+    touch(d);
     memcpy(r, d->map + at, sizeof(*r));
     if (r->n > TB_DISK_RECORD || at + sizeof(*r) + r->n > d->map_size || r->hash != hash) {
         return NULL;

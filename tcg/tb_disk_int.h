@@ -54,7 +54,6 @@ struct TbDisk {
     const uint8_t *map;      /* the file, head.end bytes as it was opened */
     size_t map_size;
     _Atomic uint32_t reads;  /* since its pages were let go */
-    uint64_t asked_from, asked_to; /* of the prefault thread, since then */
     uint64_t next;           /* behind what was found last */
     bool in_order;           /* that was behind the one before */
     uint32_t *order;         /* records in the order in which they were found, in UNITs; */

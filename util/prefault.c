@@ -18,7 +18,6 @@ PrefaultQueue prefault_queue;
 
 enum {
     LOOK_US = 50, LOOKS = 40,   /* between two looks; without a wish until it sleeps */
-    POPULATE_READ = 22,         /* MADV_POPULATE_READ */
 };
 
 static pthread_t thread;
@@ -44,11 +43,7 @@ static void serve(uint64_t wish)
     char *p = (char *)(uintptr_t)(wish & ~(uint64_t)(PREFAULT_PAGE - 1));
     char *end = p + (wish & (PREFAULT_CLAIM - 1)) * PREFAULT_PAGE;
 
-    if (wish & PREFAULT_READ) {
-        for (; p < end; p += PREFAULT_PIECE) {
-            (void)madvise(p, MIN(PREFAULT_PIECE, end - p), POPULATE_READ);
-        }
-    } else if (wish & PREFAULT_CLAIM) {
+    if (wish & PREFAULT_CLAIM) {
         while (end > p) { /* from the far end, too */
             end -= PREFAULT_PIECE;
             if (claim(claim_opaque, end)) {
@@ -60,6 +55,22 @@ static void serve(uint64_t wish)
     }
 }
 
+/* Does what is to be done; was there anything? */
+static bool work(void)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < PREFAULT_JOBS; i++) {
+        PrefaultJob *j = &prefault_queue.job[i];
+        if (atomic_load(&j->state) == PREFAULT_READY) {
+            j->fn(j->p, j->n, j->arg);
+            atomic_store(&j->state, PREFAULT_FREE);
+            any = true;
+        }
+    }
+    return any;
+}
+
 static void *run(void *arg)
 {
     const struct timespec look = { .tv_nsec = LOOK_US * 1000 };
@@ -68,25 +79,26 @@ static void *run(void *arg)
 
     while (atomic_load(&q->on)) {
         uint32_t head = atomic_load(&q->head);
-        if (tail != head) {
+        if (work()) {
+            looks = 0;
+        } else if (tail != head) {
             if (head - tail > PREFAULT_SLOTS) {
                 tail = head - PREFAULT_SLOTS;
             }
             serve(atomic_exchange(&q->slot[tail++ % PREFAULT_SLOTS], 0));
             looks = 0;
-            continue;
-        }
-        if (!atomic_exchange(&q->hush, false) && ++looks < LOOKS) {
+        } else if (!atomic_exchange(&q->hush, false) && ++looks < LOOKS) {
             nanosleep(&look, NULL);
-            continue;
+        } else {
+            atomic_store(&q->asleep, 1);
+            if (!work() && atomic_load(&q->head) == tail && atomic_load(&q->on)) {
+                syscall(SYS_futex, &q->asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
+            }
+            atomic_store(&q->asleep, 0);
+            looks = 0;
         }
-        atomic_store(&q->asleep, 1);
-        if (atomic_load(&q->head) == tail && atomic_load(&q->on)) {
-            syscall(SYS_futex, &q->asleep, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
-        }
-        atomic_store(&q->asleep, 0);
-        looks = 0;
     }
+    work();
     return NULL;
 }
 

@@ -279,6 +279,13 @@ static bool claim_even(void *opaque, const void *piece)
     return ((const char *)piece - (const char *)opaque) / PREFAULT_PIECE % 2 == 0;
 }
 
+static unsigned sum;
+
+static void add(void *p, size_t n, uint64_t arg)
+{
+    *(unsigned *)p += n + arg;
+}
+
 static void memory_is_given_before_it_is_touched(void **state)
 {
     enum { PAGES = 200 };
@@ -308,13 +315,17 @@ static void memory_is_given_before_it_is_touched(void **state)
     assert_int_equal(mincore(p + PREFAULT_PIECE, sizeof(in) * 4096, in), 0);
     assert_int_equal(in[0] & 1, 0); /* somebody else's */
     munmap(p, PAGES * 4096);
-    prefault_ask(p, PAGES * 4096, PREFAULT_READ); /* gone: no harm */
-    for (unsigned i = 0; i < 3 * PREFAULT_SLOTS; i++) {
+    unsigned taken = 0;
+    for (unsigned i = 0; i < 200; i++) {
         prefault_hush();
-        prefault_ask(p, 4096, PREFAULT_READ);
+        taken += prefault_do(add, &sum, 1, 2);
+        usleep(i % 8 == 0 ? 3000 : 0);
     }
+    assert_in_range(taken, 1, 200);
     prefault_stop();
     assert_false(prefault_on());
+    assert_int_equal(sum, 3 * taken); /* all of them done, once */
+    assert_false(prefault_do(add, &sum, 1, 2));
 }
 
 int main(void)
