@@ -25,6 +25,7 @@
 #include <unistd.h>
 #include "hw/core/machine.h"
 #include "util/alloc.h"
+#include "util/bytes.h"
 #include "util/loop.h"
 
 enum { RING_ENTRIES = 128, VECTOR_MAX = 1024 /* IOV_MAX */, ZERO_CHUNK = 65536,
@@ -477,8 +478,8 @@ static bool cd_probe(int fd, const char *path, uint64_t size, Error *err)
     if (pread(fd, d, sizeof(d), 16 * 2048) != sizeof(d) || memcmp(d, "\1CD001", 6) != 0) {
         return true; /* some other file system */
     }
-    uint64_t blocks = d[80] | d[81] << 8 | d[82] << 16 | (uint64_t)d[83] << 24;
-    uint64_t bytes = blocks * (d[128] | d[129] << 8);
+    uint64_t blocks = get_le32(d + 80);
+    uint64_t bytes = blocks * get_le16(d + 128);
     if (bytes > size) {
         return error_set(err, "'%s' is cut short: it has %llu bytes of the %llu that its "
                          "volume needs (format=raw takes it as it is)", path,

@@ -7,12 +7,7 @@
  */
 #include <string.h>
 #include "hw/display/vga_int.h"
-
-static void put16(uint8_t *p, unsigned v)
-{
-    p[0] = v;
-    p[1] = v >> 8;
-}
+#include "util/bytes.h"
 
 /* 3.10.2 detailed timing descriptor. */
 static void detailed(uint8_t *p, unsigned w, unsigned h)
@@ -21,7 +16,7 @@ static void detailed(uint8_t *p, unsigned w, unsigned h)
     unsigned hfront = 48, hsync = 32, vfront = 3, vsync = 6;
     unsigned mm_w = MIN(w * 254 / 960, 4095u), mm_h = MIN(h * 254 / 960, 4095u); /* 96 dpi */
     uint64_t clock = (uint64_t)(w + hblank) * (h + vblank) * 60 / 10000;
-    put16(p, MIN(clock, 65535ull));
+    put_le16(p, MIN(clock, 65535ull));
     p[2] = w;
     p[3] = hblank;
     p[4] = (w >> 8 & 15) << 4 | (hblank >> 8 & 15);
@@ -68,7 +63,7 @@ void edid_make(uint8_t out[128], unsigned width, unsigned height)
     memcpy(out, header, sizeof(header));
     out[8] = 0x13;              /* manufacturer "DYD": letters of five bits, big endian */
     out[9] = 0x24;
-    put16(out + 10, 1);         /* product */
+    put_le16(out + 10, 1);      /* product */
     out[16] = 1;                /* week and year (1990 + n) of manufacture */
     out[17] = 36;
     out[18] = 1;

@@ -10,6 +10,7 @@
 #include "hw/core/machine.h"
 #include "hw/display/vga_int.h"
 #include "hw/pci/pci.h"
+#include "util/bytes.h"
 
 enum {
     MMIO_SIZE = 4096, MMIO_PORTS = 0x400, MMIO_DISPI = 0x500, MMIO_EXT = 0x600,
@@ -81,7 +82,7 @@ static const MemoryOps mmio_ops = {
 
 static void follow_command(VgaPci *d)
 {
-    unsigned cmd = pci_get16(d->s.pci.config + PCI_COMMAND);
+    unsigned cmd = get_le16(d->s.pci.config + PCI_COMMAND);
     bool io = cmd & PCI_CMD_IO, mem = cmd & PCI_CMD_MEM;
     if (io != d->vga.decode_io || mem != d->vga.decode_mem) {
         vga_set_decode(&d->vga, io, mem);

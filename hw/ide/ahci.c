@@ -11,6 +11,7 @@
 #include <string.h>
 #include "hw/core/machine.h"
 #include "util/alloc.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum { PORTS = 6, SLOTS = 32, ABAR_SIZE = 0x1000, PORT_BASE = 0x100, PORT_SIZE = 0x80 };
@@ -144,7 +145,7 @@ static void send_pio_setup(AhciPort *p, uint64_t bytes)
     fill_registers(fis, d);
     fis[2] = ST_DRDY | ST_DSC | ST_DRQ;
     fis[15] = d->s.status;
-    put16(fis + 16, (unsigned)MIN(bytes, 0xfffeull));
+    put_le16(fis + 16, (unsigned)MIN(bytes, 0xfffeull));
     put_fis(p, 0x20, fis, sizeof(fis));
     take_status(p);
 }
@@ -152,7 +153,7 @@ static void send_pio_setup(AhciPort *p, uint64_t bytes)
 static void send_sdb(AhciPort *p, uint32_t done, uint8_t status, uint8_t error)
 {
     uint8_t fis[8] = { 0xa1, 0x40, status & 0x77, error };
-    put32(fis + 4, done);
+    put_le32(fis + 4, done);
     put_fis(p, 0x58, fis, sizeof(fis));
     p->s->tfd = status | (uint32_t)error << 8;
     p->s->sact &= ~done;
@@ -170,15 +171,15 @@ static uint64_t header_addr(const AhciPort *p, unsigned slot)
  * `want` bytes that the command moves. */
 static void read_prdt(AhciPort *p, const uint8_t *hdr, SgList *sg, uint64_t want)
 {
-    uint64_t at = (get32(hdr + 8) | (uint64_t)get32(hdr + 12) << 32) + 0x80;
-    unsigned n = get16(hdr + 2);
+    uint64_t at = get_le64(hdr + 8) + 0x80;
+    unsigned n = get_le16(hdr + 2);
     for (unsigned i = 0; i < n && sg->bytes < want; i++, at += 16) {
         uint8_t e[16];
         if (!dma_read(p->d->pci.dev.machine, at, e, sizeof(e))) {
             break;
         }
-        uint64_t len = (get32(e + 12) & 0x3fffff) + 1ull;
-        sg_add(sg, get32(e) | (uint64_t)get32(e + 4) << 32, MIN(len, want - sg->bytes));
+        uint64_t len = (get_le32(e + 12) & 0x3fffff) + 1ull;
+        sg_add(sg, get_le64(e), MIN(len, want - sg->bytes));
     }
 }
 
@@ -190,7 +191,7 @@ static bool read_header(AhciPort *p, unsigned slot, uint8_t hdr[32])
 static void write_count(AhciPort *p, unsigned slot, uint64_t bytes)
 {
     uint8_t v[4];
-    put32(v, (uint32_t)bytes);
+    put_le32(v, (uint32_t)bytes);
     dma_write(p->d->pci.dev.machine, header_addr(p, slot) + 4, v, 4);
 }
 
@@ -373,7 +374,7 @@ static void start_slot(AhciPort *p, unsigned slot)
     uint64_t at = 0;
     bool ok = read_header(p, slot, hdr);
     if (ok) {
-        at = get32(hdr + 8) | (uint64_t)get32(hdr + 12) << 32;
+        at = get_le64(hdr + 8);
         ok = dma_read(d->dev.machine, at, table, sizeof(table));
     }
     if (!ok || table[0] != 0x27) {

@@ -7,6 +7,7 @@
 #include "hw/ide/ide_int.h"
 
 #include <string.h>
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum { /* sense keys and additional sense codes */
@@ -79,13 +80,6 @@ static void cmd_request_sense(IdeDrive *d, const uint8_t *cdb)
     out[12] = d->s.asc;
     out[13] = d->s.ascq;
     reply(d, 18, cdb[4]);
-}
-
-static void put_padded(uint8_t *to, const char *text, unsigned n)
-{
-    size_t len = strlen(text);
-    memset(to, ' ', n);
-    memcpy(to, text, MIN(len, n));
 }
 
 static void cmd_inquiry(IdeDrive *d, const uint8_t *cdb)

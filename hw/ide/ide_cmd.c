@@ -7,6 +7,7 @@
 #include "hw/ide/ide_int.h"
 
 #include <string.h>
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum { F_EXT = 1, F_DMA = 2, F_OUT = 4, F_MULT = 8, F_FUA = 16 };   /* of transfers */
@@ -134,8 +135,8 @@ static void trim_next(IdeDrive *d)
 {
     while (d->dsm_next < d->dsm_end) {
         const uint8_t *e = d->s.buf + 8 * d->dsm_next++;
-        uint64_t sector = get32(e) | (uint64_t)get16(e + 4) << 32;
-        unsigned count = get16(e + 6);
+        uint64_t sector = get_le32(e) | (uint64_t)get_le16(e + 4) << 32;
+        unsigned count = get_le16(e + 6);
         if (!count) {
             continue;
         }
@@ -282,8 +283,8 @@ static void cmd_log_ext(IdeDrive *d, unsigned flags)
         return;
     }
     if (d->s.lba[0] == 0) { /* directory: pages of each log (A.2) */
-        put16(out, 1);
-        put16(out + 2 * 0x10, 1);
+        put_le16(out, 1);
+        put_le16(out + 2 * 0x10, 1);
     } else {                /* NCQ error log (A.14): nothing is queued any more */
         out[0] = 0x80;
         out[2] = ST_DRDY | ST_DSC;
@@ -300,7 +301,7 @@ static void smart_log(IdeDrive *d)
     memset(out, 0, IDE_SECTOR);
     switch (d->s.lba[0]) {
     case 0x00:              /* directory */
-        put16(out, 1);
+        put_le16(out, 1);
         out[2 * 0x01] = out[2 * 0x06] = 1;
         break;
     case 0x01:              /* error log: empty */

@@ -6,6 +6,7 @@
 #include "hw/ide/ide_int.h"
 
 #include <string.h>
+#include "util/bytes.h"
 
 /* Two characters a word, the first in the high byte; padded with spaces. */
 static void put_text(uint8_t *out, unsigned word, const char *text, unsigned chars)
@@ -27,7 +28,7 @@ void ide_checksum(uint8_t out[512])
 
 static void word(uint8_t *out, unsigned n, unsigned v)
 {
-    put16(out + 2 * n, v);
+    put_le16(out + 2 * n, v);
 }
 
 /* Words that disks and CD drives have in common. */
@@ -72,10 +73,10 @@ static void identify_disk(const IdeDrive *d, uint8_t *out)
         word(out, 54, cyls);
         word(out, 55, s->heads);
         word(out, 56, s->spt);
-        put32(out + 2 * 57, (uint32_t)cyls * s->heads * s->spt);
+        put_le32(out + 2 * 57, (uint32_t)cyls * s->heads * s->spt);
     }
     word(out, 59, s->mult ? 0x0100 | s->mult : 0);
-    put32(out + 2 * 60, lba28);
+    put_le32(out + 2 * 60, lba28);
     word(out, 69, 0x4000);              /* trimmed sectors: content not told */
     if (d->bus->ops->all_dma) {
         word(out, 75, 31);              /* NCQ depth - 1 */
@@ -86,8 +87,8 @@ static void identify_disk(const IdeDrive *d, uint8_t *out)
     word(out, 85, 0x7000 | s->smart | s->wcache << 5 | s->lookahead << 6);
     word(out, 86, 0x3400);
     word(out, 87, 0x4060);
-    put32(out + 2 * 100, (uint32_t)d->sectors);
-    put32(out + 2 * 102, (uint32_t)(d->sectors >> 32));
+    put_le32(out + 2 * 100, (uint32_t)d->sectors);
+    put_le32(out + 2 * 102, (uint32_t)(d->sectors >> 32));
     word(out, 105, DSM_BLOCKS);
     word(out, 106, 0x4000);             /* one logical sector a physical one */
     word(out, 169, d->drive->readonly ? 0 : 1);  /* TRIM */
@@ -130,7 +131,7 @@ void ide_smart_data(uint8_t out[512], bool thresholds)
         { 194, 0x02, 100, 0 },          /* temperature */
     };
     memset(out, 0, 512);
-    put16(out, 1);
+    put_le16(out, 1);
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         uint8_t *e = out + 2 + 12 * i;
         e[0] = rows[i].id;

@@ -161,41 +161,4 @@ void atapi_error(IdeDrive *d, uint8_t key, uint8_t asc, uint8_t ascq);
 /* One 2352-byte sector around 2048 bytes of data. */
 void atapi_make_raw(uint8_t *to, const uint8_t *data, uint32_t lba);
 
-static inline void put16(uint8_t *p, unsigned v)
-{
-    p[0] = (uint8_t)v;
-    p[1] = (uint8_t)(v >> 8);
-}
-static inline unsigned get16(const uint8_t *p)
-{
-    return p[0] | p[1] << 8;
-}
-static inline uint32_t get32(const uint8_t *p)
-{
-    return get16(p) | (uint32_t)get16(p + 2) << 16;
-}
-static inline void put32(uint8_t *p, uint32_t v)
-{
-    put16(p, v & 0xffff);
-    put16(p + 2, v >> 16);
-}
-static inline void put_be16(uint8_t *p, unsigned v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-static inline void put_be32(uint8_t *p, uint32_t v)
-{
-    put_be16(p, v >> 16);
-    put_be16(p + 2, v & 0xffff);
-}
-static inline unsigned get_be16(const uint8_t *p)
-{
-    return p[0] << 8 | p[1];
-}
-static inline uint32_t get_be32(const uint8_t *p)
-{
-    return (uint32_t)get_be16(p) << 16 | get_be16(p + 2);
-}
-
 #endif

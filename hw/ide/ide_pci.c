@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include "hw/core/machine.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum { IDETIM = 0x40, SIDETIM = 0x44, UDMACTL = 0x48, PRD_MAX = 8192 };
@@ -78,8 +79,8 @@ static void read_prds(Channel *c, SgList *sg, uint64_t want)
             log_guest_error("%s: descriptor at %#x is no RAM\n", c->d->pci.dev.path, addr);
             break;
         }
-        uint32_t n = get16(e + 4) & ~1u;
-        sg_add(sg, get32(e) & ~1u, n ? n : 65536);
+        uint32_t n = get_le16(e + 4) & ~1u;
+        sg_add(sg, get_le32(e) & ~1u, n ? n : 65536);
         if (e[7] & 0x80) {
             break;
         }
@@ -424,7 +425,7 @@ static bool piix_ide_realize(Device *dev, Error *err)
 {
     PiixIde *d = (PiixIde *)dev;
     uint8_t *cfg = d->s.pci.config, *wm = d->pci.wmask;
-    pci_put16(cfg + PCI_STATUS, 0x0280);
+    put_le16(cfg + PCI_STATUS, 0x0280);
     for (unsigned i = IDETIM; i < IDETIM + 4; i++) {
         wm[i] = 0xff;
     }
@@ -433,7 +434,7 @@ static bool piix_ide_realize(Device *dev, Error *err)
     for (unsigned i = UDMACTL; i < UDMACTL + 4; i++) {
         wm[i] = 0xff;
     }
-    pci_put16(wm + 0x54, 0xffff);               /* I/O configuration: cable bits */
+    put_le16(wm + 0x54, 0xffff); /* I/O configuration: cable bits */
     add_channel(d, 0);
     add_channel(d, 1);
     device_add_io(dev, &d->bm_mr, "ide-bus-master", 16, &piix_ide_bm_ops, d);

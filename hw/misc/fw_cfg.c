@@ -11,6 +11,7 @@
 #include <string.h>
 #include "hw/core/machine.h"
 #include "util/alloc.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum { KEYS = FW_CFG_FILE_FIRST + FW_CFG_FILE_SLOTS };
@@ -40,21 +41,6 @@ struct FwCfg {
     void (*on_select)(void *opaque, uint16_t key);
     void *on_select_opaque;
 };
-
-static void put_be16(uint8_t *p, uint16_t v)
-{
-    p[0] = v >> 8;
-    p[1] = v;
-}
-static void put_be32(uint8_t *p, uint32_t v)
-{
-    put_be16(p, v >> 16);
-    put_be16(p + 2, v);
-}
-static uint32_t get_be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
-}
 
 static const FwItem *fw_item(const FwCfg *f, uint16_t key)
 {

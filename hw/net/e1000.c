@@ -10,6 +10,7 @@
 #include <string.h>
 #include "hw/core/machine.h"
 #include "hw/net/e1000_int.h"
+#include "util/bytes.h"
 
 enum { MEM_SIZE = 0x20000, IO_SIZE = 64, EE_WORDS = 64, EE_SUM = 0xbaba };
 enum { /* EECD (13.4.3) */
@@ -96,7 +97,7 @@ static uint16_t ee_word(const E1000 *d, unsigned n)
         [0x15] = 0x00d8, [0x17] = 0x2700,
     };
     if (n < 3) {
-        return pci_get16(d->s.mac + 2 * n);
+        return get_le16(d->s.mac + 2 * n);
     }
     if (n != EE_WORDS - 1) {
         return n < EE_WORDS ? words[n] : 0xffff;
@@ -198,8 +199,8 @@ static void write_mdic(E1000 *d, uint32_t v)
 
 static void set_address(E1000 *d)
 {
-    *e1000_reg(d, E_RA) = pci_get32(d->s.mac);
-    *e1000_reg(d, E_RA + 4) = pci_get16(d->s.mac + 4) | RAH_VALID;
+    *e1000_reg(d, E_RA) = get_le32(d->s.mac);
+    *e1000_reg(d, E_RA + 4) = get_le16(d->s.mac + 4) | RAH_VALID;
 }
 
 /* CTRL.RST and power-on; configuration space stays. */

@@ -7,6 +7,7 @@
 #include "hw/core/dma_sg.h"
 #include "hw/core/machine.h"
 #include "hw/net/e1000_int.h"
+#include "util/bytes.h"
 
 enum { /* RCTL (13.4.22) */
        RCTL_EN = 1 << 1,
@@ -57,7 +58,7 @@ static bool wanted(E1000 *d, const uint8_t *f, uint32_t rctl)
     static const uint8_t broadcast[6] = { 255, 255, 255, 255, 255, 255 };
     if ((rctl & RCTL_VFE) && f[12] << 8 == (*e1000_reg(d, E_VET) & 0xff00) &&
         f[13] == (*e1000_reg(d, E_VET) & 0xff)) {
-        unsigned id = (f[14] << 8 | f[15]) & 0xfff;
+        unsigned id = get_be16(f + 14) & 0xfff;
         if (!(*e1000_reg(d, E_VFTA + id / 32 * 4) >> (id % 32) & 1)) {
             return false;
         }
@@ -71,13 +72,13 @@ static bool wanted(E1000 *d, const uint8_t *f, uint32_t rctl)
     for (unsigned i = 0; i < 16; i++) {
         uint32_t low = *e1000_reg(d, E_RA + 8 * i),
                  high = *e1000_reg(d, E_RA + 8 * i + 4);
-        if (high >> 31 && pci_get32(f) == low && pci_get16(f + 4) == (high & 0xffff)) {
+        if (high >> 31 && get_le32(f) == low && get_le16(f + 4) == (high & 0xffff)) {
             return true;
         }
     }
     if (f[0] & 1) { /* 12 bits of the last two bytes choose a bit of the table (13.5.1) */
         static const uint8_t shifts[4] = { 4, 3, 2, 0 };
-        unsigned hash = (f[5] << 8 | f[4]) >> shifts[rctl >> 12 & 3] & 0xfff;
+        unsigned hash = get_le16(f + 4) >> shifts[rctl >> 12 & 3] & 0xfff;
         return *e1000_reg(d, E_MTA + hash / 32 * 4) >> (hash % 32) & 1;
     }
     return false;
@@ -111,15 +112,15 @@ static void deliver(E1000 *d, const uint8_t *f, size_t n, unsigned status, uint1
         uint8_t b[E_DESC_SIZE] = { 0 };
         size_t part = MIN((size_t)size, n - off);
         dma_read(m, at, b, sizeof(b));
-        uint64_t buffer = pci_get32(b) | (uint64_t)pci_get32(b + 4) << 32;
+        uint64_t buffer = get_le64(b);
         if (buffer) { /* 0: nothing is stored (3.2.3) */
             dma_write(m, buffer, f + off, part);
         }
-        pci_put16(b + 8, (uint16_t)part);
-        pci_put16(b + 10, 0);
+        put_le16(b + 8, (uint16_t)part);
+        put_le16(b + 10, 0);
         b[12] = (uint8_t)(status | DESC_DD | (off + part == n ? DESC_EOP : 0));
         b[13] = 0;
-        pci_put16(b + 14, tci);
+        put_le16(b + 14, tci);
         dma_write(m, at + 8, b + 8, 8);
         *head = *head + 1 == entries ? 0 : *head + 1;
     }
@@ -148,10 +149,9 @@ static void receive(void *opaque, const uint8_t *frame, size_t n)
     if (!wanted(d, f, rctl)) {
         return;
     }
-    bool tagged = n >= 18 &&
-                  (uint32_t)(f[12] << 8 | f[13]) == (*e1000_reg(d, E_VET) & 0xffff);
+    bool tagged = n >= 18 && get_be16(f + 12) == (*e1000_reg(d, E_VET) & 0xffff);
     if (tagged && (*e1000_reg(d, E_CTRL) & E_CTRL_VME)) {
-        tci = (uint16_t)(f[14] << 8 | f[15]);
+        tci = (uint16_t)get_be16(f + 14);
         memmove(f + 12, f + 16, n - 16);
         memset(f + n - 4, 0, 4);
         n -= 4;
@@ -159,7 +159,7 @@ static void receive(void *opaque, const uint8_t *frame, size_t n)
     }
     n = MAX(n, (size_t)MIN_FRAME);
     if (!(rctl & RCTL_SECRC)) {
-        pci_put32(f + n, crc32(f, n));
+        put_le32(f + n, crc32(f, n));
         n += 4;
     }
     deliver(d, f, n, status, tci);

@@ -8,6 +8,7 @@
 #include "hw/core/dma_sg.h"
 #include "hw/core/machine.h"
 #include "hw/net/e1000_int.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum { TCTL_EN = 2, TCTL_PSP = 8, SHARE = 1024, MIN_FRAME = 60, MIN_MSS = 32 };
@@ -48,9 +49,9 @@ static void fetch(E1000 *d, uint32_t index, TxDesc *t)
     uint8_t b[E_DESC_SIZE];
     dma_read(d->pci.dev.machine, e1000_ring(d, E_TDBAL) + (uint64_t)index * E_DESC_SIZE,
              b, sizeof(b));
-    t->buffer = pci_get32(b) | (uint64_t)pci_get32(b + 4) << 32;
-    t->lower = pci_get32(b + 8);
-    t->upper = pci_get32(b + 12);
+    t->buffer = get_le64(b);
+    t->lower = get_le32(b + 8);
+    t->upper = get_le32(b + 12);
 }
 
 /* --- checksums (3.5, 3.6) --- */
@@ -59,7 +60,7 @@ static uint32_t add16(const uint8_t *p, size_t n)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i + 1 < n; i += 2) {
-        sum += p[i] << 8 | p[i + 1];
+        sum += get_be16(p + i);
     }
     if (n & 1) {
         sum += p[n - 1] << 8;
@@ -68,12 +69,6 @@ static uint32_t add16(const uint8_t *p, size_t n)
         sum = (sum & 0xffff) + (sum >> 16);
     }
     return (uint32_t)sum;
-}
-
-static void put_be16(uint8_t *p, uint32_t v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
 }
 
 /* The sum of bytes start to end (0: the last) goes to `at`. */
@@ -143,24 +138,20 @@ static void fix_headers(const uint32_t c[4], uint8_t *p, size_t n, uint32_t off,
     if (ip + 6u <= hdr && n >= ip) {
         if (cmd & TUCMD_IP) {
             put_be16(p + ip + 2, (uint32_t)(n - ip)); /* total length, identification */
-            put_be16(p + ip + 4, (p[ip + 4] << 8 | p[ip + 5]) + number);
+            put_be16(p + ip + 4, get_be16(p + ip + 4) + number);
         } else {
             put_be16(p + ip + 4,
                      (uint32_t)(n - ip - MIN(40u, n - ip))); /* payload length */
         }
     }
     if ((cmd & TUCMD_TCP) && tu + 14u <= hdr) {
-        uint32_t seq = (uint32_t)p[tu + 4] << 24 | p[tu + 5] << 16 | p[tu + 6] << 8 |
-                       p[tu + 7];
-        seq += off;
-        put_be16(p + tu + 4, seq >> 16);
-        put_be16(p + tu + 6, seq & 0xffff);
+        put_be32(p + tu + 4, get_be32(p + tu + 4) + off);
         p[tu + 13] &= last ? 0xff : (uint8_t)~0x09; /* FIN and PSH: of the last only */
     } else if (!(cmd & TUCMD_TCP) && tu + 6u <= hdr) {
         put_be16(p + tu + 4, (uint32_t)(n - tu)); /* UDP length */
     }
     if (sum_at + 2u <= hdr && n >= tu) { /* the driver's pseudo header lacks the length */
-        uint32_t sum = (p[sum_at] << 8 | p[sum_at + 1]) + (uint32_t)((n - tu) & 0xffff);
+        uint32_t sum = get_be16(p + sum_at) + (uint32_t)((n - tu) & 0xffff);
         put_be16(p + sum_at, (sum & 0xffff) + (sum >> 16));
     }
 }
@@ -200,7 +191,7 @@ static void write_back(E1000 *d, uint32_t index, const TxDesc *t, bool *done)
 {
     uint8_t b[4];
     if (command(t) & (CMD_RS | CMD_RPS)) {
-        pci_put32(b, t->upper | STATUS_DD);
+        put_le32(b, t->upper | STATUS_DD);
         dma_write(d->pci.dev.machine,
                   e1000_ring(d, E_TDBAL) + (uint64_t)index * E_DESC_SIZE + 12, b,
                   sizeof(b));

@@ -14,6 +14,7 @@
 #include "hw/core/machine.h"
 #include "hw/pci/pci.h"
 #include "util/alloc.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum { QUEUES = 33 /* the admin pair, too */, MQES = 1024, PAGE = 4096, SECTOR = 512,
@@ -77,7 +78,7 @@ typedef struct {
 
 static uint32_t dw(const NvmeCmd *c, unsigned n)
 {
-    return pci_get32(c->e + 4 * n);
+    return get_le32(c->e + 4 * n);
 }
 
 static uint64_t qw(const NvmeCmd *c, unsigned n)
@@ -87,7 +88,7 @@ static uint64_t qw(const NvmeCmd *c, unsigned n)
 
 static uint16_t cmd_cid(const NvmeCmd *c)
 {
-    return pci_get16(c->e + 2);
+    return get_le16(c->e + 2);
 }
 
 /* --- completion --- */
@@ -108,11 +109,11 @@ static void nvme_complete(Nvme *d, const NvmeCmd *c, unsigned status)
     NvmeQueue *sq = &d->s.sq[c->sqid], *cq = &d->s.cq[sq->peer];
     uint8_t e[16];
     bool error = status != SC_OK;
-    pci_put32(e, c->result);
-    pci_put32(e + 4, 0);
-    pci_put32(e + 8, sq->head | (uint32_t)c->sqid << 16);
-    pci_put16(e + 12, cmd_cid(c));
-    pci_put16(e + 14, (status | (error ? 0x4000 : 0)) << 1 | cq->phase);   /* do not retry */
+    put_le32(e, c->result);
+    put_le32(e + 4, 0);
+    put_le32(e + 8, sq->head | (uint32_t)c->sqid << 16);
+    put_le16(e + 12, cmd_cid(c));
+    put_le16(e + 14, (status | (error ? 0x4000 : 0)) << 1 | cq->phase); /* do not retry */
     if (!cq->size) {
         return;
     }
@@ -170,7 +171,7 @@ static unsigned map_prps(Nvme *d, const NvmeCmd *c, uint64_t bytes, SgList *sg)
         if (!dma_read(d->pci.dev.machine, at, e, 8)) {
             return SC_DATA;
         }
-        uint64_t page = pci_get32(e) | (uint64_t)pci_get32(e + 4) << 32;
+        uint64_t page = get_le64(e);
         if (page % PAGE) {
             return SC_PRP_OFFSET;
         }
@@ -274,8 +275,8 @@ static void dsm_next(BlockRequest *rq, int ret)
     unsigned sc = ret ? SC_INTERNAL : SC_OK;
     while (sc == SC_OK && r->next < r->ranges) {
         const uint8_t *e = r->list + 16 * r->next++;
-        uint64_t lba = pci_get32(e + 8) | (uint64_t)pci_get32(e + 12) << 32;
-        uint64_t count = pci_get32(e + 4);
+        uint64_t lba = get_le64(e + 8);
+        uint64_t count = get_le32(e + 4);
         if (!lba_ok(r->d, lba, count)) {
             sc = SC_LBA_RANGE;
         } else if (count) {
@@ -328,40 +329,34 @@ static unsigned io_command(Nvme *d, const NvmeCmd *c)
 
 /* --- admin commands (chapter 5) --- */
 
-static void put_text(uint8_t *to, const char *text, unsigned n)
-{
-    memset(to, ' ', n);
-    memcpy(to, text, strnlen(text, n));
-}
-
 static void identify_controller(const Nvme *d, uint8_t *p)
 {
-    pci_put16(p, d->pci.info->vendor);
-    pci_put16(p + 2, d->pci.info->subsys_vendor);
-    put_text(p + 4, d->serial, 20);
-    put_text(p + 24, d->model, 40);
-    put_text(p + 64, "1.0", 8);
+    put_le16(p, d->pci.info->vendor);
+    put_le16(p + 2, d->pci.info->subsys_vendor);
+    put_padded(p + 4, d->serial, 20);
+    put_padded(p + 24, d->model, 40);
+    put_padded(p + 64, "1.0", 8);
     p[72] = 6;                      /* arbitration burst */
     p[77] = MDTS;
-    pci_put32(p + 80, 0x00010400);
+    put_le32(p + 80, 0x00010400);
     p[258] = 3;                     /* aborts at once - 1 */
     p[259] = AERS - 1;
     p[260] = 0x03;                  /* one firmware slot, read only */
     p[512] = 0x66;                  /* submission entry 64 bytes */
     p[513] = 0x44;                  /* completion entry 16 bytes */
-    pci_put32(p + 516, 1);          /* namespaces */
-    pci_put16(p + 520, 0x000c);     /* DSM, write zeroes */
+    put_le32(p + 516, 1);           /* namespaces */
+    put_le16(p + 520, 0x000c);      /* DSM, write zeroes */
     p[525] = 0x01;                  /* volatile write cache */
     memcpy(p + 768, "nqn.2026-11.dyad:nvme:", 22);
     memcpy(p + 790, d->serial, strnlen(d->serial, 20));
-    pci_put16(p + 2048, 2500);      /* power state 0: 25 W */
+    put_le16(p + 2048, 2500); /* power state 0: 25 W */
 }
 
 static void identify_namespace(const Nvme *d, uint8_t *p)
 {
     for (unsigned i = 0; i < 24; i += 8) {  /* size, capacity, use */
-        pci_put32(p + i, (uint32_t)d->sectors);
-        pci_put32(p + i + 4, (uint32_t)(d->sectors >> 32));
+        put_le32(p + i, (uint32_t)d->sectors);
+        put_le32(p + i + 4, (uint32_t)(d->sectors >> 32));
     }
     p[24] = 0x01;                   /* thin: deallocate has an effect */
     p[99] = d->drive->readonly;     /* NSATTR: write protected */
@@ -413,12 +408,12 @@ static unsigned admin_log(Nvme *d, const NvmeCmd *c)
         return SC_FIELD;
     }
     if (id == 2) {                  /* health (5.14.1.2) */
-        pci_put16(page + 1, 300);   /* kelvin */
+        put_le16(page + 1, 300);    /* kelvin */
         page[3] = 100;              /* spare */
         page[4] = 10;
     } else if (id == 3) {
         page[0] = 1;
-        put_text(page + 8, "1.0", 8);
+        put_padded(page + 8, "1.0", 8);
     }
     if (off < sizeof(page)) {
         memcpy(zero, page + off, sizeof(page) - off);

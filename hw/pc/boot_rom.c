@@ -9,6 +9,7 @@
 #include <string.h>
 #include "hw/core/machine.h"
 #include "hw/pc/pc_int.h"
+#include "util/bytes.h"
 
 enum { LOAD_PORT = 0x5a0, ROM_SIZE = 512, PNP = 0x20, BEV = 0x40, PRODUCT = 0x80,
        MAKER = 0x90 };
@@ -44,12 +45,6 @@ static const DeviceClass boot_port_class = {
     .size = sizeof(BootPort), .internal = true, .realize = port_realize,
 };
 
-static void put16(uint8_t *p, unsigned v)
-{
-    p[0] = (uint8_t)v;
-    p[1] = (uint8_t)(v >> 8);
-}
-
 static void build_rom(uint8_t rom[ROM_SIZE], const BootPlan *p)
 {
     static const uint8_t init[] = { 0x31, 0xc0, 0xcb };   /* xor ax, ax; retf */
@@ -67,13 +62,13 @@ static void build_rom(uint8_t rom[ROM_SIZE], const BootPlan *p)
     rom[1] = 0xaa;
     rom[2] = ROM_SIZE / 512;
     memcpy(rom + 3, init, sizeof(init));
-    put16(rom + 0x1a, PNP);
+    put_le16(rom + 0x1a, PNP);
     memcpy(rom + PNP, "$PnP", 4);
     rom[PNP + 4] = 1;               /* revision */
     rom[PNP + 5] = 2;               /* length / 16 */
-    put16(rom + PNP + 0x0e, MAKER);
-    put16(rom + PNP + 0x10, PRODUCT);
-    put16(rom + PNP + 0x1a, BEV);
+    put_le16(rom + PNP + 0x0e, MAKER);
+    put_le16(rom + PNP + 0x10, PRODUCT);
+    put_le16(rom + PNP + 0x1a, BEV);
     memcpy(rom + PRODUCT, "dyad kernel", 12);
     memcpy(rom + MAKER, "dyad", 5);
     memcpy(rom + BEV, code, sizeof(code));

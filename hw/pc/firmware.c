@@ -17,6 +17,7 @@
 #include "hw/timer/acpi_pm.h"
 #include "hw/timer/mc146818.h"
 #include "util/alloc.h"
+#include "util/bytes.h"
 
 enum { BIOS_UNIT = 65536, BIOS_LOW_MAX = 128 * 1024, BIOS_MAX = 16 * 1024 * 1024 };
 
@@ -308,12 +309,14 @@ static bool add_boot_texts(PcMachine *pc, Error *err)
     uint64_t n;
     bool ok = true;
     if (ms && parse_u64(ms, &n)) {
-        uint8_t le[2] = { (uint8_t)n, (uint8_t)(n >> 8) };
+        uint8_t le[2];
+        put_le16(le, (unsigned)n);
         ok = fw_cfg_add_file(pc->fw_cfg, "etc/boot-menu-wait", le, sizeof(le));
     }
     if (again) {
         n = parse_u64(again, &n) ? n : UINT32_MAX;
-        uint8_t le[4] = { (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), (uint8_t)(n >> 24) };
+        uint8_t le[4];
+        put_le32(le, (uint32_t)n);
         ok = ok && fw_cfg_add_file(pc->fw_cfg, "etc/boot-fail-wait", le, sizeof(le));
     }
     if (ok && picture) {

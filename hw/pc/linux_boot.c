@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "util/alloc.h"
+#include "util/bytes.h"
 
 enum { /* offsets in the image, the same in boot_params */
     SETUP_SECTS = 0x1f1, SYSSIZE = 0x1f4, VID_MODE = 0x1fa, BOOT_FLAG = 0x1fe, JUMP_LEN = 0x201,
@@ -28,39 +29,6 @@ enum { SECTOR = 512 };
 #define SETUP_SEG 0x9000
 #define SETUP_BASE 0x90000ull
 
-static uint16_t get16(const uint8_t *p)
-{
-    return p[0] | p[1] << 8;
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-    return get16(p) | (uint32_t)get16(p + 2) << 16;
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-    return get32(p) | (uint64_t)get32(p + 4) << 32;
-}
-
-static void put16(uint8_t *p, uint16_t v)
-{
-    p[0] = (uint8_t)v;
-    p[1] = v >> 8;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-    put16(p, (uint16_t)v);
-    put16(p + 2, v >> 16);
-}
-
-static void put64(uint8_t *p, uint64_t v)
-{
-    put32(p, (uint32_t)v);
-    put32(p + 4, v >> 32);
-}
-
 /* The header's fields, with what older protocols imply. */
 typedef struct LinuxHeader {
     const uint8_t *image;
@@ -74,13 +42,13 @@ typedef struct LinuxHeader {
 
 bool linux_probe(const uint8_t *image, size_t n)
 {
-    return n >= 0x290 && get16(image + BOOT_FLAG) == 0xaa55 &&
+    return n >= 0x290 && get_le16(image + BOOT_FLAG) == 0xaa55 &&
            !memcmp(image + HDR_MAGIC, "HdrS", 4);
 }
 
 static bool read_header(LinuxHeader *h, const uint8_t *image, size_t n, Error *err)
 {
-    *h = (LinuxHeader){ .image = image, .n = n, .version = get16(image + VERSION) };
+    *h = (LinuxHeader){ .image = image, .n = n, .version = get_le16(image + VERSION) };
     unsigned sects = image[SETUP_SECTS] ? image[SETUP_SECTS] : 4;
     h->setup_len = (sects + 1) * SECTOR;
     if (h->version < 0x200) {
@@ -92,23 +60,23 @@ static bool read_header(LinuxHeader *h, const uint8_t *image, size_t n, Error *e
                          h->setup_len);
     }
     h->kernel_len = n - h->setup_len;
-    uint64_t wanted = get32(image + SYSSIZE) * 16ull;
+    uint64_t wanted = get_le32(image + SYSSIZE) * 16ull;
     if (h->version >= 0x204 && wanted > ALIGN_UP(h->kernel_len, 16)) {
         return error_set(err, "is cut short: %" PRIu64 " bytes of kernel, the header says "
                               "%" PRIu64, h->kernel_len, wanted);
     }
     h->high = image[LOADFLAGS] & LOADED_HIGH;
     h->load = h->high ? MiB : 0x10000;
-    h->initrd_max = h->version >= 0x203 ? get32(image + INITRD_MAX) : 0x37ffffff;
-    h->cmdline_max = h->version >= 0x206 ? get32(image + CMDLINE_SIZE) : 255;
+    h->initrd_max = h->version >= 0x203 ? get_le32(image + INITRD_MAX) : 0x37ffffff;
+    h->cmdline_max = h->version >= 0x206 ? get_le32(image + CMDLINE_SIZE) : 255;
     h->init_size = h->kernel_len;
     if (h->version >= 0x20a) {
-        h->init_size = MAX(h->init_size, get32(image + INIT_SIZE));
+        h->init_size = MAX(h->init_size, get_le32(image + INIT_SIZE));
         if (h->high && image[RELOCATABLE]) {
-            h->load = get64(image + PREF_ADDRESS);
+            h->load = get_le64(image + PREF_ADDRESS);
         }
     }
-    h->has64 = h->version >= 0x20c && (get16(image + XLOADFLAGS) & XLF_KERNEL_64);
+    h->has64 = h->version >= 0x20c && (get_le16(image + XLOADFLAGS) & XLF_KERNEL_64);
     return true;
 }
 
@@ -119,7 +87,7 @@ static void settle(LinuxHeader *h, const BootEnv *env)
         e820_is_ram(&env->map, h->load, h->init_size)) {
         return;
     }
-    uint64_t align = get32(h->image + KERNEL_ALIGN);
+    uint64_t align = get_le32(h->image + KERNEL_ALIGN);
     if (align && !(align & (align - 1))) {
         h->load = ALIGN_UP(MiB, MAX(align, 4096));
     }
@@ -137,8 +105,8 @@ static bool place_initrd(BootPlan *p, const BootEnv *env, const LinuxHeader *h, 
         return error_set(err, "-initrd: %zu bytes do not fit in memory beside the kernel",
                          env->initrd_len);
     }
-    put32(zp + RAMDISK_IMAGE, (uint32_t)at);
-    put32(zp + RAMDISK_SIZE, (uint32_t)env->initrd_len);
+    put_le32(zp + RAMDISK_IMAGE, (uint32_t)at);
+    put_le32(zp + RAMDISK_SIZE, (uint32_t)env->initrd_len);
     return boot_add(p, env, at, env->initrd, env->initrd_len, "-initrd", err);
 }
 
@@ -158,9 +126,9 @@ static void fill_e820(uint8_t *zp, const E820Map *map)
     zp[ZP_E820_COUNT] = (uint8_t)map->n;
     for (unsigned i = 0; i < map->n; i++) {
         uint8_t *e = zp + ZP_E820 + 20 * i;
-        put64(e, map->e[i].start);
-        put64(e + 8, map->e[i].size);
-        put32(e + 16, map->e[i].type);
+        put_le64(e, map->e[i].start);
+        put_le64(e + 8, map->e[i].size);
+        put_le32(e + 16, map->e[i].type);
     }
 }
 
@@ -171,7 +139,7 @@ static void fill_screen(uint8_t *zp)
     zp[ZP_SCREEN + 0x07] = 80;
     zp[ZP_SCREEN + 0x0e] = 25;
     zp[ZP_SCREEN + 0x0f] = 1;
-    put16(zp + ZP_SCREEN + 0x10, 16);
+    put_le16(zp + ZP_SCREEN + 0x10, 16);
 }
 
 static bool add_seed(BootPlan *p, const BootEnv *env, const LinuxHeader *h, uint8_t *zp,
@@ -181,10 +149,10 @@ static bool add_seed(BootPlan *p, const BootEnv *env, const LinuxHeader *h, uint
         return true;
     }
     uint8_t *d = xalloc(16 + sizeof(env->seed)); /* struct setup_data */
-    put32(d + 8, SETUP_RNG_SEED);
-    put32(d + 12, sizeof(env->seed));
+    put_le32(d + 8, SETUP_RNG_SEED);
+    put_le32(d + 12, sizeof(env->seed));
     memcpy(d + 16, env->seed, sizeof(env->seed));
-    put64(zp + SETUP_DATA, BOOT_SEED);
+    put_le64(zp + SETUP_DATA, BOOT_SEED);
     return boot_add_owned(p, env, BOOT_SEED, d, 16 + sizeof(env->seed), "setup data", err);
 }
 
@@ -199,12 +167,12 @@ static bool plan_direct(BootPlan *p, const BootEnv *env, LinuxHeader *h, Error *
     size_t end = MIN((size_t)HDR_MAGIC + h->image[JUMP_LEN], (size_t)HDR_MAX_END);
     memcpy(zp + HDR_START, h->image + HDR_START, end - HDR_START);
     zp[LOADER_TYPE] = 0xff; /* no assigned loader number */
-    put32(zp + CODE32_START, (uint32_t)h->load);
-    put32(zp + RAMDISK_IMAGE, 0);
-    put32(zp + RAMDISK_SIZE, 0);
-    put32(zp + CMD_LINE_PTR, BOOT_CMDLINE);
-    put64(zp + SETUP_DATA, 0);
-    put64(zp + ZP_RSDP, env->rsdp);
+    put_le32(zp + CODE32_START, (uint32_t)h->load);
+    put_le32(zp + RAMDISK_IMAGE, 0);
+    put_le32(zp + RAMDISK_SIZE, 0);
+    put_le32(zp + CMD_LINE_PTR, BOOT_CMDLINE);
+    put_le64(zp + SETUP_DATA, 0);
+    put_le64(zp + ZP_RSDP, env->rsdp);
     fill_e820(zp, &env->map);
     if (env->vga_text) {
         fill_screen(zp);
@@ -251,15 +219,15 @@ static bool plan_real(BootPlan *p, const BootEnv *env, LinuxHeader *h, Error *er
     memcpy(s, h->image, h->setup_len);
     s[LOADER_TYPE] = 0xff;
     s[LOADFLAGS] |= CAN_USE_HEAP;
-    put16(s + HEAP_END, HEAP - 0x200);
+    put_le16(s + HEAP_END, HEAP - 0x200);
     if (h->version >= 0x202) {
-        put32(s + CMD_LINE_PTR, SETUP_BASE + CMDLINE_OFF);
+        put_le32(s + CMD_LINE_PTR, SETUP_BASE + CMDLINE_OFF);
     } else {
-        put16(s + 0x20, 0xa33f);
-        put16(s + 0x22, CMDLINE_OFF);
+        put_le16(s + 0x20, 0xa33f);
+        put_le16(s + 0x22, CMDLINE_OFF);
     }
     memcpy(s + CMDLINE_OFF, env->cmdline, len);
-    put16(s + VID_MODE, video_mode(env->cmdline));
+    put_le16(s + VID_MODE, video_mode(env->cmdline));
     bool ok = boot_add(p, env, h->load, h->image + h->setup_len, h->kernel_len, "kernel",
                        err) &&
               place_initrd(p, env, h, s, err);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "hw/pc/boot.h"
 #include "util/alloc.h"
+#include "util/bytes.h"
 
 enum { SEARCH = 8192, HEADER_SIZE = 12, ADDR_HEADER_SIZE = 32 };
 enum { FLAG_ALIGN = 1, FLAG_MEMORY = 2, FLAG_VIDEO = 4, FLAG_ADDRS = 1 << 16,
@@ -42,18 +43,14 @@ typedef struct InfoPage {
     char name[8], module_line[BOOT_MODULES][512], cmdline[4096];
 } InfoPage;
 
-static uint32_t get32(const uint8_t *p)
-{
-    return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 /* Offset of the header, or -1. */
 static int64_t find_header(const uint8_t *image, size_t n)
 {
     size_t end = MIN(n, (size_t)SEARCH);
     for (size_t i = 0; i + HEADER_SIZE <= end; i += 4) {
         const uint8_t *h = image + i;
-        if (get32(h) == HEADER_MAGIC && get32(h) + get32(h + 4) + get32(h + 8) == 0) {
+        if (get_le32(h) == HEADER_MAGIC &&
+            get_le32(h) + get_le32(h + 4) + get_le32(h + 8) == 0) {
             return (int64_t)i;
         }
     }
@@ -73,8 +70,8 @@ static bool load_flat(BootPlan *p, const BootEnv *env, const uint8_t *image, siz
         return error_set(err, "has a multiboot header that is cut short");
     }
     const uint8_t *h = image + header;
-    uint64_t header_addr = get32(h + 12), load = get32(h + 16), load_end = get32(h + 20),
-             bss_end = get32(h + 24);
+    uint64_t header_addr = get_le32(h + 12), load = get_le32(h + 16),
+             load_end = get_le32(h + 20), bss_end = get_le32(h + 24);
     if (load > header_addr || header_addr - load > header) {
         return error_set(err, "has a multiboot header with impossible addresses");
     }
@@ -86,7 +83,7 @@ static bool load_flat(BootPlan *p, const BootEnv *env, const uint8_t *image, siz
     if (bss_end && bss_end < load + len) {
         return error_set(err, "has a multiboot header with impossible addresses");
     }
-    *entry = get32(h + 28);
+    *entry = get_le32(h + 28);
     *end = bss_end ? bss_end : load + len;
     return boot_add(p, env, load, image + off, len, "kernel", err) &&
            boot_add(p, env, load + len, NULL, *end - load - len, "kernel", err);
@@ -165,7 +162,7 @@ bool multiboot_plan(BootPlan *p, const BootEnv *env, const uint8_t *image, size_
                     Error *err)
 {
     uint64_t header = (uint64_t)find_header(image, n), end = 0;
-    uint32_t flags = get32(image + header + 4);
+    uint32_t flags = get_le32(image + header + 4);
     if (flags & FLAG_UNKNOWN) {
         return error_set(err, "needs multiboot features that are not known (flags 0x%x)",
                          flags);

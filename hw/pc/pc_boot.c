@@ -17,6 +17,7 @@
 #include "hw/virtio/virtio_mmio.h"
 #include "target-x86/cpu.h"
 #include "util/alloc.h"
+#include "util/bytes.h"
 
 #define RSDP_AT 0xe0000ull      /* 16-byte aligned, 5.2.5.1 */
 #define ACPI_AT 0xe0040ull
@@ -284,7 +285,7 @@ void pc_enter_waking_vector(PcMachine *pc)
     X86Cpu *cpu = X86_CPU(m->cpus[0]);
     uint8_t b[4] = { 0 };
     memory_read(&m->mem, ACPI_AT + pc->acpi.facs + WAKING_VECTOR, b, sizeof(b));
-    uint32_t vector = b[0] | b[1] << 8 | b[2] << 16 | (uint32_t)b[3] << 24;
+    uint32_t vector = get_le32(b);
     if (!vector || vector >= MiB) { /* nobody to go on: a start from the beginning */
         pc_start_kernel(pc);
         return;

@@ -9,6 +9,7 @@
 
 #include "hw/core/machine.h"
 #include "hw/pci/pam.h"
+#include "util/bytes.h"
 
 /* --- function 00.0 --- */
 
@@ -42,9 +43,9 @@ static bool i440fx_realize(Device *dev, Error *err)
     I440fx *d = (I440fx *)dev;
     uint8_t *cfg = d->s.pci.config, *wm = d->pci.wmask;
     /* The bridge always masters and decodes memory; status: fast back-to-back, medium. */
-    pci_put16(cfg + PCI_COMMAND, PCI_CMD_MASTER | PCI_CMD_MEM);
-    pci_put16(wm + PCI_COMMAND, PCI_CMD_SERR);
-    pci_put16(cfg + PCI_STATUS, 0x0280);
+    put_le16(cfg + PCI_COMMAND, PCI_CMD_MASTER | PCI_CMD_MEM);
+    put_le16(wm + PCI_COMMAND, PCI_CMD_SERR);
+    put_le16(cfg + PCI_STATUS, 0x0280);
     cfg[PCI_IRQ_PIN] = 0;
     for (unsigned i = 0x50; i < 0x100; i++) {
         wm[i] = 0xff;

@@ -9,6 +9,7 @@
 
 #include <string.h>
 #include "hw/core/machine.h"
+#include "util/bytes.h"
 
 enum { PMBASE = 0x40, ACPI_CNTL = 0x44, PIRQA = 0x60, PIRQE = 0x68, RCBA = 0xf0 };
 enum { ACPI_EN = 0x80, PIRQ_OFF = 0x80, RCBA_EN = 1, RCRB_SIZE = 0x4000 };
@@ -63,12 +64,12 @@ static void lpc_pirq(void *opaque, unsigned n, bool level)
 static uint16_t pm_base(const Lpc *d)
 {
     const uint8_t *cfg = d->s.pci.config;
-    return cfg[ACPI_CNTL] & ACPI_EN ? pci_get16(cfg + PMBASE) & 0xff80 : 0;
+    return cfg[ACPI_CNTL] & ACPI_EN ? get_le16(cfg + PMBASE) & 0xff80 : 0;
 }
 
 static void lpc_update_map(Lpc *d)
 {
-    uint32_t rcba = pci_get32(d->s.pci.config + RCBA);
+    uint32_t rcba = get_le32(d->s.pci.config + RCBA);
     uint16_t pm = pm_base(d);
     memory_begin(d->pci.dev.machine);
     memory_set_enabled(d->w.regs, false);
@@ -122,14 +123,14 @@ static bool lpc_realize(Device *dev, Error *err)
 {
     Lpc *d = (Lpc *)dev;
     uint8_t *cfg = d->s.pci.config, *wm = d->pci.wmask;
-    pci_put16(cfg + PCI_COMMAND, PCI_CMD_IO | PCI_CMD_MEM | PCI_CMD_MASTER);
-    pci_put16(wm + PCI_COMMAND, 0);
-    pci_put16(cfg + PCI_STATUS, 0x0200);
+    put_le16(cfg + PCI_COMMAND, PCI_CMD_IO | PCI_CMD_MEM | PCI_CMD_MASTER);
+    put_le16(wm + PCI_COMMAND, 0);
+    put_le16(cfg + PCI_STATUS, 0x0200);
     for (unsigned i = 0x40; i < 0x100; i++) {
         wm[i] = 0xff;
     }
-    pci_put32(cfg + PMBASE, d->w.pm_base | 1);
-    pci_put32(wm + PMBASE, 0xff80);
+    put_le32(cfg + PMBASE, d->w.pm_base | 1);
+    put_le32(wm + PMBASE, 0xff80);
     cfg[ACPI_CNTL] = d->w.pm_base ? ACPI_EN : 0;
     wm[ACPI_CNTL] = ACPI_EN | 7;
     for (unsigned i = 0; i < PCI_PIRQS; i++) {
@@ -137,7 +138,7 @@ static bool lpc_realize(Device *dev, Error *err)
         wm[route_reg(i)] = 0x8f;
         d->pci.bus->pirq[i] = (IrqLine){ lpc_pirq, d, i };
     }
-    pci_put32(wm + RCBA, 0xffffc001);
+    put_le32(wm + RCBA, 0xffffc001);
     device_add_io(dev, &d->rcrb, "ich9-rcrb", RCRB_SIZE, &rcrb_ops, d);
     memory_begin(dev->machine);
     device_map(dev, &dev->machine->mem_root, &d->rcrb, 0, 1);

@@ -7,6 +7,7 @@
 #include "hw/pci/msix.h"
 
 #include <string.h>
+#include "util/bytes.h"
 #include "util/log.h"
 
 /* MSI capability: offsets from its start. */
@@ -32,7 +33,7 @@ static void msg_send(PciDevice *d, uint64_t addr, uint32_t data)
 
 static uint16_t msi_ctrl(const PciDevice *d)
 {
-    return pci_get16(d->s->config + d->msi_cap + MSI_CTRL);
+    return get_le16(d->s->config + d->msi_cap + MSI_CTRL);
 }
 
 bool pci_msi_enabled(const PciDevice *d)
@@ -45,13 +46,13 @@ void pci_add_msi(PciDevice *d, unsigned vectors)
     unsigned log2 = vectors >= 8 ? 3 : vectors >= 4 ? 2 : vectors >= 2 ? 1 : 0;
     d->msi_cap = pci_add_cap(d, PCI_CAP_MSI, MSI_SIZE);
     d->msi_count = 1u << log2;
-    pci_put16(d->s->config + d->msi_cap + MSI_CTRL, MSI_64BIT | MSI_MASKABLE | log2 << 1);
+    put_le16(d->s->config + d->msi_cap + MSI_CTRL, MSI_64BIT | MSI_MASKABLE | log2 << 1);
     uint8_t *wm = d->wmask + d->msi_cap;
-    pci_put16(wm + MSI_CTRL, MSI_ENABLE | 0x70);
-    pci_put32(wm + MSI_ADDR, ~3u);
-    pci_put32(wm + MSI_ADDR_HI, ~0u);
-    pci_put16(wm + MSI_DATA, 0xffff);
-    pci_put32(wm + MSI_MASK, (1u << d->msi_count) - 1);
+    put_le16(wm + MSI_CTRL, MSI_ENABLE | 0x70);
+    put_le32(wm + MSI_ADDR, ~3u);
+    put_le32(wm + MSI_ADDR_HI, ~0u);
+    put_le16(wm + MSI_DATA, 0xffff);
+    put_le32(wm + MSI_MASK, (1u << d->msi_count) - 1);
 }
 
 static void msi_show_pending(PciDevice *d)
@@ -73,8 +74,9 @@ void pci_msi_notify(PciDevice *d, unsigned vector)
         msi_show_pending(d);
         return;
     }
-    uint64_t addr = pci_get32(cap + MSI_ADDR) | (uint64_t)pci_get32(cap + MSI_ADDR_HI) << 32;
-    msg_send(d, addr, (pci_get16(cap + MSI_DATA) & ~(granted - 1)) | vector);
+    uint64_t addr = get_le32(cap + MSI_ADDR) | (uint64_t)get_le32(cap + MSI_ADDR_HI)
+                                                   << 32;
+    msg_send(d, addr, (get_le16(cap + MSI_DATA) & ~(granted - 1)) | vector);
 }
 
 static void msi_flush(PciDevice *d)
@@ -96,7 +98,7 @@ static void msi_flush(PciDevice *d)
 
 static uint16_t msix_ctrl(const PciDevice *d)
 {
-    return pci_get16(d->s->config + d->msix_cap + MSIX_CTRL);
+    return get_le16(d->s->config + d->msix_cap + MSIX_CTRL);
 }
 
 bool pci_msix_enabled(const PciDevice *d)
@@ -121,7 +123,7 @@ void pci_msix_notify(PciDevice *d, unsigned v)
     }
     d->s->msix_pba[v / 8] &= ~bit;
     const uint8_t *e = d->s->msix_table + v * 16;
-    msg_send(d, pci_get32(e) | (uint64_t)pci_get32(e + 4) << 32, pci_get32(e + 8));
+    msg_send(d, get_le64(e), get_le32(e + 8));
 }
 
 static void msix_flush(PciDevice *d)
@@ -178,10 +180,10 @@ void pci_add_msix(PciDevice *d, unsigned bar, unsigned vectors)
     pci_add_bar(d, bar, PCI_BAR_MEM32, &d->msix_mr);
     d->msix_cap = pci_add_cap(d, PCI_CAP_MSIX, MSIX_SIZE);
     uint8_t *cap = d->s->config + d->msix_cap;
-    pci_put16(cap + MSIX_CTRL, d->msix_count - 1);
-    pci_put32(cap + MSIX_TABLE, bar);
-    pci_put32(cap + MSIX_PBA_OFF, PCI_MSIX_PBA | bar);
-    pci_put16(d->wmask + d->msix_cap + MSIX_CTRL, MSIX_ENABLE | MSIX_FN_MASK);
+    put_le16(cap + MSIX_CTRL, d->msix_count - 1);
+    put_le32(cap + MSIX_TABLE, bar);
+    put_le32(cap + MSIX_PBA_OFF, PCI_MSIX_PBA | bar);
+    put_le16(d->wmask + d->msix_cap + MSIX_CTRL, MSIX_ENABLE | MSIX_FN_MASK);
 }
 
 /* --- both --- */

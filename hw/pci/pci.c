@@ -14,6 +14,7 @@
 #include "hw/core/machine.h"
 #include "hw/pci/msix.h"
 #include "util/alloc.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 static const StateField pci_state_fields[] = {
@@ -31,12 +32,12 @@ static uint64_t bar_address(const PciDevice *d, unsigned n)
 {
     const PciBar *b = &d->bars[n];
     const uint8_t *cfg = d->s->config;
-    uint64_t addr = pci_get32(cfg + PCI_BAR0 + 4 * n);
+    uint64_t addr = get_le32(cfg + PCI_BAR0 + 4 * n);
     switch (b->kind & ~PCI_BAR_PREFETCH) {
     case PCI_BAR_IO:
         return addr & ~3ull;
     case PCI_BAR_MEM64:
-        addr |= (uint64_t)pci_get32(cfg + PCI_BAR0 + 4 * n + 4) << 32;
+        addr |= (uint64_t)get_le32(cfg + PCI_BAR0 + 4 * n + 4) << 32;
         break;
     default:
         break;
@@ -60,7 +61,7 @@ static bool bar_decodes(const PciDevice *d, unsigned n, uint64_t addr)
 /* Expansion ROM BAR (6.2.5.2): bit 0 enables, the command register must allow memory. */
 static void pci_update_rom(PciDevice *d)
 {
-    uint32_t bar = pci_get32(d->s->config + PCI_ROM_BAR);
+    uint32_t bar = get_le32(d->s->config + PCI_ROM_BAR);
     uint64_t addr = bar & ~0x7ffu;
     if (!d->rom_size) {
         return;
@@ -109,12 +110,12 @@ void pci_add_bar(PciDevice *d, unsigned n, enum PciBarKind kind, MemoryRegion *m
     b->size = mr->size;
     b->kind = kind;
     uint64_t mask = ~(b->size - 1);
-    pci_put32(wm, mask & (type == PCI_BAR_IO ? ~3u : ~15u));
+    put_le32(wm, mask & (type == PCI_BAR_IO ? ~3u : ~15u));
     uint32_t low = type == PCI_BAR_IO ? 1 : type == PCI_BAR_MEM64 ? 4 : 0;
-    pci_put32(cfg, low | (kind & PCI_BAR_PREFETCH ? 8 : 0));
+    put_le32(cfg, low | (kind & PCI_BAR_PREFETCH ? 8 : 0));
     if (type == PCI_BAR_MEM64) {
-        pci_put32(wm + 4, mask >> 32);
-        pci_put32(cfg + 4, 0);
+        put_le32(wm + 4, mask >> 32);
+        put_le32(cfg + 4, 0);
     }
     memory_begin(d->dev.machine);
     device_map(&d->dev, type == PCI_BAR_IO ? &d->bus->io : &d->bus->mem, mr, 0, 0);
@@ -155,7 +156,7 @@ static bool load_rom(PciDevice *d, FILE *f, const char *path, Error *err)
         return error_set(err, "romfile: %s: cannot be read", path);
     }
     d->rom_mr.size = d->rom_size = size;
-    pci_put32(d->wmask + PCI_ROM_BAR, ~(uint32_t)(size - 1) | 1);
+    put_le32(d->wmask + PCI_ROM_BAR, ~(uint32_t)(size - 1) | 1);
     device_map(&d->dev, &d->bus->mem, &d->rom_mr, 0, 0);
     memory_set_enabled(&d->rom_mr, false);
     return true;
@@ -201,7 +202,7 @@ unsigned pci_pirq(const PciBus *bus, unsigned slot, unsigned pin)
 static bool pci_drives_pin(const PciDevice *d)
 {
     return d->s->intx && d->s->config[PCI_IRQ_PIN] &&
-           !(pci_get16(d->s->config + PCI_COMMAND) & PCI_CMD_INTX_OFF);
+           !(get_le16(d->s->config + PCI_COMMAND) & PCI_CMD_INTX_OFF);
 }
 
 /* A PIRQ is the wired OR of all pins on it. */
@@ -345,7 +346,7 @@ static void pci_dump_fn(const PciDevice *d, FILE *f)
 {
     const uint8_t *cfg = d->s->config;
     fprintf(f, "  %02x.%x: %04x:%04x class %02x%02x rev %02x  %s%s%s\n", d->devfn >> 3,
-            d->devfn & 7, pci_get16(cfg), pci_get16(cfg + 2), cfg[0xb], cfg[0xa], cfg[8],
+            d->devfn & 7, get_le16(cfg), get_le16(cfg + 2), cfg[0xb], cfg[0xa], cfg[8],
             d->dev.cls->name, d->dev.id ? "  id " : "", d->dev.id ? d->dev.id : "");
     if (cfg[PCI_IRQ_PIN]) {
         fprintf(f, "        IRQ %u, pin %c%s\n", cfg[PCI_IRQ_LINE],
@@ -363,7 +364,7 @@ static void pci_dump_fn(const PciDevice *d, FILE *f)
     }
     if (d->rom_size) {
         fprintf(f, "        ROM: at 0x%x, 0x%llx bytes%s\n",
-                pci_get32(cfg + PCI_ROM_BAR) & ~0x7ffu, (unsigned long long)d->rom_size,
+                get_le32(cfg + PCI_ROM_BAR) & ~0x7ffu, (unsigned long long)d->rom_size,
                 d->rom_mapped ? "" : " (off)");
     }
 }
@@ -454,17 +455,18 @@ static void pci_init_config(PciDevice *d)
     memset(cfg, 0, PCI_CONFIG_SIZE);
     memset(d->wmask, 0, sizeof(d->wmask));
     memset(d->w1c, 0, sizeof(d->w1c));
-    pci_put16(cfg + PCI_VENDOR_ID, in->vendor);
-    pci_put16(cfg + PCI_DEVICE_ID, in->device);
+    put_le16(cfg + PCI_VENDOR_ID, in->vendor);
+    put_le16(cfg + PCI_DEVICE_ID, in->device);
     cfg[PCI_REVISION] = in->revision;
     cfg[PCI_CLASS_PROG] = in->class_code;
-    pci_put16(cfg + PCI_CLASS_PROG + 1, in->class_code >> 8);
-    pci_put16(cfg + PCI_SUBSYS_VENDOR, in->subsys_vendor);
-    pci_put16(cfg + PCI_SUBSYS_ID, in->subsys);
+    put_le16(cfg + PCI_CLASS_PROG + 1, in->class_code >> 8);
+    put_le16(cfg + PCI_SUBSYS_VENDOR, in->subsys_vendor);
+    put_le16(cfg + PCI_SUBSYS_ID, in->subsys);
     cfg[PCI_IRQ_PIN] = in->irq_pin;
-    pci_put16(d->wmask + PCI_COMMAND, PCI_CMD_IO | PCI_CMD_MEM | PCI_CMD_MASTER |
-              PCI_CMD_PARITY | PCI_CMD_SERR | PCI_CMD_INTX_OFF);
-    pci_put16(d->w1c + PCI_STATUS, 0xf900);
+    put_le16(d->wmask + PCI_COMMAND, PCI_CMD_IO | PCI_CMD_MEM | PCI_CMD_MASTER |
+                                         PCI_CMD_PARITY | PCI_CMD_SERR |
+                                         PCI_CMD_INTX_OFF);
+    put_le16(d->w1c + PCI_STATUS, 0xf900);
     d->wmask[PCI_CACHE_LINE] = 0xff;
     d->wmask[PCI_LATENCY] = 0xff;
     d->wmask[PCI_IRQ_LINE] = 0xff;

@@ -157,23 +157,5 @@ uint32_t pci_bus_config_read(PciBus *bus, uint32_t addr, unsigned size);
 void pci_bus_config_write(PciBus *bus, uint32_t addr, uint32_t val, unsigned size);
 /* PIRQ that a function's pin is wired to. */
 unsigned pci_pirq(const PciBus *bus, unsigned slot, unsigned pin);
-static inline uint16_t pci_get16(const uint8_t *p)
-{
-    return p[0] | p[1] << 8;
-}
-static inline uint32_t pci_get32(const uint8_t *p)
-{
-    return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-}
-static inline void pci_put16(uint8_t *p, uint16_t v)
-{
-    p[0] = v;
-    p[1] = v >> 8;
-}
-static inline void pci_put32(uint8_t *p, uint32_t v)
-{
-    pci_put16(p, v);
-    pci_put16(p + 2, v >> 16);
-}
 
 #endif

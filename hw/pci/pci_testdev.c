@@ -10,6 +10,7 @@
 #include "hw/pci/host.h"
 
 #include <string.h>
+#include "util/bytes.h"
 
 enum { BAR_SIZE = 4096, IO_SIZE = 256, HDR_NAME = 16, HDR_COUNT = 12, TESTS = 3,
        WINDOW = 0x80 };
@@ -59,11 +60,11 @@ static uint64_t testdev_read(void *opaque, uint64_t addr, unsigned size)
     uint8_t hdr[64] = { b->d->s.test[b->bar] };
     if (row) {
         hdr[1] = row->width;
-        pci_put32(hdr + 4, WINDOW);
-        pci_put32(hdr + 8, row->data);
+        put_le32(hdr + 4, WINDOW);
+        put_le32(hdr + 8, row->data);
         strcpy((char *)hdr + HDR_NAME, row->name[b->bar]);
     }
-    pci_put32(hdr + HDR_COUNT, b->d->s.count[b->bar]);
+    put_le32(hdr + HDR_COUNT, b->d->s.count[b->bar]);
     uint64_t v = 0;
     for (unsigned i = 0; i < size && addr + i < sizeof(hdr); i++) {
         v |= (uint64_t)hdr[addr + i] << (8 * i);

@@ -7,6 +7,7 @@
 #include "hw/pci/host.h"
 
 #include <string.h>
+#include "util/bytes.h"
 
 enum { PIRQRC = 0x60, PIRQ_OFF = 0x80 };
 /* Interrupts a PIRQ may be routed to (Table 2, PIRQRC bits 3:0). */
@@ -58,9 +59,9 @@ static bool piix3_realize(Device *dev, Error *err)
 {
     Piix3 *d = (Piix3 *)dev;
     uint8_t *cfg = d->s.pci.config, *wm = d->pci.wmask;
-    pci_put16(cfg + PCI_COMMAND, PCI_CMD_IO | PCI_CMD_MEM | PCI_CMD_MASTER);
-    pci_put16(wm + PCI_COMMAND, 0);
-    pci_put16(cfg + PCI_STATUS, 0x0200);
+    put_le16(cfg + PCI_COMMAND, PCI_CMD_IO | PCI_CMD_MEM | PCI_CMD_MASTER);
+    put_le16(wm + PCI_COMMAND, 0);
+    put_le16(cfg + PCI_STATUS, 0x0200);
     cfg[0x4c] = 0x4d;       /* I/O recovery timer */
     cfg[0x4e] = 0x03;       /* X-bus chip select */
     cfg[0x69] = 0x02;       /* top of memory */

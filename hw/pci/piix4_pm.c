@@ -7,6 +7,7 @@
 #include "hw/pci/host.h"
 
 #include "hw/core/machine.h"
+#include "util/bytes.h"
 
 enum { PMBA = 0x40, DEVACTB = 0x58, PMREGMISC = 0x80, PMIOSE = 1 };
 enum { DEVACTB_APMC_EN = 1 << 25 };
@@ -25,7 +26,7 @@ typedef struct {
 static void piix4_pm_update(Piix4Pm *d)
 {
     const uint8_t *cfg = d->s.pci.config;
-    uint16_t addr = pci_get16(cfg + PMBA) & 0xffc0;
+    uint16_t addr = get_le16(cfg + PMBA) & 0xffc0;
     bool on = (cfg[PMREGMISC] & PMIOSE) && addr;
     memory_begin(d->pci.dev.machine);
     memory_set_enabled(d->regs, false);
@@ -48,15 +49,15 @@ static bool piix4_pm_realize(Device *dev, Error *err)
 {
     Piix4Pm *d = (Piix4Pm *)dev;
     uint8_t *cfg = d->s.pci.config, *wm = d->pci.wmask;
-    pci_put16(cfg + PCI_STATUS, 0x0280);
+    put_le16(cfg + PCI_STATUS, 0x0280);
     for (unsigned i = 0x44; i < 0xd4; i++) {
         wm[i] = 0xff;
     }
-    pci_put32(cfg + PMBA, d->base | 1);
-    pci_put32(wm + PMBA, 0xffc0);
+    put_le32(cfg + PMBA, d->base | 1);
+    put_le32(wm + PMBA, 0xffc0);
     /* SMIs of port B2H look enabled: SeaBIOS takes that for "SMM is set up already" and
      * does not wait for a handler that would never run. */
-    pci_put32(cfg + DEVACTB, DEVACTB_APMC_EN);
+    put_le32(cfg + DEVACTB, DEVACTB_APMC_EN);
     cfg[PMREGMISC] = d->base ? PMIOSE : 0;
     wm[PMREGMISC] = PMIOSE;
     memory_begin(dev->machine);
@@ -109,7 +110,7 @@ const DeviceClass piix4_pm_class = {
 uint16_t piix4_pm_base(Device *dev)
 {
     const uint8_t *cfg = DEVICE_AS(dev, Piix4Pm, piix4_pm_class)->s.pci.config;
-    return cfg[PMREGMISC] & PMIOSE ? pci_get16(cfg + PMBA) & 0xffc0 : 0;
+    return cfg[PMREGMISC] & PMIOSE ? get_le16(cfg + PMBA) & 0xffc0 : 0;
 }
 
 Device *piix4_pm_create(PciBus *bus, unsigned devfn, MemoryRegion *regs, uint16_t base,

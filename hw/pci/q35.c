@@ -10,6 +10,7 @@
 
 #include "hw/core/machine.h"
 #include "hw/pci/pam.h"
+#include "util/bytes.h"
 
 enum { PCIEXBAR = 0x60, PAM0 = 0x90, SMRAM = 0x9d, ESMRAMC = 0x9e };
 enum { PCIEX_ENABLE = 1, BUS_BYTES = 1 << 20 };
@@ -78,7 +79,7 @@ static uint64_t ecam_base(const Mch *d)
     if (!(r[0] & PCIEX_ENABLE) || !size) {
         return 0;
     }
-    return (pci_get32(r) | (uint64_t)(r[4] & 0xf) << 32) & ~(size - 1);
+    return (get_le32(r) | (uint64_t)(r[4] & 0xf) << 32) & ~(size - 1);
 }
 
 static void ecam_update(Mch *d)
@@ -114,14 +115,14 @@ static bool mch_realize(Device *dev, Error *err)
 {
     Mch *d = (Mch *)dev;
     uint8_t *cfg = d->s.pci.config, *wm = d->pci.wmask;
-    pci_put16(cfg + PCI_COMMAND, PCI_CMD_MASTER | PCI_CMD_MEM);
-    pci_put16(wm + PCI_COMMAND, PCI_CMD_SERR);
-    pci_put16(cfg + PCI_STATUS, 0x0080);
+    put_le16(cfg + PCI_COMMAND, PCI_CMD_MASTER | PCI_CMD_MEM);
+    put_le16(wm + PCI_COMMAND, PCI_CMD_SERR);
+    put_le16(cfg + PCI_STATUS, 0x0080);
     for (unsigned i = 0x40; i < 0x100; i++) {
         wm[i] = 0xff;
     }
-    pci_put32(wm + PCIEXBAR, 0xfc000007);
-    pci_put32(wm + PCIEXBAR + 4, 0xf);
+    put_le32(wm + PCIEXBAR, 0xfc000007);
+    put_le32(wm + PCIEXBAR + 4, 0xf);
     for (unsigned i = 0; i < 7; i++) {
         wm[PAM0 + i] = i ? 0x33 : 0x30;
     }

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include "hw/scsi/scsi_int.h"
+#include "util/bytes.h"
 
 enum { CD_MAX_BLOCKS = 80 * 60 * 75, PROFILE_CD = 0x08, PROFILE_DVD = 0x10 };
 

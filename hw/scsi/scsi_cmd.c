@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include "hw/scsi/scsi_int.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 /* ---- results ---- */
@@ -68,13 +69,6 @@ static void cmd_request_sense(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
     p->reply[13] = u->s->ascq;
     u->s->key = u->s->asc = u->s->ascq = 0;
     scsi_reply(p, SCSI_SENSE, cdb[4]);
-}
-
-static void put_padded(uint8_t *to, const char *text, unsigned n)
-{
-    size_t len = strlen(text);
-    memset(to, ' ', n);
-    memcpy(to, text, MIN(len, n));
 }
 
 /* Device identification (SPC-3, 7.6.3): the maker's name and the serial number. */

@@ -39,32 +39,4 @@ void scsi_move(ScsiUnit *u, ScsiPlan *p, bool write, uint64_t lba, uint64_t coun
 /* Mode page of a CD at `out`; 0: there is none. */
 unsigned scsi_cd_page(const ScsiUnit *u, unsigned page, uint8_t *out);
 
-static inline void put_be16(uint8_t *p, unsigned v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-static inline void put_be32(uint8_t *p, uint32_t v)
-{
-    put_be16(p, v >> 16);
-    put_be16(p + 2, v & 0xffff);
-}
-static inline void put_be64(uint8_t *p, uint64_t v)
-{
-    put_be32(p, (uint32_t)(v >> 32));
-    put_be32(p + 4, (uint32_t)v);
-}
-static inline unsigned get_be16(const uint8_t *p)
-{
-    return p[0] << 8 | p[1];
-}
-static inline uint32_t get_be32(const uint8_t *p)
-{
-    return (uint32_t)get_be16(p) << 16 | get_be16(p + 2);
-}
-static inline uint64_t get_be64(const uint8_t *p)
-{
-    return (uint64_t)get_be32(p) << 32 | get_be32(p + 4);
-}
-
 #endif

@@ -10,6 +10,7 @@
 #include "hw/core/machine.h"
 #include "hw/scsi/scsi.h"
 #include "hw/usb/usb.h"
+#include "util/bytes.h"
 
 enum { CBW_SIZE = 31, CSW_SIZE = 13, CBW_SIGNATURE = 0x43425355, CSW_SIGNATURE = 0x53425355 };
 enum { EP_IN = 0x81, EP_OUT = 0x02, RQ_RESET = 0xff, RQ_MAX_LUN = 0xfe, SECTOR = 512 };
@@ -47,18 +48,6 @@ typedef struct Storage {
     unsigned range;
 } Storage;
 
-static uint32_t get32(const uint8_t *p)
-{
-    return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-    for (unsigned i = 0; i < 4; i++) {
-        p[i] = (uint8_t)(v >> 8 * i);
-    }
-}
-
 /* ---- the medium ---- */
 
 static void medium_done(BlockRequest *rq, int ret);
@@ -76,9 +65,9 @@ static void take_plan(Storage *d, const ScsiPlan *p);
 static int give_status(Storage *d, UsbPacket *p)
 {
     uint8_t csw[CSW_SIZE] = { 0 };
-    put32(csw, CSW_SIGNATURE);
-    put32(csw + 4, d->s.tag);
-    put32(csw + 8, d->s.wanted);
+    put_le32(csw, CSW_SIGNATURE);
+    put_le32(csw + 4, d->s.tag);
+    put_le32(csw + 8, d->s.wanted);
     csw[12] = d->s.result;
     p->moved = MIN(p->len, (uint32_t)CSW_SIZE);
     if (p->moved) {
@@ -187,15 +176,15 @@ static int command(Storage *d, UsbPacket *p)
 {
     ScsiPlan plan;
     const uint8_t *cbw = p->buf;
-    if (p->len != CBW_SIZE || get32(cbw) != CBW_SIGNATURE || (cbw[13] & 15) || !cbw[14] ||
-        (cbw[14] & 31) > 16) {
+    if (p->len != CBW_SIZE || get_le32(cbw) != CBW_SIGNATURE || (cbw[13] & 15) ||
+        !cbw[14] || (cbw[14] & 31) > 16) {
         usb_halt(&d->usb, EP_IN);       /* 6.6.1: until a reset recovery */
         usb_halt(&d->usb, EP_OUT);
         return USB_STALL;
     }
     bool in = cbw[12] & 0x80;
-    d->s.tag = get32(cbw + 4);
-    d->s.wanted = get32(cbw + 8);
+    d->s.tag = get_le32(cbw + 4);
+    d->s.wanted = get_le32(cbw + 8);
     d->s.result = CSW_GOOD;
     memset(d->s.cdb, 0, sizeof(d->s.cdb));
     memcpy(d->s.cdb, cbw + 15, cbw[14] & 31);

@@ -11,6 +11,7 @@
 #include "hw/core/dma_sg.h"
 #include "hw/core/machine.h"
 #include "hw/usb/xhci_int.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum { CAP_SIZE = 0x40, OPER = 0x40, PORTS = 0x440, RUNTIME = 0x1000, BELLS = 0x2000,
@@ -67,18 +68,18 @@ static bool segment(Xhci *d, unsigned n, uint64_t *base, uint32_t *size)
         return false;
     }
     dma_read(d->pci.dev.machine, d->s.erstba + 16 * n, raw, sizeof(raw));
-    *base = (pci_get32(raw) | (uint64_t)pci_get32(raw + 4) << 32) & ~63ull;
-    *size = pci_get32(raw + 8) & 0xffff;
+    *base = get_le64(raw) & ~63ull;
+    *size = get_le32(raw + 8) & 0xffff;
     return *size >= EVENT_SEGMENT_MIN && *size <= EVENT_SEGMENT_MAX;
 }
 
 static void put_event(Xhci *d, uint64_t at, uint64_t param, uint32_t status, uint32_t control)
 {
     uint8_t raw[16];
-    pci_put32(raw, (uint32_t)param);
-    pci_put32(raw + 4, (uint32_t)(param >> 32));
-    pci_put32(raw + 8, status);
-    pci_put32(raw + 12, control | d->s.er_cycle);
+    put_le32(raw, (uint32_t)param);
+    put_le32(raw + 4, (uint32_t)(param >> 32));
+    put_le32(raw + 8, status);
+    put_le32(raw + 12, control | d->s.er_cycle);
     dma_write(d->pci.dev.machine, at, raw, 12);     /* the cycle bit last */
     dma_write(d->pci.dev.machine, at + 12, raw + 12, 4);
 }

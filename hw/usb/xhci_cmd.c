@@ -7,6 +7,7 @@
 #include "hw/core/dma_sg.h"
 #include "hw/core/machine.h"
 #include "hw/usb/xhci_int.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum { SHARE = 64, LINKS = 16, CTX = 32 };
@@ -22,7 +23,7 @@ static void get_context(Xhci *d, uint64_t at, uint32_t v[8])
     uint8_t raw[CTX];
     dma_read(machine(d), at, raw, sizeof(raw));
     for (unsigned i = 0; i < 8; i++) {
-        v[i] = pci_get32(raw + 4 * i);
+        v[i] = get_le32(raw + 4 * i);
     }
 }
 
@@ -30,7 +31,7 @@ static void put_context(Xhci *d, uint64_t at, const uint32_t v[8])
 {
     uint8_t raw[CTX];
     for (unsigned i = 0; i < 8; i++) {
-        pci_put32(raw + 4 * i, v[i]);
+        put_le32(raw + 4 * i, v[i]);
     }
     dma_write(machine(d), at, raw, sizeof(raw));
 }
@@ -124,7 +125,7 @@ static unsigned address_device(Xhci *d, unsigned slot, uint64_t input, bool bloc
         return CC_TRANSACTION;
     }
     dma_read(machine(d), d->s.dcbaap + 8 * slot, raw, sizeof(raw));
-    s->context = (pci_get32(raw) | (uint64_t)pci_get32(raw + 4) << 32) & ~63ull;
+    s->context = get_le64(raw) & ~63ull;
     s->port = (uint8_t)port;
     put_context(d, s->context, v);
     start_ep(d, slot, 1, ep0);

@@ -10,6 +10,7 @@
 #include "hw/core/machine.h"
 #include "hw/usb/xhci_int.h"
 #include "util/alloc.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum { SHARE = 64 /* transfers that one call takes */, LINKS = 16 };
@@ -19,9 +20,9 @@ bool xhci_fetch(Xhci *d, uint64_t ring, XhciTrb *t)
     uint8_t raw[16];
     dma_read(d->pci.dev.machine, ring & ~15ull, raw, sizeof(raw));
     t->at = ring & ~15ull;
-    t->param = pci_get32(raw) | (uint64_t)pci_get32(raw + 4) << 32;
-    t->status = pci_get32(raw + 8);
-    t->control = pci_get32(raw + 12);
+    t->param = get_le64(raw);
+    t->status = get_le32(raw + 8);
+    t->control = get_le32(raw + 12);
     return (t->control & TRB_CYCLE) == (ring & 1);
 }
 
@@ -99,8 +100,8 @@ static void from_guest(XhciXfer *x)
         uint32_t len = trb_len(t);
         if (len && (t->control & TRB_IDT)) {
             uint8_t raw[8];
-            pci_put32(raw, (uint32_t)t->param);
-            pci_put32(raw + 4, (uint32_t)(t->param >> 32));
+            put_le32(raw, (uint32_t)t->param);
+            put_le32(raw + 4, (uint32_t)(t->param >> 32));
             memset(x->buf + at, 0, len);
             memcpy(x->buf + at, raw, MIN(len, 8u));
         } else if (len) {
@@ -231,8 +232,8 @@ static int control_stage(XhciXfer *x, XhciEp *ep)
     const XhciTrb *t = &x->trb[0];
     switch (trb_type(t)) {
     case TRB_SETUP:
-        pci_put32(ep->setup, (uint32_t)t->param);
-        pci_put32(ep->setup + 4, (uint32_t)(t->param >> 32));
+        put_le32(ep->setup, (uint32_t)t->param);
+        put_le32(ep->setup + 4, (uint32_t)(t->param >> 32));
         ep->pending = true;
         return USB_OK;
     case TRB_DATA:

@@ -13,6 +13,7 @@
 #include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
 #include "util/alloc.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum { /* feature bits (5.2.3) */
@@ -133,8 +134,8 @@ static void blk_discard(VirtioBlk *d, VirtqElem *e, bool zeroes)
         blk_finish(d, e, S_IOERR, 0);
         return;
     }
-    uint64_t sector = pci_get32(seg) | (uint64_t)pci_get32(seg + 4) << 32;
-    uint32_t count = pci_get32(seg + 8), flags = pci_get32(seg + 12);
+    uint64_t sector = get_le64(seg);
+    uint32_t count = get_le32(seg + 8), flags = get_le32(seg + 12);
     if ((flags & ~SEG_UNMAP) || (!zeroes && (flags & SEG_UNMAP))) {
         blk_finish(d, e, S_UNSUPP, 0);      /* 5.2.6.2 */
         return;
@@ -158,8 +159,8 @@ static void blk_request(VirtioBlk *d, VirtqElem *e)
         virtqueue_drop(e);
         return;
     }
-    uint32_t type = pci_get32(hdr) & ~T_BARRIER;
-    uint64_t sector = pci_get32(hdr + 8) | (uint64_t)pci_get32(hdr + 12) << 32;
+    uint32_t type = get_le32(hdr) & ~T_BARRIER;
+    uint64_t sector = get_le64(hdr + 8);
     switch (type) {
     case T_IN:
     case T_OUT:
@@ -218,20 +219,20 @@ static void blk_get_config(VirtioDevice *v, uint8_t *cfg)
 {
     const VirtioBlk *d = blk_of(v);
     uint64_t sectors = d->drive->size / SECTOR;
-    pci_put32(cfg, sectors);
-    pci_put32(cfg + 4, sectors >> 32);
-    pci_put32(cfg + 12, MAX(d->queue_size, 4u) - 2);        /* seg_max */
-    pci_put16(cfg + 16, MIN(sectors / (16 * 63), 65535));   /* geometry */
+    put_le32(cfg, sectors);
+    put_le32(cfg + 4, sectors >> 32);
+    put_le32(cfg + 12, MAX(d->queue_size, 4u) - 2);      /* seg_max */
+    put_le16(cfg + 16, MIN(sectors / (16 * 63), 65535)); /* geometry */
     cfg[18] = 16;
     cfg[19] = 63;
-    pci_put32(cfg + 20, d->blk_size);
+    put_le32(cfg + 20, d->blk_size);
     cfg[24] = __builtin_ctz(d->phys_size / d->blk_size);
-    pci_put16(cfg + 34, d->num_queues);
-    pci_put32(cfg + 36, MAX_ZEROES_SECTORS);                /* discard */
-    pci_put32(cfg + 40, 1);
-    pci_put32(cfg + 44, d->blk_size / SECTOR);
-    pci_put32(cfg + 48, MAX_ZEROES_SECTORS);                /* write zeroes */
-    pci_put32(cfg + 52, 1);
+    put_le16(cfg + 34, d->num_queues);
+    put_le32(cfg + 36, MAX_ZEROES_SECTORS); /* discard */
+    put_le32(cfg + 40, 1);
+    put_le32(cfg + 44, d->blk_size / SECTOR);
+    put_le32(cfg + 48, MAX_ZEROES_SECTORS); /* write zeroes */
+    put_le32(cfg + 52, 1);
     cfg[56] = 1;
 }
 

@@ -13,6 +13,7 @@
 #include "hw/core/machine.h"
 #include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum { F_MULTIPORT = 1, F_EMERG_WRITE = 2 }; /* 5.3.3 */
@@ -139,8 +140,8 @@ static void ctrl_flush(VirtioSerial *d)
         uint8_t msg[CTRL_SIZE + 64];
         size_t n = CTRL_SIZE;
         memcpy(msg, s->fifo + sent * CTRL_SIZE, CTRL_SIZE);
-        unsigned nr = pci_get32(msg);
-        if (pci_get16(msg + 4) == EV_PORT_NAME && nr < PORTS_MAX && d->ports[nr].name) {
+        unsigned nr = get_le32(msg);
+        if (get_le16(msg + 4) == EV_PORT_NAME && nr < PORTS_MAX && d->ports[nr].name) {
             size_t len = strnlen(d->ports[nr].name, sizeof(msg) - CTRL_SIZE);
             memcpy(msg + CTRL_SIZE, d->ports[nr].name, len);
             n += len;
@@ -162,9 +163,9 @@ static void ctrl_send(VirtioSerial *d, unsigned nr, uint16_t event, uint16_t val
         return;
     }
     uint8_t *msg = s->fifo + CTRL_SIZE * s->fifo_len++;
-    pci_put32(msg, nr);
-    pci_put16(msg + 4, event);
-    pci_put16(msg + 6, value);
+    put_le32(msg, nr);
+    put_le16(msg + 4, event);
+    put_le16(msg + 6, value);
 }
 
 static void ctrl_port_ready(VirtioSerial *d, const VserPort *p)
@@ -184,8 +185,8 @@ static void ctrl_message(VirtioSerial *d, const VirtqElem *e)
     if (virtq_elem_read(e, 0, msg, CTRL_SIZE) != CTRL_SIZE) {
         return;
     }
-    uint32_t nr = pci_get32(msg);
-    uint16_t event = pci_get16(msg + 4), value = pci_get16(msg + 6);
+    uint32_t nr = get_le32(msg);
+    uint16_t event = get_le16(msg + 4), value = get_le16(msg + 6);
     if (event == EV_DEVICE_READY) {
         for (unsigned i = 0; i < PORTS_MAX && value; i++) {
             if (d->ports[i].vs) {
@@ -254,7 +255,7 @@ static uint64_t vs_features(VirtioDevice *v)
 
 static void vs_get_config(VirtioDevice *v, uint8_t *cfg)
 {
-    pci_put32(cfg + 4, vs_of(v)->multiport ? vs_of(v)->max_ports : 1);
+    put_le32(cfg + 4, vs_of(v)->multiport ? vs_of(v)->max_ports : 1);
 }
 
 static void vs_set_config(VirtioDevice *v, unsigned off, uint32_t val, unsigned size)

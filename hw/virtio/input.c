@@ -12,6 +12,7 @@
 #include "hw/core/input.h"
 #include "hw/core/machine.h"
 #include "hw/virtio/virtio_pci.h"
+#include "util/bytes.h"
 
 enum { VIRTIO_ID_INPUT = 18 };
 enum { /* 5.8.4 */
@@ -105,16 +106,16 @@ static void input_get_config(VirtioDevice *v, uint8_t *cfg)
         break;
     case CFG_ID_DEVIDS:
         size = 8;
-        pci_put16(p, BUS_VIRTUAL_);
-        pci_put16(p + 2, VENDOR);
-        pci_put16(p + 4, d->kind->product);
-        pci_put16(p + 6, 1);
+        put_le16(p, BUS_VIRTUAL_);
+        put_le16(p + 2, VENDOR);
+        put_le16(p + 4, d->kind->product);
+        put_le16(p + 6, 1);
         break;
     case CFG_EV_BITS: size = event_bits(d, d->s.subsel, p); break;
     case CFG_ABS_INFO:
         if (d->kind->abs && d->s.subsel <= ABS_Y) {
             size = 20;              /* min, max, fuzz, flat, res */
-            pci_put32(p + 4, ABS_MAX_);
+            put_le32(p + 4, ABS_MAX_);
         }
         break;
     default: break;
@@ -184,9 +185,9 @@ static void report_send(VirtioInput *d, InputReport *r)
     report_add(r, EV_SYN, SYN_REPORT, 0);
     for (unsigned i = 0; i < r->n; i++) {
         uint8_t *p = d->s.fifo + d->s.fifo_len++ * EVENT_SIZE;
-        pci_put16(p, r->e[i].type);
-        pci_put16(p + 2, r->e[i].code);
-        pci_put32(p + 4, r->e[i].value);
+        put_le16(p, r->e[i].type);
+        put_le16(p + 2, r->e[i].code);
+        put_le32(p + 4, r->e[i].value);
     }
     flush(d);
 }

@@ -11,6 +11,7 @@
 #include "hw/core/nondet.h"
 #include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum { /* feature bits (5.1.3) */
@@ -94,7 +95,7 @@ static bool net_wants(const VirtioNet *d, const uint8_t *f, size_t n)
         return true;
     }
     if (virtio_has(&d->vp.v, F_CTRL_VLAN) && n >= 16 && f[12] == 0x81 && f[13] == 0) {
-        unsigned id = (f[14] << 8 | f[15]) & 0xfff;
+        unsigned id = get_be16(f + 14) & 0xfff;
         if (!(s->vlans[id / 8] & (1u << (id % 8)))) {
             return false;
         }
@@ -152,7 +153,7 @@ static void net_deliver(VirtioNet *d, const uint8_t *frame, size_t n)
         }
         return;
     }
-    pci_put16(hdr + 10, pieces);
+    put_le16(hdr + 10, pieces);
     virtq_elem_write(e[0], 0, hdr, hdr_size);
     for (unsigned i = 0; i < pieces; i++) {
         virtqueue_push(vq, e[i], len[i]);
@@ -215,7 +216,7 @@ static uint8_t ctrl_mac_table(VirtioNet *d, const VirtqElem *e)
         if (virtq_elem_read(e, off, count, 4) != 4) {
             return CTRL_ERR;
         }
-        uint32_t n = pci_get32(count);
+        uint32_t n = get_le32(count);
         off += 4;
         if (n > (e->out_len - off) / 6) {
             return CTRL_ERR;
@@ -253,7 +254,7 @@ static uint8_t ctrl_command(VirtioNet *d, const VirtqElem *e)
         return CTRL_OK;
     }
     if (cmd[0] == C_VLAN && cmd[1] < 2 && n >= 2) {
-        unsigned id = pci_get16(arg) & 0xfff;
+        unsigned id = get_le16(arg) & 0xfff;
         uint8_t bit = 1u << (id % 8);
         s->vlans[id / 8] = cmd[1] ? s->vlans[id / 8] & ~bit : s->vlans[id / 8] | bit;
         return CTRL_OK;
@@ -314,8 +315,8 @@ static void net_get_config(VirtioDevice *v, uint8_t *cfg)
 {
     const VirtioNet *d = net_of(v);
     memcpy(cfg, d->s.mac, 6);
-    pci_put16(cfg + 6, d->netdev ? LINK_UP : 0);
-    pci_put16(cfg + 8, 1);      /* max_virtqueue_pairs */
+    put_le16(cfg + 6, d->netdev ? LINK_UP : 0);
+    put_le16(cfg + 8, 1); /* max_virtqueue_pairs */
 }
 
 /* Legacy drivers write the address here (5.1.4.3). */

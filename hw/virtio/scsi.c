@@ -12,6 +12,7 @@
 #include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
 #include "util/alloc.h"
+#include "util/bytes.h"
 
 enum { QUEUE_SIZE = 256, Q_CONTROL = 0, Q_EVENT = 1, Q_REQUEST = 2, CONFIG_SIZE = 36 };
 enum { F_INOUT = 0 };
@@ -66,8 +67,8 @@ static void answer(ScsiReq *r, uint8_t response)
                         r->e->in_len - r->resp);
     uint32_t sense = r->plan.status == SCSI_CHECK ? MIN(SCSI_SENSE, r->resp - RS_SENSE) : 0;
     Virtqueue *vq = r->e->vq;
-    pci_put32(head + RS_SENSE_LEN, sense);
-    pci_put32(head + RS_RESIDUAL, (uint32_t)(room - MIN(room, r->data)));
+    put_le32(head + RS_SENSE_LEN, sense);
+    put_le32(head + RS_RESIDUAL, (uint32_t)(room - MIN(room, r->data)));
     head[RS_STATUS] = r->plan.status;
     head[RS_RESPONSE] = response;
     memcpy(head + RS_SENSE, r->plan.sense, sense);
@@ -163,7 +164,7 @@ static void run(ScsiReq *r)
 static bool address(const uint8_t *lun, unsigned *target, unsigned *unit)
 {
     *target = lun[1];
-    *unit = (lun[2] << 8 | lun[3]) & 0x3fff;
+    *unit = get_be16(lun + 2) & 0x3fff;
     return lun[0] == 1;
 }
 
@@ -223,13 +224,13 @@ static void control(VirtioScsi *d, VirtqElem *e)
     uint8_t rq[24] = { 0 };
     unsigned target, unit;
     size_t n = virtq_elem_read(e, 0, rq, sizeof(rq));
-    uint32_t type = pci_get32(rq);
+    uint32_t type = get_le32(rq);
     if (type == T_TMF && n == 24 && e->in_len >= 1) {
         uint8_t response = R_FUNCTION_REJECTED;
         uint32_t luns[8];
         if (!address(rq + 8, &target, &unit) || !any_unit(d, target, luns)) {
             response = R_BAD_TARGET;
-        } else if (pci_get32(rq + 4) < SUBTYPES) {
+        } else if (get_le32(rq + 4) < SUBTYPES) {
             scsi_bus_drain(d->bus); /* then nothing is left to abort or to query */
             response = R_OK;
         }
@@ -280,16 +281,16 @@ static uint64_t scsi_features(VirtioDevice *v)
 static void scsi_get_config(VirtioDevice *v, uint8_t *cfg)
 {
     const VirtioScsi *d = scsi_of(v);
-    pci_put32(cfg, d->num_queues);
-    pci_put32(cfg + 4, d->queue_size - 2);          /* seg_max */
-    pci_put32(cfg + 8, d->max_sectors);
-    pci_put32(cfg + 12, d->cmd_per_lun);
-    pci_put32(cfg + 16, 16);                        /* bytes of an event */
-    pci_put32(cfg + 20, d->s.sense_size);
-    pci_put32(cfg + 24, d->s.cdb_size);
-    pci_put16(cfg + 28, 0);                         /* max_channel, max_target, max_lun */
-    pci_put16(cfg + 30, SCSI_TARGETS - 1);
-    pci_put32(cfg + 32, SCSI_LUNS - 1);
+    put_le32(cfg, d->num_queues);
+    put_le32(cfg + 4, d->queue_size - 2); /* seg_max */
+    put_le32(cfg + 8, d->max_sectors);
+    put_le32(cfg + 12, d->cmd_per_lun);
+    put_le32(cfg + 16, 16); /* bytes of an event */
+    put_le32(cfg + 20, d->s.sense_size);
+    put_le32(cfg + 24, d->s.cdb_size);
+    put_le16(cfg + 28, 0); /* max_channel, max_target, max_lun */
+    put_le16(cfg + 30, SCSI_TARGETS - 1);
+    put_le32(cfg + 32, SCSI_LUNS - 1);
 }
 
 /* Only whole fields; what is out of reason is left as it was. */

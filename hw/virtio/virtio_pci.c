@@ -10,6 +10,7 @@
 #include <string.h>
 #include "hw/core/machine.h"
 #include "hw/virtio/virtio_mmio.h"
+#include "util/bytes.h"
 #include "util/log.h"
 
 enum { /* layout of BAR 4 */
@@ -283,8 +284,8 @@ static bool cfg_window(VirtioPci *d, unsigned off, unsigned size, uint32_t *at, 
     if (!d->cfg_cap || off + size <= d->cfg_cap + 16u || off >= d->cfg_cap + 20u) {
         return false;
     }
-    *at = pci_get32(cap + 8);
-    *len = pci_get32(cap + 12);
+    *at = get_le32(cap + 8);
+    *len = get_le32(cap + 12);
     return cap[4] == BAR_MODERN && (*len == 1 || *len == 2 || *len == 4) &&
            *at % *len == 0 && *at <= MODERN_SIZE - *len;
 }
@@ -294,7 +295,7 @@ void virtio_pci_config_written(PciDevice *pci, unsigned off, unsigned size)
     VirtioPci *d = container_of(pci, VirtioPci, pci);
     uint32_t at, len;
     if (cfg_window(d, off, size, &at, &len)) {
-        uint32_t val = pci_get32(pci->s->config + d->cfg_cap + 16);
+        uint32_t val = get_le32(pci->s->config + d->cfg_cap + 16);
         modern_write(d, at, val & (uint32_t)(~0ull >> (64 - 8 * len)), len);
     }
 }
@@ -304,7 +305,7 @@ void virtio_pci_config_reading(PciDevice *pci, unsigned off, unsigned size)
     VirtioPci *d = container_of(pci, VirtioPci, pci);
     uint32_t at, len;
     if (cfg_window(d, off, size, &at, &len)) {
-        pci_put32(pci->s->config + d->cfg_cap + 16, modern_read(d, at, len));
+        put_le32(pci->s->config + d->cfg_cap + 16, modern_read(d, at, len));
     }
 }
 
@@ -417,8 +418,8 @@ static unsigned add_virtio_cap(VirtioPci *d, uint8_t type, unsigned size, uint32
     cap[2] = size;
     cap[3] = type;
     cap[4] = len ? BAR_MODERN : 0;
-    pci_put32(cap + 8, off);
-    pci_put32(cap + 12, len);
+    put_le32(cap + 8, off);
+    put_le32(cap + 12, len);
     return at;
 }
 
@@ -435,7 +436,7 @@ static void add_modern(VirtioPci *d)
     memset(wm + 8, 0xff, 12);
     unsigned n = add_virtio_cap(d, CAP_NOTIFY, 20, MODERN_NOTIFY,
                                 d->v.nqueues * NOTIFY_MULT);
-    pci_put32(d->pci.s->config + n + 16, NOTIFY_MULT);
+    put_le32(d->pci.s->config + n + 16, NOTIFY_MULT);
     if (d->v.ops->config_size) {
         add_virtio_cap(d, CAP_DEVICE, 16, MODERN_DEVICE, 0x1000);
     }
@@ -461,10 +462,10 @@ bool virtio_pci_init(VirtioPci *d, const VirtioOps *ops, VirtioState *s, Error *
     virtio_init(&d->v, &d->pci.dev, ops, &vp_transport, s);
     uint8_t *cfg = d->pci.s->config;
     if (vp_legacy(d)) {     /* 4.1.2.3: transitional functions say the type here */
-        pci_put16(cfg + PCI_SUBSYS_ID, ops->id);
+        put_le16(cfg + PCI_SUBSYS_ID, ops->id);
     } else {
-        pci_put16(cfg + PCI_DEVICE_ID, 0x1040 + ops->id);
-        pci_put16(cfg + PCI_SUBSYS_ID, 0x1100);
+        put_le16(cfg + PCI_DEVICE_ID, 0x1040 + ops->id);
+        put_le16(cfg + PCI_SUBSYS_ID, 0x1100);
         cfg[PCI_REVISION] = 1;
     }
     return true;

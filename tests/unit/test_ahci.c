@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include "tests/unit/disk_board.h"
+#include "util/bytes.h"
 
 enum { DEVFN = 3 << 3, ABAR = 0xe0000000, CLB = 0x1000, FB = 0x2000, TABLE = 0x4000,
        BUF = 0x20000, PORT0 = ABAR + 0x100 };
@@ -67,10 +68,10 @@ static void dma_commands_use_the_table(void **state)
     assert_int_equal(ram32(b, BUF + 0x1100), 0x135);
     assert_int_equal(mem_read(b, PORT0 + 0x38, 4), 0);
     assert_int_equal(mem_read(b, ABAR + 8, 4), 1);
-    assert_true(pci_get16(b->bus->fn[DEVFN]->s->config + PCI_STATUS) & PCI_STATUS_INTX);
+    assert_true(get_le16(b->bus->fn[DEVFN]->s->config + PCI_STATUS) & PCI_STATUS_INTX);
     mem_write(b, PORT0 + 0x10, ~0u, 4);
     mem_write(b, ABAR + 8, 1, 4);
-    assert_false(pci_get16(b->bus->fn[DEVFN]->s->config + PCI_STATUS) & PCI_STATUS_INTX);
+    assert_false(get_le16(b->bus->fn[DEVFN]->s->config + PCI_STATUS) & PCI_STATUS_INTX);
 }
 
 static void queued_commands_run_together(void **state)

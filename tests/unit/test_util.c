@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* util: properties, errors, the event loop. */
+/* util: properties, errors, the event loop, bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "util/alloc.h"
+#include "util/bytes.h"
 #include "util/error.h"
 #include "util/lazylib.h"
 #include "util/log.h"
@@ -328,6 +329,31 @@ static void memory_is_given_before_it_is_touched(void **state)
     assert_false(prefault_do(add, &sum, 1, 2));
 }
 
+static void bytes_hold_numbers_of_both_orders_and_text(void **state)
+{
+    uint8_t b[8];
+
+    put_le64(b, 0x8877665544332211);
+    assert_memory_equal(b, "\x11\x22\x33\x44\x55\x66\x77\x88", 8);
+    assert_true(get_le64(b) == 0x8877665544332211 && get_le32(b + 1) == 0x55443322);
+    assert_int_equal(get_le16(b + 6), 0x8877);
+    put_le32(b + 1, 0xfedcba98);
+    put_le16(b + 6, 0x1abcd); /* the low half */
+    assert_memory_equal(b, "\x11\x98\xba\xdc\xfe\x66\xcd\xab", 8);
+
+    put_be64(b, 0x8877665544332211);
+    assert_memory_equal(b, "\x88\x77\x66\x55\x44\x33\x22\x11", 8);
+    assert_true(get_be64(b) == 0x8877665544332211 && get_be32(b) == 0x88776655);
+    assert_int_equal(get_be16(b), 0x8877);
+    put_be32(b + 1, 0xfedcba98);
+    put_be16(b + 6, 0x1abcd);
+    assert_memory_equal(b, "\x88\xfe\xdc\xba\x98\x33\xab\xcd", 8);
+
+    put_padded(b, "abc", 5);
+    put_padded(b + 5, "abcdef", 3);
+    assert_memory_equal(b, "abc  abc", 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_lazy_library_answers_or_says_what_is_missing),
         cmocka_unit_test(loop_watches_descriptors_and_runs_calls),
         cmocka_unit_test(memory_is_given_before_it_is_touched),
+        cmocka_unit_test(bytes_hold_numbers_of_both_orders_and_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
