@@ -265,24 +265,32 @@ static void test_cut_in_use(void **state)
     assert_int_equal(sigaction(SIGBUS, &old, NULL), 0);
 }
 
+/* No file may grow beyond `size` from here on; returns what the limit was. */
+static rlim_t limit_files(rlim_t size)
+{
+    struct rlimit r;
+
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &r);
+    rlim_t was = r.rlim_cur;
+    r.rlim_cur = size;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+    return was;
+}
+
 static void test_no_room(void **state)
 {
-    struct rlimit was, little;
     struct stat before, after;
 
     fill(0);
     assert_int_equal(stat(file, &before), 0);
-    signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &was);
-    little = was;
-    little.rlim_cur = before.st_size + 1000000;
-    setrlimit(RLIMIT_FSIZE, &little);
+    rlim_t was = limit_files((rlim_t)before.st_size + 1000000);
     TbDisk *d = open_it();
     for (unsigned i = 0; i < RECORDS; i++) {
         add(d, i, 3); /* cannot be kept */
     }
     tb_disk_close(d);
-    setrlimit(RLIMIT_FSIZE, &was);
+    limit_files(was);
     assert_int_equal(stat(file, &after), 0);
     assert_int_equal(after.st_size, before.st_size);
     assert_int_equal(found_again(0), RECORDS);
@@ -341,18 +349,13 @@ static void test_order(void **state)
 /* No room for a file in order: it stays as it was. */
 static void test_order_no_room(void **state)
 {
-    struct rlimit was, little;
     struct stat before, after;
 
     fill(0);
     assert_int_equal(stat(file, &before), 0);
-    signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &was);
-    little = was;
-    little.rlim_cur = 1000000;
-    setrlimit(RLIMIT_FSIZE, &little);
+    rlim_t was = limit_files(1000000);
     jumps(0, false);
-    setrlimit(RLIMIT_FSIZE, &was);
+    limit_files(was);
     assert_int_equal(stat(file, &after), 0);
     assert_int_equal(before.st_ino, after.st_ino);
     assert_int_equal(found_again(0), RECORDS);
