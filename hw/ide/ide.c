@@ -41,7 +41,7 @@ void ide_abort(IdeDrive *d)
 static void ide_medium_error(IdeDrive *d)
 {
     if (d->cd) {
-        atapi_error(d, 0x03, 0x11, 0x00);   /* medium error, unrecovered read error */
+        atapi_medium_error(d);
         return;
     }
     for (unsigned i = 0; i < 3; i++) {
@@ -163,10 +163,10 @@ static void ide_filled(BlockRequest *rq, int ret)
     s->buf_pos = 0;
     s->buf_end = n * ide_unit_size(d);
     if (s->raw) {
-        uint8_t data[CD_SECTOR];
+        uint8_t data[CD_BLOCK];
         for (uint32_t i = n; i-- > 0;) { /* from the end: sectors grow in place */
-            memcpy(data, s->buf + i * CD_SECTOR, CD_SECTOR);
-            atapi_make_raw(s->buf + i * CD_RAW, data, (uint32_t)(s->pos + i));
+            memcpy(data, s->buf + i * CD_BLOCK, CD_BLOCK);
+            scsi_cd_raw(s->buf + i * CD_RAW, data, (uint32_t)(s->pos + i));
         }
         s->buf_end = n * CD_RAW;
     }
@@ -430,7 +430,6 @@ void ide_reset_drive(IdeDrive *d, bool hard)
     s->mdma = 0;
     s->wcache = d->write_cache;
     s->lookahead = s->smart = true;
-    s->sense = s->asc = s->ascq = s->event = 0;
-    s->locked = s->tray_open = s->changed = false;
+    s->unit = (ScsiUnitState){ 0 };
     memset(s->buf, 0, sizeof(s->buf));
 }

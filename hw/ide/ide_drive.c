@@ -111,28 +111,24 @@ static bool ide_texts(IdeDrive *d, Error *err)
 
 static bool media_locked(void *dev)
 {
-    const IdeDrive *d = dev;
-    return d->s.locked && !d->s.tray_open;
+    return scsi_media_locked(&((IdeDrive *)dev)->u);
 }
 
 static void media_wish(void *dev)
 {
-    ((IdeDrive *)dev)->s.event = CD_EJECT_REQUEST;
+    ((IdeDrive *)dev)->s.unit.event = CD_EJECT_REQUEST;
 }
 
 static void media_changed(void *dev, BlockBackend *b)
 {
     IdeDrive *d = dev;
-    d->sectors = MIN(b->size / CD_SECTOR, 0x7fffffffull);
-    d->s.tray_open = !d->sectors;
-    d->s.locked = d->s.locked && d->sectors;
-    d->s.event = d->sectors ? CD_NEW_MEDIA : CD_REMOVAL;
-    d->s.changed = d->sectors != 0;
+    scsi_media_changed(&d->u, b->size);
+    d->sectors = d->u.blocks;
 }
 
 static bool media_tray_open(void *dev)
 {
-    return ((IdeDrive *)dev)->s.tray_open;
+    return ((IdeDrive *)dev)->s.unit.tray_open;
 }
 
 static const BlockMedia cd_media = {
@@ -178,6 +174,12 @@ static bool ide_realize(IdeDrive *d, bool cd, Error *err)
         return false;
     }
     default_geometry(d);
+    if (cd) {
+        d->u = (ScsiUnit){ .s = &d->s.unit, .drive = d->drive, .cd = true, .atapi = true,
+                           .removable = true, .block = CD_BLOCK, .phys = CD_BLOCK,
+                           .blocks = d->sectors, .vendor = "DYAD", .product = d->model,
+                           .ver = d->ver, .serial = d->serial };
+    }
     ide_reset_drive(d, true);
     return true;
 }
@@ -219,10 +221,7 @@ static const StateField ide_fields[] = {
     STATE_U8(IdeState, spt), STATE_U8(IdeState, udma), STATE_U8(IdeState, mdma),
     STATE_U8(IdeState, power), STATE_BOOL(IdeState, wcache),
     STATE_BOOL(IdeState, lookahead), STATE_BOOL(IdeState, smart),
-    STATE_U8(IdeState, sense), STATE_U8(IdeState, asc), STATE_U8(IdeState, ascq),
-    STATE_BOOL(IdeState, locked), STATE_BOOL(IdeState, tray_open),
-    STATE_U8_MAX(IdeState, event, 3), STATE_BOOL(IdeState, changed),
-    STATE_U8_MAX(IdeState, phase, PH_COUNT - 1), STATE_BOOL(IdeState, dma),
+    STATE_SUB(IdeState, unit, scsi_unit_state), STATE_U8_MAX(IdeState, phase, PH_COUNT - 1), STATE_BOOL(IdeState, dma),
     STATE_BOOL(IdeState, medium), STATE_BOOL(IdeState, raw), STATE_BOOL(IdeState, fua),
     STATE_U64(IdeState, pos), STATE_U32_MAX(IdeState, left, UINT32_MAX),
     STATE_U32_MAX(IdeState, block, IDE_MULT), STATE_U32_MAX(IdeState, buf_pos, IDE_BUF),

@@ -15,11 +15,12 @@
 #include "hw/core/device.h"
 #include "hw/core/dma_sg.h"
 #include "hw/ide/ide.h"
+#include "hw/scsi/scsi.h"
 
 typedef struct IdeDrive IdeDrive;
 typedef struct IdeBus IdeBus;
 
-enum { IDE_SECTOR = 512, CD_SECTOR = 2048, CD_RAW = 2352, IDE_BUF = 32768, IDE_MULT = 16,
+enum { IDE_SECTOR = 512, IDE_BUF = 32768, IDE_MULT = 16,
        CDB_SIZE = 12, DSM_BLOCKS = 8 };
 
 enum { /* status register */
@@ -30,10 +31,6 @@ enum { /* error register */
 };
 enum { DEV_LBA = 0x40, DEV_SLAVE = 0x10 };  /* device register */
 enum { REASON_CD = 1, REASON_IO = 2 };      /* ATAPI interrupt reason */
-
-enum { /* media events: MMC-5 6.6.3 */
-    CD_NO_EVENT = 0, CD_EJECT_REQUEST = 1, CD_NEW_MEDIA = 2, CD_REMOVAL = 3,
-};
 
 enum IdePhase { PH_IDLE, PH_PACKET, PH_IN, PH_OUT, PH_COUNT };
 
@@ -49,11 +46,7 @@ typedef struct IdeState {
     uint8_t udma, mdma;     /* selected mode bits of IDENTIFY words 88, 63 */
     uint8_t power;          /* as CHECK POWER MODE answers */
     bool wcache, lookahead, smart;
-    /* CD. */
-    uint8_t sense, asc, ascq;
-    bool locked, tray_open;
-    uint8_t event;          /* media event to report: MMC-5 6.6.3 */
-    bool changed;           /* unit attention: medium may have changed */
+    ScsiUnitState unit;     /* CD */
     /* Data phase. */
     uint8_t phase;          /* enum IdePhase */
     bool dma;               /* by the transport's DMA, not by the data port */
@@ -100,6 +93,7 @@ struct IdeDrive {
     uint32_t unit, bootindex;   /* properties */
     bool write_cache;       /* property */
     bool cd;
+    ScsiUnit u;             /* of a CD: its commands */
     IdeBus *bus;
     uint64_t sectors;       /* of 512 or 2048 bytes, of the medium */
     uint16_t cyls;          /* default translation */
@@ -127,7 +121,7 @@ uint16_t ide_data_read(IdeDrive *d);
 void ide_data_write(IdeDrive *d, uint16_t v);
 static inline uint32_t ide_unit_size(const IdeDrive *d)
 {
-    return d->cd ? CD_SECTOR : IDE_SECTOR;
+    return d->cd ? CD_BLOCK : IDE_SECTOR;
 }
 
 /* --- ide.c: for commands --- */
@@ -157,8 +151,6 @@ void ide_checksum(uint8_t out[512]);            /* byte 511: sum of all is 0 */
 void atapi_packet(IdeDrive *d, const uint8_t cdb[CDB_SIZE]);
 void atapi_param_list(IdeDrive *d);             /* MODE SELECT data is in buf */
 void atapi_ok(IdeDrive *d);
-void atapi_error(IdeDrive *d, uint8_t key, uint8_t asc, uint8_t ascq);
-/* One 2352-byte sector around 2048 bytes of data. */
-void atapi_make_raw(uint8_t *to, const uint8_t *data, uint32_t lba);
+void atapi_medium_error(IdeDrive *d);
 
 #endif

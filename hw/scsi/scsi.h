@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * SCSI units without a transport (SPC-3, SBC-3, MMC-5): a disk or a CD that turns a command
- * into a plan of what is to be moved. The transport (virtio-scsi, USB) moves it: it owns the
+ * into a plan of what is to be moved. The transport (virtio-scsi, USB, ATAPI) moves it: it owns the
  * guest's buffers and the requests in flight. And the bus on which scsi-hd and scsi-cd sit.
  * Command blocks and parameter lists are the guest's and hostile. Machine lock held.
  */
@@ -11,10 +11,15 @@
 #include "hw/core/block.h"
 #include "hw/core/device.h"
 
+enum { CD_BLOCK = 2048, CD_RAW = 2352 };        /* bytes of a sector, with all around them */
 enum { SCSI_SENSE = 18, SCSI_REPLY_MAX = 512, SCSI_RANGES = 16, SCSI_PARAMS_MAX = 512,
        SCSI_CDB_MAX = 32 };
 enum { /* status codes (SAM-4, 5.3.1) */
     SCSI_GOOD = 0, SCSI_CHECK = 2,
+};
+
+enum { /* media events (MMC-5, 6.6.3) */
+    CD_NO_EVENT = 0, CD_EJECT_REQUEST = 1, CD_NEW_MEDIA = 2, CD_REMOVAL = 3,
 };
 
 /* Saved. */
@@ -22,7 +27,7 @@ typedef struct ScsiUnitState {
     uint8_t key, asc, ascq;     /* of the last command that failed, for REQUEST SENSE */
     bool attention;             /* the medium may have changed: the next command is told */
     bool locked, tray_open;     /* of a CD */
-    uint8_t event;              /* media event to report (MMC-5, 6.6.3) */
+    uint8_t event;              /* media event to report */
 } ScsiUnitState;
 extern const StateDesc scsi_unit_state;
 
@@ -30,6 +35,7 @@ typedef struct ScsiUnit {
     ScsiUnitState *s;           /* in the owner's saved struct */
     BlockBackend *drive;        /* NULL: a CD drive without one */
     bool cd, removable;
+    bool atapi;                 /* a CD behind packets: SFF-8020i's INQUIRY, raw sectors */
     uint32_t block;             /* bytes of a logical block: 512 to 4096; CD: 2048 */
     uint32_t phys;              /* bytes that are best written together */
     uint64_t blocks;            /* of the medium; 0: none */
@@ -52,6 +58,7 @@ typedef struct ScsiPlan {
     uint8_t status;
     uint8_t sense[SCSI_SENSE];  /* fixed format, if status is SCSI_CHECK */
     bool fua;
+    bool raw;                   /* SCSI_READ for an atapi unit: scsi_cd_raw makes 2352 of 2048 */
     uint64_t offset, bytes;
     unsigned n;                 /* SCSI_REPLY: cut to the allocation length */
     uint8_t reply[SCSI_REPLY_MAX];
@@ -76,6 +83,8 @@ void scsi_reset_unit(ScsiUnit *u);
  * owner, is missing, or has not a whole block. */
 bool scsi_claim(ScsiUnit *u, BlockBackend *b, Device *owner, const BlockMedia *media, Error *err);
 void scsi_release(ScsiUnit *u, const Device *owner);
+/* One 2352-byte sector around CD_BLOCK bytes of data. */
+void scsi_cd_raw(uint8_t *to, const uint8_t *data, uint32_t lba);
 /* For BlockMedia of owners. */
 bool scsi_media_locked(const ScsiUnit *u);
 void scsi_media_changed(ScsiUnit *u, uint64_t size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands of CD and DVD drives beyond those of all units: MMC-5. One data track, one
- * session; no audio, no writing, user data only. Machine lock held.
+ * Commands of CD and DVD drives beyond those of all units: MMC-5. The medium is one data
+ * track of 2048-byte sectors (mode 1). Left out: audio, writing, CSS. Machine lock held.
  */
 #include <string.h>
 #include "hw/scsi/scsi_int.h"
@@ -20,7 +20,10 @@ unsigned scsi_cd_page(const ScsiUnit *u, unsigned page, uint8_t *out)
     switch (page) {
     case 0x01:                  /* error recovery */
         out[1] = 10;
-        out[3] = 5;
+        out[3] = 5;             /* retries */
+        return 12;
+    case 0x08:                  /* caching: of writes */
+        out[1] = 10;
         return 12;
     case 0x0e:                  /* audio control: volume of two ports */
         out[1] = 14;
@@ -33,31 +36,43 @@ unsigned scsi_cd_page(const ScsiUnit *u, unsigned page, uint8_t *out)
     case 0x2a:                  /* capabilities */
         out[1] = 20;
         out[2] = 0x3b;          /* reads CD-R, CD-RW, DVD-ROM, DVD-R */
-        out[4] = 0x70;
+        out[4] = 0x70;          /* mode 2 forms, multisession */
+        out[5] = 0x03;          /* READ CD, accurate */
         out[6] = 0x29 | (u->s->locked ? 2 : 0); /* tray; can eject and lock */
-        put_be16(out + 8, 706); /* kB/s */
-        put_be16(out + 12, 512);
+        put_be16(out + 8, 706); /* kB/s: 4x */
+        put_be16(out + 10, 2);  /* volume levels */
+        put_be16(out + 12, 512); /* KiB of buffer */
         put_be16(out + 14, 706);
         return 22;
     }
     return 0;
 }
 
+static void put_msf(uint8_t to[3], uint32_t lba)
+{
+    lba += 150;                 /* two seconds of lead-in */
+    to[0] = (uint8_t)(lba / 75 / 60);
+    to[1] = (uint8_t)(lba / 75 % 60);
+    to[2] = (uint8_t)(lba % 75);
+}
+
+static uint32_t get_msf(const uint8_t msf[3])
+{
+    return (msf[0] * 60u + msf[1]) * 75u + msf[2] - 150u;
+}
+
 static void put_address(uint8_t *to, uint32_t lba, bool msf)
 {
-    if (!msf) {
+    if (msf) {
+        to[0] = 0;
+        put_msf(to + 1, lba);
+    } else {
         put_be32(to, lba);
-        return;
     }
-    lba += 150;                 /* two seconds of lead-in */
-    to[0] = 0;
-    to[1] = (uint8_t)(lba / 75 / 60);
-    to[2] = (uint8_t)(lba / 75 % 60);
-    to[3] = (uint8_t)(lba % 75);
 }
 
 /* Track 1 if it is wanted, then the lead-out (6.26.3.2). */
-static unsigned toc(const ScsiUnit *u, uint8_t *out, unsigned start, bool msf)
+static unsigned toc_tracks(const ScsiUnit *u, uint8_t *out, unsigned start, bool msf)
 {
     unsigned n = 4;
     for (unsigned track = start <= 1 ? 1 : 0xaa;; track = 0xaa) {
@@ -71,24 +86,48 @@ static unsigned toc(const ScsiUnit *u, uint8_t *out, unsigned start, bool msf)
     }
 }
 
+static unsigned toc_session(uint8_t *out, bool msf)
+{
+    out[5] = 0x14;
+    out[6] = 1;
+    put_address(out + 8, 0, msf);
+    return 12;
+}
+
+/* Full table (6.26.3.4): points A0, A1, A2 and the track, always as MSF. */
+static unsigned toc_full(const ScsiUnit *u, uint8_t *out)
+{
+    static const uint8_t points[] = { 0xa0, 0xa1, 0xa2, 1 };
+    unsigned n = 4;
+    for (unsigned i = 0; i < sizeof(points); i++, n += 11) {
+        out[n] = 1;             /* session */
+        out[n + 1] = 0x14;
+        out[n + 3] = points[i];
+        if (points[i] == 0xa2) {
+            put_msf(out + n + 8, (uint32_t)u->blocks);
+        } else if (points[i] == 1) {
+            put_msf(out + n + 8, 0);
+        } else {
+            out[n + 8] = 1;     /* first, last track */
+        }
+    }
+    return n;
+}
+
 static void cmd_read_toc(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
 {
-    unsigned format = cdb[2] & 15, n;
+    unsigned format = cdb[2] & 15, n = 4;
     bool msf = cdb[1] & 2;
     uint8_t *out = p->reply;
-    format = format ? format : cdb[9] >> 6;
-    if (format > 1 || (format == 0 && cdb[6] > 1 && cdb[6] != 0xaa)) {
+    format = format ? format : cdb[9] >> 6;     /* SFF-8020 drivers put it there */
+    if (format > 5 || (format == 0 && cdb[6] > 1 && cdb[6] != 0xaa)) {
         scsi_illegal(u, p, ASC_FIELD);
         return;
     }
-    out[2] = out[3] = 1;        /* first, last track or session */
-    if (format == 0) {
-        n = toc(u, out, cdb[6], msf);
-    } else {
-        out[5] = 0x14;
-        out[6] = 1;
-        put_address(out + 8, 0, msf);
-        n = 12;
+    if (format <= 2) {          /* PMA, ATIP, CD-TEXT: there are none on a pressed disc */
+        out[2] = out[3] = 1;    /* first, last track or session */
+        n = format == 0 ? toc_tracks(u, out, cdb[6], msf)
+            : format == 1 ? toc_session(out, msf) : toc_full(u, out);
     }
     put_be16(out, n - 2);
     scsi_reply(p, n, get_be16(cdb + 7));
@@ -100,7 +139,7 @@ static const struct {
     uint8_t flags;              /* version << 2 | persistent << 1 | current */
     uint8_t n, data[8];
 } features[] = {
-    { 0x0001, 0x03, 4, { 0, 0, 0, 1 } },            /* core: SCSI */
+    { 0x0001, 0x03, 4, { 0, 0, 0, 1 } },            /* core: SCSI, or ATAPI */
     { 0x0002, 0x03, 4, { 0 } },                     /* morphing */
     { 0x0003, 0x03, 4, { 0x39 } },                  /* removable: tray, eject, lock */
     { 0x0010, 0x01, 8, { 0, 0, 8, 0, 0, 16 } },     /* random readable */
@@ -137,6 +176,9 @@ static void cmd_configuration(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
         out[n + 2] = (uint8_t)((features[i].flags & ~1) | current);
         out[n + 3] = features[i].n;
         memcpy(out + n + 4, features[i].data, features[i].n);
+        if (code == 1 && u->atapi) {
+            out[n + 7] = 2;
+        }
         n += 4u + features[i].n;
     }
     put_be32(out, n - 4);
@@ -167,10 +209,14 @@ static void cmd_event_status(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
 static void cmd_disc_info(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
 {
     uint8_t *out = p->reply;
+    if (cdb[1] & 7) {           /* track and POW resources */
+        scsi_illegal(u, p, ASC_FIELD);
+        return;
+    }
     put_be16(out, 32);
     out[2] = 0x0e;              /* complete, last session complete */
     out[3] = out[4] = out[5] = out[6] = 1;
-    out[7] = 0x20;
+    out[7] = 0x20;              /* unrestricted use */
     memset(out + 16, 0xff, 8);
     scsi_reply(p, 34, get_be16(cdb + 7));
 }
@@ -188,8 +234,14 @@ static void cmd_track_info(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
 
 static void cmd_subchannel(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
 {
+    unsigned n = 4;
     p->reply[1] = 0x15;         /* no audio status to return */
-    scsi_reply(p, 4, get_be16(cdb + 7));
+    if (cdb[2] & 0x40) {
+        n = cdb[3] == 1 ? 16 : 24;
+        p->reply[4] = cdb[3];
+        put_be16(p->reply + 2, n - 4);
+    }
+    scsi_reply(p, n, get_be16(cdb + 7));
 }
 
 /* Layer descriptor (6.23.3.2.1): one layer, from sector 30000h on. */
@@ -197,13 +249,13 @@ static void cmd_dvd_structure(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
 {
     uint8_t *out = p->reply;
     if (!is_dvd(u) || cdb[7]) {
-        scsi_illegal(u, p, is_dvd(u) ? ASC_FIELD : 0x3000);
+        scsi_illegal(u, p, is_dvd(u) ? ASC_FIELD : ASC_FORMAT);
         return;
     }
     put_be16(out, 22);
-    out[4] = 0x01;
-    out[5] = 0x0f;
-    out[6] = 0x01;
+    out[4] = 0x01;              /* DVD-ROM, part version 1 */
+    out[5] = 0x0f;              /* 120 mm, rate not specified */
+    out[6] = 0x01;              /* embossed */
     put_be32(out + 8, 0x30000);
     put_be32(out + 12, 0x30000 + (uint32_t)u->blocks - 1);
     scsi_reply(p, 24, get_be16(cdb + 8));
@@ -212,21 +264,59 @@ static void cmd_dvd_structure(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
 static void cmd_mechanism(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
 {
     p->reply[1] = u->s->tray_open ? 0x10 : 0;
-    p->reply[5] = 1;
+    p->reply[5] = 1;            /* slots of a table that is not there: length 0 */
     scsi_reply(p, 8, get_be16(cdb + 8));
 }
 
-/* User data of mode 1 sectors alone. */
-static void cmd_read_cd(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
+/* The user data alone or, by packets, all of the 2352 bytes. */
+static void read_cd(ScsiUnit *u, const uint8_t *cdb, uint32_t lba, uint32_t count, ScsiPlan *p)
 {
-    unsigned type = cdb[1] >> 2 & 7;
-    if (type != 0 && type != 2) {
+    unsigned type = cdb[1] >> 2 & 7, what = cdb[9] & 0xf8;
+    bool raw = what == 0xf8 && u->atapi;
+    if (type != 0 && type != 2) {               /* not mode 1 */
         scsi_illegal(u, p, ASC_MODE);
-    } else if ((cdb[9] & 0xf8) == 0x10 && !(cdb[9] & 6) && !(cdb[10] & 7)) {
-        scsi_move(u, p, false, get_be32(cdb + 2), get_be32(cdb + 5) & 0xffffff);
-    } else if (cdb[9] & 0xfe || cdb[10] & 7) {
+    } else if ((cdb[9] & 6) || (cdb[10] & 7)) { /* C2 bits, subchannel */
+        scsi_illegal(u, p, ASC_FIELD);
+    } else if (what == 0x10 || raw) {
+        scsi_move(u, p, false, lba, count);
+        p->raw = raw;
+    } else if (what) {
         scsi_illegal(u, p, ASC_FIELD);
     }
+}
+
+static void cmd_read_cd(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
+{
+    read_cd(u, cdb, get_be32(cdb + 2), get_be32(cdb + 5) & 0xffffff, p);
+}
+
+static void cmd_read_cd_msf(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
+{
+    uint32_t first = get_msf(cdb + 3), end = get_msf(cdb + 6);
+    if (end < first) {
+        scsi_illegal(u, p, ASC_FIELD);
+        return;
+    }
+    read_cd(u, cdb, first, end - first, p);
+}
+
+static uint8_t to_bcd(uint8_t v)
+{
+    return (uint8_t)(v / 10 % 10 << 4 | v % 10);
+}
+
+/* ECMA-130, 14: sync, header, data. EDC and ECC are left zero: nobody checks. */
+void scsi_cd_raw(uint8_t *to, const uint8_t *data, uint32_t lba)
+{
+    uint8_t msf[3];
+    memset(to, 0, CD_RAW);
+    memset(to + 1, 0xff, 10);
+    put_msf(msf, lba);
+    for (unsigned i = 0; i < 3; i++) {
+        to[12 + i] = to_bcd(msf[i]);
+    }
+    to[15] = 1;                 /* mode 1 */
+    memcpy(to + 16, data, CD_BLOCK);
 }
 
 static void cmd_good(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p) {}
@@ -236,9 +326,12 @@ const ScsiRow scsi_cd_rows[] = {
     { 0x43, NEEDS_MEDIUM, cmd_read_toc },
     { 0x46, NO_ATTENTION, cmd_configuration },
     { 0x4a, NO_ATTENTION, cmd_event_status },
+    { 0x4b, NEEDS_MEDIUM, cmd_good },               /* PAUSE/RESUME */
+    { 0x4e, NEEDS_MEDIUM, cmd_good },               /* STOP PLAY/SCAN */
     { 0x51, NEEDS_MEDIUM, cmd_disc_info },
     { 0x52, NEEDS_MEDIUM, cmd_track_info },
     { 0xad, NEEDS_MEDIUM, cmd_dvd_structure },
+    { 0xb9, NEEDS_MEDIUM, cmd_read_cd_msf },
     { 0xbb, 0, cmd_good },                          /* SET CD SPEED */
     { 0xbd, 0, cmd_mechanism },
     { 0xbe, NEEDS_MEDIUM, cmd_read_cd },

@@ -147,10 +147,10 @@ static void cmd_inquiry(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
     }
     out[0] = u->cd ? 5 : 0;
     out[1] = u->removable ? 0x80 : 0;
-    out[2] = 5;                 /* SPC-3 */
-    out[3] = 0x12;              /* hierarchical LUNs, this format */
+    out[2] = u->atapi ? 0 : 5;  /* SPC-3 */
+    out[3] = u->atapi ? 0x21 : 0x12; /* ATAPI version 2, format 1; hierarchical LUNs, format 2 */
     out[4] = 36 - 5;
-    out[7] = 0x02;              /* takes several commands at once */
+    out[7] = u->atapi ? 0 : 2;  /* takes several commands at once */
     put_padded(out + 8, u->vendor, 8);
     put_padded(out + 16, u->product, 16);
     put_padded(out + 32, u->ver, 4);
@@ -254,13 +254,16 @@ static void cmd_mode_sense(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
         return;
     }
     uint8_t specific = u->cd ? 0 : 0x10 | (u->drive->readonly ? 0x80 : 0); /* DPOFUA, WP */
+    uint8_t medium = !u->cd ? 0 : u->blocks ? 0x01 : 0x70;  /* a CD with data, none */
     if (ten) {
         put_be16(out, n - 2);
+        out[2] = medium;
         out[3] = specific;
         out[4] = bd == 16;
         put_be16(out + 6, bd);
     } else {
         out[0] = (uint8_t)(n - 1);
+        out[1] = medium;
         out[2] = specific;
         out[3] = (uint8_t)bd;
     }
@@ -294,7 +297,7 @@ static void cmd_start_stop(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p)
         scsi_illegal(u, p, ASC_LOCKED);
     } else if (u->s->tray_open == start) {
         u->s->tray_open = !start;
-        u->s->event = start ? 2 : 3;    /* new medium, removal */
+        u->s->event = start ? CD_NEW_MEDIA : CD_REMOVAL;
         u->s->attention = start && u->blocks;
     }
 }

@@ -17,7 +17,8 @@ enum { ANY = 0xffffffff };
 static const StateField unit_fields[] = {
     STATE_U8(ScsiUnitState, key), STATE_U8(ScsiUnitState, asc), STATE_U8(ScsiUnitState, ascq),
     STATE_BOOL(ScsiUnitState, attention), STATE_BOOL(ScsiUnitState, locked),
-    STATE_BOOL(ScsiUnitState, tray_open), STATE_U8(ScsiUnitState, event), STATE_END
+    STATE_BOOL(ScsiUnitState, tray_open), STATE_U8_MAX(ScsiUnitState, event, CD_REMOVAL),
+    STATE_END
 };
 const StateDesc scsi_unit_state = {
     .version = 1, .size = sizeof(ScsiUnitState), .fields = unit_fields,
@@ -72,7 +73,7 @@ void scsi_media_changed(ScsiUnit *u, uint64_t size)
     u->blocks = MIN(size / u->block, 0x7fffffffull);
     u->s->tray_open = !u->blocks;
     u->s->locked = u->s->locked && u->blocks;
-    u->s->event = u->blocks ? 2 : 3;    /* new medium, removal */
+    u->s->event = u->blocks ? CD_NEW_MEDIA : CD_REMOVAL;
     u->s->attention = u->blocks != 0;
 }
 
@@ -139,7 +140,7 @@ static bool media_locked(void *dev)
 
 static void media_wish(void *dev)
 {
-    ((ScsiDrive *)dev)->s.unit.event = 1;   /* the eject button */
+    ((ScsiDrive *)dev)->s.unit.event = CD_EJECT_REQUEST;
 }
 
 static void media_changed(void *dev, BlockBackend *b)

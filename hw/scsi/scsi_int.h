@@ -12,10 +12,10 @@ enum { /* sense keys */
 enum { /* additional sense codes, qualifier in the low byte */
     ASC_UNREAD = 0x1100, ASC_LENGTH = 0x1a00, ASC_OPCODE = 0x2000, ASC_LBA = 0x2100,
     ASC_FIELD = 0x2400, ASC_NO_UNIT = 0x2500, ASC_PARAMETER = 0x2600, ASC_PROTECT = 0x2700,
-    ASC_CHANGED = 0x2800, ASC_SAVING = 0x3900, ASC_NO_MEDIUM = 0x3a00, ASC_TRAY = 0x3a02,
+    ASC_CHANGED = 0x2800, ASC_FORMAT = 0x3000, ASC_SAVING = 0x3900, ASC_NO_MEDIUM = 0x3a01,
+    ASC_TRAY = 0x3a02,
     ASC_LOCKED = 0x5302, ASC_MODE = 0x6400, ASC_WRITE = 0x0c00,
 };
-enum { CD_BLOCK = 2048 };
 
 typedef void ScsiHandler(ScsiUnit *u, const uint8_t *cdb, ScsiPlan *p);
 enum { NEEDS_MEDIUM = 1, NO_ATTENTION = 2 };

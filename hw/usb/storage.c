@@ -353,7 +353,7 @@ static bool media_locked(void *dev)
 
 static void media_wish(void *dev)
 {
-    ((Storage *)dev)->s.unit.event = 1;
+    ((Storage *)dev)->s.unit.event = CD_EJECT_REQUEST;
 }
 
 static void media_changed(void *dev, BlockBackend *b)

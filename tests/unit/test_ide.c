@@ -278,6 +278,33 @@ static void the_table_of_contents_has_one_track(void **state)
     assert_memory_equal(t, expect, 20);     /* 300 sectors: lead-out at 00:06:00 */
 }
 
+static void the_cd_says_that_it_is_atapi(void **state)
+{
+    Board *b = *state;
+    uint8_t t[36];
+    attach(b);
+    const uint8_t inquiry[12] = { 0x12, 0, 0, 0, 36 };
+    packet(b, false, 0xfffe, inquiry);
+    assert_int_equal(window(b), 36);
+    read_words(b, P1, (uint16_t *)t, 18);
+    assert_memory_equal(t, "\5\x80\0\x21\x1f\0\0\0DYAD    DYAD DVD-ROM    1.0 ", 36);
+    const uint8_t core[12] = { 0x46, 2, 0, 1, 0, 0, 0, 0, 16 };
+    packet(b, false, 0xfffe, core);
+    assert_int_equal(window(b), 16);
+    read_words(b, P1, (uint16_t *)t, 8);
+    assert_memory_equal(t + 8, "\0\1\3\4\0\0\0\2", 8);
+    const uint8_t select[12] = { 0x55, 0x10, 0, 0, 0, 0, 0, 0, 12 };
+    packet(b, false, 0xfffe, select);   /* taken, without effect */
+    assert_int_equal(io_read(b, P1 + 2, 1) & 3, 0);
+    for (unsigned i = 0; i < 6; i++) {
+        io_write(b, P1, 0, 2);
+    }
+    assert_int_equal(io_read(b, P1 + 7, 1), 0x50);
+    const uint8_t unknown[12] = { 0xff };
+    packet(b, false, 0xfffe, unknown);
+    assert_int_equal(io_read(b, P1 + 1, 1), 0x54);
+}
+
 static void packets_move_data_by_dma_too(void **state)
 {
     Board *b = *state;
@@ -396,7 +423,7 @@ int main(void)
         ROW(an_absent_drive_does_not_answer), ROW(dma_scatters_and_gathers),
         ROW(a_short_table_leaves_the_drive_waiting), ROW(endless_and_mad_tables_do_no_harm),
         ROW(the_cd_reads_sectors_in_windows), ROW(the_table_of_contents_has_one_track),
-        ROW(packets_move_data_by_dma_too), ROW(sense_tells_why_a_packet_failed),
+        ROW(the_cd_says_that_it_is_atapi), ROW(packets_move_data_by_dma_too), ROW(sense_tells_why_a_packet_failed),
         ROW(an_open_tray_has_no_medium),
         ROW(random_writes_are_survived_and_state_round_trips),
     };

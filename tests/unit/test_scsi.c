@@ -173,6 +173,30 @@ static void a_cd_has_a_table_of_contents_and_a_tray(void **state)
     ScsiUnit *cd = unit(b, 2, 3);
     GIVE(cd, "\x43\0\0\0\0\0\0\0\xff");
     expect_reply(20, 0, "\0\x12\1\1\0\x14\1\0\0\0\0\0\0\x14\xaa\0\0\0\1\x2c", 20);
+    GIVE(cd, "\x43\2\0\0\0\0\xaa\0\xff");  /* as MSF: lead-out at 00:06:00 */
+    expect_reply(12, 0, "\0\x0a\1\1\0\x14\xaa\0\0\0\6\0", 12);
+    GIVE(cd, "\x43\0\2\0\0\0\0\0\xff");    /* the full one */
+    expect_reply(48, 0, "\0\x2e\1\1\1\x14\0\xa0\0\0\0\0\1", 13);
+    expect_reply(48, 26, "\1\x14\0\xa2\0\0\0\0\0\6\0", 11);
+    expect_reply(48, 37, "\1\x14\0\1\0\0\0\0\0\2\0", 11);
+    GIVE(cd, "\x43\0\6\0\0\0\0\0\xff");
+    fails_with(5, 0x2400);
+    GIVE(cd, "\x46\2\0\1\0\0\0\0\xff");     /* core feature: SCSI */
+    expect_reply(16, 8, "\0\1\3\4\0\0\0\1", 8);
+    GIVE(cd, "\x5a\0\x2a\0\0\0\0\0\xff");    /* what it can do */
+    expect_reply(30, 0, "\0\x1c\1\0\0\0\0\0\x2a\x14\x3b", 11);
+    GIVE(cd, "\xbe\0\0\0\1\x2b\0\0\1\x10"); /* sector 299 */
+    assert_int_equal(plan.act, SCSI_READ);
+    assert_int_equal(plan.offset, 299 * 2048);
+    GIVE(cd, "\xb9\0\0\0\2\7\0\2\x09\x10"); /* 00:02:07 to 00:02:09 */
+    assert_int_equal(plan.offset, 7 * 2048);
+    assert_int_equal(plan.bytes, 2 * 2048);
+    GIVE(cd, "\xb9\0\0\0\2\7\0\2\6\x10");
+    fails_with(5, 0x2400);
+    GIVE(cd, "\xbe\0\0\0\0\0\0\0\1\xf8");    /* raw: ATAPI alone */
+    fails_with(5, 0x2400);
+    GIVE(cd, "\xbe\4\0\0\0\0\0\0\1\x10");    /* audio */
+    fails_with(5, 0x6400);
     GIVE(cd, "\x46\2\0\x1e\0\0\0\0\xff");
     expect_reply(16, 0, "\0\0\0\x0c\0\0\0\x08\0\x1e\1\4", 12);
     GIVE(cd, "\x1e\0\0\0\1");
