@@ -4,12 +4,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 #include "hw/core/block.h"
 #include "hw/core/chardev.h"
 #include "hw/core/netdev.h"
 #include "hw/display/display_devices.h"
+#include "hw/ide/ide.h"
 #include "hw/net/e1000.h"
+#include "hw/nvme/nvme.h"
 #include "hw/scsi/scsi.h"
 #include "hw/usb/usb.h"
 #include "hw/virtio/devices.h"
@@ -23,7 +26,7 @@ const DeviceClass *const device_classes[] = {
     &virtio_keyboard_pci_class, &virtio_mouse_pci_class, &virtio_rng_device_class,
     &virtio_serial_device_class, &virtio_scsi_pci_class, &scsi_hd_class, &scsi_cd_class,
     &qemu_xhci_class, &usb_kbd_class, &usb_mouse_class, &usb_tablet_class, &usb_storage_class,
-    NULL
+    &ide_hd_class, &ide_cd_class, &ich9_ahci_class, &piix3_ide_class, &nvme_class, NULL
 };
 
 static const MachineClass board_class = {
@@ -107,6 +110,30 @@ PciDevice *board_add(Board *b, const char *spec)
     assert_non_null(dev);
     dev->cls->reset(dev);
     return (PciDevice *)dev;
+}
+
+void board_state_round_trips(Board *b)
+{
+    Error err = ERROR_INIT;
+    StateBuf first = { 0 }, second = { 0 };
+    assert_true(machine_save_state(&b->m, &first, &err));
+    device_reset_all(&b->m);
+    if (!machine_load_state(&b->m, &first, &err)) {
+        fail_msg("%s", err.msg);
+    }
+    assert_true(machine_save_state(&b->m, &second, &err));
+    assert_int_equal(first.len, second.len);
+    assert_memory_equal(first.data, second.data, first.len);
+    state_buf_free(&first);
+    state_buf_free(&second);
+}
+
+void board_refused(Error *err, const char *spec, const char *text)
+{
+    if (!strstr(err->msg, text)) {
+        fail_msg("%s: '%s' lacks '%s'", spec, err->msg, text);
+    }
+    error_free(err);
 }
 
 uint64_t mem_read(Board *b, uint64_t addr, unsigned size)

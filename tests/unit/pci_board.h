@@ -29,6 +29,10 @@ void board_destroy(Board *b);
 void board_turn(Board *b);          /* one turn of the loop, 1 s at most */
 /* -device text; fails the test if it does not work. */
 PciDevice *board_add(Board *b, const char *spec);
+/* Saved, reset, loaded and saved again, the machine is the same. */
+void board_state_round_trips(Board *b);
+/* err holds a message with `text` in it; frees it. `spec`: what was tried. */
+void board_refused(Error *err, const char *spec, const char *text);
 
 uint32_t cfg_read(Board *b, unsigned devfn, unsigned off, unsigned size);
 void cfg_write(Board *b, unsigned devfn, unsigned off, uint32_t val, unsigned size);

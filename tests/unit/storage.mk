@@ -3,7 +3,8 @@ STORAGE_TESTS = tests/unit/test_ide tests/unit/test_ahci tests/unit/test_nvme te
 	tests/unit/test_pflash tests/unit/test_scsi tests/unit/test_usb
 check_PROGRAMS += $(STORAGE_TESTS)
 TESTS += $(STORAGE_TESTS)
-STORAGE_BOARD = tests/unit/disk_board.c tests/unit/disk_board.h tests/unit/pci_board.h
+STORAGE_BOARD = tests/unit/disk_board.c tests/unit/disk_board.h \
+	tests/unit/pci_board.c tests/unit/pci_board.h
 
 tests_unit_test_ide_SOURCES = tests/unit/test_ide.c $(STORAGE_BOARD)
 tests_unit_test_ide_LDADD = $(PCI_TEST_LIBS)

@@ -155,16 +155,7 @@ static void random_writes_are_survived_and_state_round_trips(void **state)
         }
         mem_read(b, ABAR + (rand() % 0x400 & ~3), 4);
     }
-    Error err = ERROR_INIT;
-    StateBuf first = { 0 }, second = { 0 };
-    assert_true(machine_save_state(&b->m, &first, &err));
-    device_reset_all(&b->m);
-    assert_true(machine_load_state(&b->m, &first, &err));
-    assert_true(machine_save_state(&b->m, &second, &err));
-    assert_int_equal(first.len, second.len);
-    assert_memory_equal(first.data, second.data, first.len);
-    state_buf_free(&first);
-    state_buf_free(&second);
+    board_state_round_trips(b);
 }
 
 #define ROW(f) cmocka_unit_test_setup_teardown(f, disk_setup, disk_teardown)

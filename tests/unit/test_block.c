@@ -55,11 +55,7 @@ static void refuse(Board *b, const char *spec, const char *text)
 {
     Error err = ERROR_INIT;
     assert_null(block_open_drive(&b->m, spec, false, &err));
-    if (!strstr(err.msg, text)) {
-        print_error("%s: '%s' lacks '%s'\n", spec, err.msg, text);
-    }
-    assert_non_null(strstr(err.msg, text));
-    error_free(&err);
+    board_refused(&err, spec, text);
 }
 
 static void io_on(Board *b, const char *options)

@@ -175,24 +175,6 @@ static void mad_access(Board *b, unsigned devfn, unsigned queues)
     }
 }
 
-static void check_state(Board *b)
-{
-    Error err = ERROR_INIT;
-    StateBuf one = { 0 }, two = { 0 };
-    assert_true(machine_save_state(&b->m, &one, &err));
-    device_reset_all(&b->m);
-    one.pos = 0;
-    if (!machine_load_state(&b->m, &one, &err)) {
-        print_error("%s\n", err.msg);
-        fail();
-    }
-    assert_true(machine_save_state(&b->m, &two, &err));
-    assert_int_equal(one.len, two.len);
-    assert_memory_equal(one.data, two.data, one.len);
-    state_buf_free(&one);
-    state_buf_free(&two);
-}
-
 static void fuzz(Board *b, const char *spec, unsigned queues)
 {
     unsigned devfn = board_add(b, spec)->devfn;
@@ -216,13 +198,13 @@ static void fuzz(Board *b, const char *spec, unsigned queues)
             machine_lock(&b->m);
         }
         if (i % 500 == 450) {
-            check_state(b);
+            board_state_round_trips(b);
         }
         if (!rings) {
             mad_access(b, devfn, queues);
         }
     }
-    check_state(b);
+    board_state_round_trips(b);
 }
 
 static void mad_guest_and_disk(void **state)
@@ -267,7 +249,7 @@ static void mad_guest_and_bridges(void **state)
         mem_read(b, 0xc0000 + (rnd() & 0x3ffff), size);
         io_write(b, 0xcf8 + rnd() % 8, odd_value(), size);
     }
-    check_state(b);
+    board_state_round_trips(b);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
