@@ -81,6 +81,8 @@ const DeviceClass *const device_classes[] = {
     &usb_storage_class,
     &usb_tablet_class,
     /* virtio */
+    &virtio_balloon_pci_class,
+    &virtio_balloon_device_class,
     &virtio_blk_pci_class,
     &virtio_blk_device_class,
     &virtio_console_pci_class,

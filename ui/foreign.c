@@ -107,7 +107,6 @@ static const Foreign devices[] = {
     { "am53c974", disks },         { "floppy", "a floppy is -fda FILE" },
     { "sd*", disks },              { "virtio-9p*", no_sharing },
     { "vhost-user-fs*", no_sharing },
-    { "virtio-balloon*", "memory cannot be taken from a running guest" },
     { "pcie-root-port", "cards sit on the root bus" },
     { "pci-bridge", "cards sit on the root bus" },
     { "ioh3420", "cards sit on the root bus" },

@@ -126,6 +126,19 @@ static bool cmd_wakeup(MonContext *c, const MonArgs *a, FILE *out, Error *err)
     return true;
 }
 
+static bool cmd_balloon(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    uint64_t mib = monitor_arg(a, "mib")->num;
+    if (!c->m->balloon.dev) {
+        return error_set(err, "balloon: there is none: -device virtio-balloon-pci");
+    }
+    if (!mib || mib > UINT64_MAX / MiB) {
+        return error_set(err, "balloon: expected the MiB that shall be left");
+    }
+    c->m->balloon.set(c->m->balloon.dev, mib * MiB);
+    return true;
+}
+
 static bool cmd_nmi(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 {
     if (c->m->nmi) {
@@ -289,6 +302,8 @@ const MonCommand monitor_commands[] = {
     { "system_reset", NULL, NULL, NULL, "the reset button", false, cmd_reset },
     { "system_powerdown", NULL, NULL, NULL, "the power button", false, cmd_powerdown },
     { "system_wakeup", NULL, NULL, NULL, "wake the machine from S3", false, cmd_wakeup },
+    { "balloon", NULL, "mib:e", "MIB", "ask the guest to give back all memory but this", false,
+      cmd_balloon },
     { "nmi", NULL, NULL, NULL, "the NMI button", false, cmd_nmi },
     { "sendkey", NULL, "keys:s,ms:e?", "KEY-KEY... [MS]",
       "press keys together, let go after "

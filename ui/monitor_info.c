@@ -159,6 +159,16 @@ static bool info_network(MonContext *c, const MonArgs *a, FILE *out, Error *err)
     return true;
 }
 
+static bool info_balloon(MonContext *c, const MonArgs *a, FILE *out, Error *err)
+{
+    const MachineBalloon *b = &c->m->balloon;
+    if (!b->dev) {
+        return error_set(err, "info balloon: there is none: -device virtio-balloon-pci");
+    }
+    fprintf(out, "balloon: actual=%" PRIu64 "\n", b->left(b->dev) >> 20);
+    return true;
+}
+
 /* --- devices, from their rows --- */
 
 static uint64_t scalar(const void *p, size_t size)
@@ -384,6 +394,7 @@ static bool info_pci(MonContext *c, const MonArgs *a, FILE *out, Error *err)
 /* clang-format off: rows */
 const MonCommand monitor_info_rows[] = {
     { "accel", "kvm", NULL, NULL, "the engine and its options", true, info_accel },
+    { "balloon", NULL, NULL, NULL, "the guest's memory, MiB", false, info_balloon },
     { "block", NULL, NULL, NULL, "disk images", true, info_block },
     { "chardev", NULL, NULL, NULL, "character backends", true, info_chardev },
     { "cpus", NULL, NULL, NULL, "the vCPUs", true, info_cpus },

@@ -91,7 +91,7 @@ static void on_event(void *opaque, enum MachineEvent e)
         [MACHINE_STOPPED] = "STOP",   [MACHINE_RESUMED] = "RESUME",
         [MACHINE_RESET] = "RESET",    [MACHINE_SHUTDOWN] = "SHUTDOWN",
         [MACHINE_POWERDOWN] = "POWERDOWN", [MACHINE_SUSPENDED] = "SUSPEND",
-        [MACHINE_WOKEN] = "WAKEUP",
+        [MACHINE_WOKEN] = "WAKEUP",      [MACHINE_BALLOON] = "BALLOON_CHANGE",
     };
     Qmp *q = opaque;
     if (!q->ready) {
@@ -105,6 +105,10 @@ static void on_event(void *opaque, enum MachineEvent e)
         json_object_set_new(o, "data",
                             json_pack("{s:b,s:s}", "guest", machine_guest_asked(q->m),
                                       "reason", q->m->cause ? q->m->cause : "none"));
+    }
+    if (e == MACHINE_BALLOON) {
+        json_object_set_new(o, "data", json_pack("{s:I}", "actual",
+                                                 (json_int_t)q->m->balloon.left(q->m->balloon.dev)));
     }
     send_object(q, o);
 }

@@ -76,6 +76,32 @@ static json_t *query_memory(MonContext *c, const json_t *args, Error *err)
     return json_pack("{s:I}", "base-memory", (json_int_t)c->m->cfg.ram_size);
 }
 
+static bool need_balloon(const Machine *m, Error *err)
+{
+    return m->balloon.dev || error_set(err, "No balloon device has been activated");
+}
+
+static json_t *query_balloon(MonContext *c, const json_t *args, Error *err)
+{
+    const MachineBalloon *b = &c->m->balloon;
+    return need_balloon(c->m, err) ? json_pack("{s:I}", "actual", (json_int_t)b->left(b->dev))
+                                   : NULL;
+}
+
+static json_t *balloon(MonContext *c, const json_t *args, Error *err)
+{
+    json_t *value = json_object_get(args, "value");
+    if (!need_balloon(c->m, err)) {
+        return NULL;
+    }
+    if (!json_is_integer(value) || json_integer_value(value) <= 0) {
+        error_set(err, "Parameter 'value' expects a size");
+        return NULL;
+    }
+    c->m->balloon.set(c->m->balloon.dev, (uint64_t)json_integer_value(value));
+    return json_object();
+}
+
 static json_t *query_current_machine(MonContext *c, const json_t *args, Error *err)
 {
     return json_pack("{s:b}", "wakeup-suspend-support", c->m->cls->suspend != NULL);
@@ -455,6 +481,8 @@ const QmpCommand qmp_commands[] = {
     { "query-kvm", NULL, query_kvm },
     { "query-target", NULL, query_target },
     { "query-memory-size-summary", NULL, query_memory },
+    { "query-balloon", NULL, query_balloon },
+    { "balloon", "value!", balloon },
     { "query-commands", NULL, query_commands },
     { "query-machines", NULL, query_machines },
     { "query-cpus-fast", NULL, query_cpus },

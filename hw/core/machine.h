@@ -52,7 +52,7 @@ typedef struct MachineConfig {
 
 /* What whoever listens is told (QMP's events). */
 enum MachineEvent { MACHINE_STOPPED, MACHINE_RESUMED, MACHINE_RESET, MACHINE_SHUTDOWN,
-                    MACHINE_POWERDOWN, MACHINE_SUSPENDED, MACHINE_WOKEN };
+                    MACHINE_POWERDOWN, MACHINE_SUSPENDED, MACHINE_WOKEN, MACHINE_BALLOON };
 /* What ended a suspension (S3). */
 enum MachineWake { WAKE_NONE, WAKE_BUTTON, WAKE_RTC, WAKE_OTHER /* a key, the monitor */ };
 
@@ -61,6 +61,14 @@ typedef struct MachineListener {
     void *opaque;
     struct MachineListener *next;
 } MachineListener;
+
+/* The device that can take memory from the guest; dev NULL: there is none. Bytes that are left
+ * of its RAM, as the guest says; and as it is asked to. */
+typedef struct MachineBalloon {
+    void *dev;
+    uint64_t (*left)(void *dev);
+    void (*set)(void *dev, uint64_t bytes);
+} MachineBalloon;
 
 struct MachineClass {
     const char *name;
@@ -130,6 +138,7 @@ struct Machine {
     struct InputSink *sinks;    /* newest first */
     struct Screen *screens;     /* newest first (hw/core/display.h) */
     MachineDebug debug;         /* breakpoints */
+    MachineBalloon balloon;
     EngineChips chips;          /* interrupt chips that the engine may run itself */
     /* Changes the engine of a paused machine; NULL: there is no other. */
     bool (*switch_engine)(Machine *m, const char *name, Error *err);

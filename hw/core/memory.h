@@ -153,6 +153,9 @@ bool memory_load(AddressSpace *as, uint64_t addr, const void *from, uint64_t n);
  * use memory_read/write). unmap with the bytes written tells engine and dirty log. --- */
 void *dma_map(struct Machine *m, uint64_t gpa, uint64_t *len, bool write);
 void dma_unmap(struct Machine *m, void *host, uint64_t written);
+/* Whole pages of what dma_map gave go back to the host and read as zeros, if it takes them:
+ * they count as written in dma_unmap. */
+void memory_discard(struct Machine *m, void *host, uint64_t len);
 
 /* --- dirty log: a byte per RAM page holds the clients for which it is dirty --- */
 void memory_log_start(MemoryRegion *mr, uint8_t client);

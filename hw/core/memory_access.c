@@ -4,8 +4,10 @@
  * the dirty log. A device may be reached again from its own DMA: nesting is bounded by
  * IO_DEPTH, deeper accesses find a hole.
  */
+#define _GNU_SOURCE
 #include "hw/core/memory.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include "hw/core/core_int.h"
 #include "util/log.h"
@@ -278,6 +280,16 @@ void dma_unmap(Machine *m, void *host, uint64_t written)
     }
     if (m->exec && m->exec->dma_mapped) {
         m->exec->dma_mapped(m, (uint64_t)((uint8_t *)host - m->ram_base), written, false);
+    }
+}
+
+void memory_discard(Machine *m, void *host, uint64_t len)
+{
+    uint64_t at = (uint64_t)((uint8_t *)host - m->ram_base);
+    uint64_t first = ALIGN_UP(at, PAGE), end = ALIGN_DOWN(at + len, PAGE);
+    if (first < end) {
+        (void)fallocate(m->ram_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)first,
+                        (off_t)(end - first));
     }
 }
 

@@ -26,7 +26,7 @@ enum { /* feature bit numbers (6) */
     VIRTIO_F_EVENT_IDX = 29, VIRTIO_F_VERSION_1 = 32,
 };
 enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_RNG = 4,
-       VIRTIO_ID_SCSI = 8 };
+       VIRTIO_ID_BALLOON = 5, VIRTIO_ID_SCSI = 8 };
 enum { VIRTIO_ISR_QUEUE = 1, VIRTIO_ISR_CONFIG = 2 };
 
 typedef struct VirtioState {

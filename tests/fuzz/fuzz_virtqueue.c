@@ -27,6 +27,7 @@ static const char *const cards[] = {
     "virtio-serial-pci",
     "virtio-keyboard-pci",
     "virtio-scsi-pci",
+    "virtio-balloon-pci,free-page-reporting=on",
 };
 enum { SCSI_CARD = 6 };
 

@@ -21,7 +21,7 @@
 
 const DeviceClass *const device_classes[] = {
     &e1000_class, &pci_testdev_class, &virtio_blk_pci_class, &virtio_rng_pci_class,
-    &virtio_net_pci_class, &virtio_serial_pci_class, &virtio_console_pci_class,
+    &virtio_net_pci_class, &virtio_balloon_pci_class, &virtio_serial_pci_class, &virtio_console_pci_class,
     &virtconsole_class, &virtserialport_class, &vga_pci_class, &virtio_tablet_pci_class,
     &virtio_keyboard_pci_class, &virtio_mouse_pci_class, &virtio_rng_device_class,
     &virtio_serial_device_class, &virtio_scsi_pci_class, &scsi_hd_class, &scsi_cd_class,

@@ -222,6 +222,11 @@ static void mad_guest_and_rng(void **state)
     fuzz(*state, "virtio-rng-pci", 1);
 }
 
+static void mad_guest_and_balloon(void **state)
+{
+    fuzz(*state, "virtio-balloon-pci,free-page-reporting=on", 3);
+}
+
 static void mad_guest_and_console(void **state)
 {
     fuzz(*state, "virtio-console-pci,chardev=c0", 2);
@@ -260,6 +265,7 @@ int main(void)
         T(mad_guest_and_disk),
         T(mad_guest_and_net),
         T(mad_guest_and_rng),
+        T(mad_guest_and_balloon),
         T(mad_guest_and_console),
         T(mad_guest_and_serial),
         T(mad_guest_and_testdev),

@@ -4,6 +4,7 @@
  * whole requests through rings in guest RAM to a disk image, a random source, a network
  * client and a console.
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -479,6 +480,121 @@ static void rng_fills_the_buffer(void **state)
     assert_int_equal(zeroes, 0);
 }
 
+/* --- balloon --- */
+
+static unsigned balloon_events;
+
+static void balloon_event(void *opaque, enum MachineEvent e)
+{
+    balloon_events += e == MACHINE_BALLOON;
+}
+
+/* How many of n pages from gpa on the host holds. */
+static unsigned pages_held(Board *b, uint64_t gpa, unsigned n)
+{
+    off_t at = (off_t)(b->ram.ram_addr + gpa), end = at + n * 4096;
+    unsigned held = 0;
+    while ((at = lseek(b->m.ram_fd, at, SEEK_DATA)) >= 0 && at < end) {
+        held++;
+        at += 4096;
+    }
+    return held;
+}
+
+static void inflate(Board *b, const uint32_t *pfns, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        mem_write(b, BUF + 4 * i, pfns[i], 4);
+    }
+    post(b, 0, &(Piece){ BUF, 4 * n, false }, 1);
+    kick(b, 0);
+    wait_used(b, 0);
+}
+
+static void balloon_gives_pages_back_and_says_how_many(void **state)
+{
+    Board *b = *state;
+    MachineListener l = { .event = balloon_event };
+    balloon_events = 0;
+    clock_start(b->m.clock);
+    machine_listen(&b->m, &l);
+    board_add(b, "virtio-balloon-pci,addr=3,deflate-on-oom=on");
+    assert_int_equal(cfg_read(b, DEV, 0, 4), 0x10021af4);
+    start(b, 1 << 2, 2);
+    b->m.balloon.set(b->m.balloon.dev, BOARD_RAM - 3 * 4096);
+    assert_int_equal(mem_read(b, DEVCFG, 4), 3);
+    assert_int_equal(mem_read(b, ISR, 1) & 2, 2);           /* configuration changed */
+    for (unsigned i = 0; i < 8; i++) {
+        mem_write(b, 0x200000 + 4096 * i, 0x1234567, 4);
+    }
+    assert_int_equal(pages_held(b, 0x200000, 8), 8);
+    inflate(b, (const uint32_t[]){ 0x201, 0x202, 0x206, 0x205 }, 4);
+    assert_int_equal(pages_held(b, 0x200000, 8), 4);
+    for (unsigned i = 0; i < 8; i++) {
+        bool gone = i == 1 || i == 2 || i == 5 || i == 6;
+        assert_int_equal(mem_read(b, 0x200000 + 4096 * i, 4), gone ? 0 : 0x1234567);
+    }
+    mem_write(b, 0x201000, 1, 1);                           /* it is there when it is used */
+    assert_int_equal(mem_read(b, 0x201000, 4), 1);
+    mem_write(b, DEVCFG + 4, 4, 4);
+    mem_write(b, DEVCFG, 77, 4);                            /* the target is the host's */
+    assert_int_equal(mem_read(b, DEVCFG, 8), 0x400000003);
+    assert_true(b->m.balloon.left(b->m.balloon.dev) == BOARD_RAM - 4 * 4096);
+    clock_run_timers(b->m.clock);
+    assert_int_equal(balloon_events, 1);
+    for (unsigned i = 0; i < 100; i++) {                    /* once a second, not more */
+        mem_write(b, DEVCFG + 4, i, 4);
+        clock_run_timers(b->m.clock);
+    }
+    assert_int_equal(balloon_events, 1);
+    mem_write(b, DEVCFG + 4, 0xffffffff, 4);
+    assert_true(b->m.balloon.left(b->m.balloon.dev) == 0);
+    clock_stop(b->m.clock);
+    board_state_round_trips(b);
+    mem_write(b, COMMON + 20, 0, 1);
+    assert_int_equal(mem_read(b, DEVCFG, 8), 3);            /* the next driver is told */
+    machine_unlisten(&b->m, &l);
+}
+
+static void balloon_survives_pages_that_are_no_ram(void **state)
+{
+    Board *b = *state;
+    Error err = ERROR_INIT;
+    board_add(b, "virtio-balloon-pci,addr=3");
+    start(b, 0, 2);
+    assert_null(device_add(&b->m, "virtio-balloon-pci", &err));
+    assert_non_null(strstr(err.msg, "there is one already"));
+    error_free(&err);
+    inflate(b, (const uint32_t[]){ 0xf0, 0xfffff, 0xffffffff, 0, 0x3ff, 0x400, 0xe0000, 1 }, 8);
+    post(b, 0, &(Piece){ 0x200001, 0x7fff3, false }, 1);    /* more than it takes at once */
+    kick(b, 0);
+    wait_used(b, 0);
+    post(b, 0, &(Piece){ BUF, 64, true }, 1);               /* the wrong direction */
+    kick(b, 0);
+    wait_used(b, 0);
+    assert_int_equal(mem_read(b, COMMON + 20, 1), 15);
+    assert_int_equal(mem_read(b, COMMON + 18, 2), 2);       /* no queue for reports */
+}
+
+static void free_pages_are_reported_on_any_queue(void **state)
+{
+    Board *b = *state;
+    board_add(b, "virtio-balloon-pci,addr=3,free-page-reporting=on");
+    start(b, 1 << 5, 5);
+    for (unsigned q = 2; q < 5; q++) {
+        for (unsigned i = 0; i < 8; i++) {
+            mem_write(b, 0x200000 + 4096 * i, 1, 4);
+        }
+        /* whole pages of each piece */
+        const Piece p[] = { { 0x200000, 8192, true }, { 0x203800, 0x1800, true } };
+        post(b, q, p, 2);
+        kick(b, q);
+        wait_used(b, q);
+        assert_int_equal(pages_held(b, 0x200000, 8), 5);
+        assert_int_equal(mem_read(b, 0x204000, 4), 0);
+    }
+}
+
 /* A network backend that records what the guest sends. */
 static uint8_t sent[2000];
 static size_t sent_len;
@@ -626,6 +742,9 @@ int main(void)
         T(state_round_trip_goes_on_with_the_ring),
         T(state_with_an_impossible_queue_is_refused),
         T(rng_fills_the_buffer),
+        T(balloon_gives_pages_back_and_says_how_many),
+        T(balloon_survives_pages_that_are_no_ram),
+        T(free_pages_are_reported_on_any_queue),
         T(net_sends_receives_merged_and_filters),
         T(console_talks_both_ways),
         T(serial_control_queue_introduces_the_ports),
