@@ -99,15 +99,33 @@ static void toy_destroy(Machine *m)
     }
 }
 
-static void run_for(Machine *m, long ms)
+static void go(Machine *m)
 {
     machine_lock(m);
     machine_run(m);
     machine_unlock(m);
-    usleep(ms * 1000);
+}
+
+static void halt(Machine *m)
+{
     machine_lock(m);
     machine_pause(m);
     machine_unlock(m);
+}
+
+static void run_for(Machine *m, long ms)
+{
+    go(m);
+    usleep(ms * 1000);
+    halt(m);
+}
+
+/* On a busy host a thread may not get a turn within a few ms. */
+static void wait_count(Machine *m, int i)
+{
+    for (unsigned ms = 0; toy(m, i)->count == 0 && ms < 10000; ms++) {
+        usleep(1000);
+    }
 }
 
 static void paused_machine_stands_still(void **state)
@@ -115,7 +133,11 @@ static void paused_machine_stands_still(void **state)
     Machine *m = toy_machine(2, false);
     assert_int_equal(toy(m, 0)->resets, 1);
     assert_int_equal(toy(m, 0)->count, 0);
-    run_for(m, 20);
+    go(m);
+    usleep(20000);
+    wait_count(m, 0);
+    wait_count(m, 1);
+    halt(m);
     uint64_t c0 = toy(m, 0)->count, c1 = toy(m, 1)->count;
     int64_t now = clock_now(m->clock);
     assert_true(c0 > 0 && c1 > 0);
@@ -126,7 +148,7 @@ static void paused_machine_stands_still(void **state)
     assert_int_equal(toy(m, 0)->synced_from, 1);
     assert_int_equal(toy(m, 0)->synced_to, 1);
     unsigned runs = 0;
-    do { /* on a busy host a thread may not get a turn within a few ms */
+    do { /* see wait_count */
         run_for(m, 5);
         runs++;
     } while (toy(m, 0)->count == c0 && runs < 400);
@@ -265,14 +287,10 @@ static void halted_cpus_use_no_time_and_wake_up(void **state)
     run_for(m, 100);
     assert_true(cpu_seconds() - before < 0.02);
     toy(m, 0)->idle = false;
-    machine_lock(m);
-    machine_run(m);
-    machine_unlock(m);
-    usleep(20000);
+    go(m);
+    wait_count(m, 0);
     assert_true(toy(m, 0)->count > 0);
-    machine_lock(m);
-    machine_pause(m);
-    machine_unlock(m);
+    halt(m);
     toy_destroy(m);
 }
 

@@ -218,7 +218,7 @@ void rtc(void)
     cmos_write(10, (cmos(10) & 0xf0) | 6); /* 1,024 Hz */
     cmos_write(11, cmos(11) | 0x40);
     u8 c = 0, d = 0xff;
-    for (n = 0; n < 1000 && (!c || d); n++) {
+    for (n = 0; n < 25000 && (!c || d); n++) { /* the host may be busy */
         delay_us(100);
         c = cmos(12) & 0xc0;
         d = cmos(12) & 0x40;
