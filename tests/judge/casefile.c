@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cases as text: a line "KEY VALUE..." for each thing that is not zero; "code" lines, one
- * per instruction, in order; "mem ADDRESS BYTES" for memory. What follows ';' or '#' is
- * comment. A case holds the state before it only: the host says what is right.
+ * Cases as text: a line "KEY VALUE..." for each thing that is not zero; "code BYTES [SITE]"
+ * lines, one per instruction, in order, with what windows believe of the memory operand;
+ * "mem ADDRESS BYTES" for memory. What follows ';' or '#' is comment. A case holds the state
+ * before it only: the host says what is right.
  */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "target-x86/decode.h"
+#include "target-x86/engine.h"
 #include "tests/judge/judge.h"
 #include "tests/judge/ldt.h"
 
 const char *const judge_mode_names[JUDGE_NMODES] = { "64", "32", "16" };
+const char *const judge_site_names[JUDGE_NSITES] = {
+    [WIN_SITE_UNKNOWN] = "unknown", [WIN_SITE_B] = "B",         [WIN_SITE_A] = "A",
+    [WIN_SITE_BOTH] = "both",       [WIN_SITE_ANY] = "any",     [WIN_SITE_PAIR] = "-",
+    [WIN_SITE_PAIR + 1] = "-",      [WIN_SITE_MIXED] = "mixed", [WIN_SITE_TWO] = "two",
+};
+_Static_assert(JUDGE_NSITES == WIN_SITE_TWO + 1, "a name for each");
 
 /* ---- writing ---- */
 
@@ -31,8 +39,11 @@ static void show_insn(const JudgeCase *c, unsigned i, FILE *f)
     for (unsigned k = at; k < end; k++) {
         fprintf(f, "%02x", c->code[k]);
     }
-    fprintf(f, "%*s ; +%03x %s\n", (int)(24 - 2 * (end - at)), "", at,
-            len > 0 ? in.row->name : "?");
+    int pad = 24 - 2 * (int)(end - at);
+    const char *site = c->site[i] && len > 0 && (in.is_mem || in.row->flags & RF_STACK)
+                           ? judge_site_names[c->site[i]]
+                           : "";
+    fprintf(f, " %-*s ; +%03x %s\n", MAX(pad, 0), site, at, len > 0 ? in.row->name : "?");
 }
 
 void case_show(const JudgeCase *c, FILE *f)
@@ -219,9 +230,17 @@ static bool get_code(JudgeCase *c, const char *text)
         !get_bytes(text, c->code + c->len, 15, false, &n)) {
         return false;
     }
+    text += strcspn(text, " ");
+    text += strspn(text, " ");
+    for (unsigned k = 0; *text && k < JUDGE_NSITES; k++) {
+        if (!strcmp(text, judge_site_names[k])) {
+            c->site[c->n] = k;
+            text = "";
+        }
+    }
     c->at[c->n++] = c->len;
     c->len += n;
-    return true;
+    return !*text;
 }
 
 static void mode_selectors(JudgeCase *c)

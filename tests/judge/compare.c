@@ -234,6 +234,7 @@ JudgeResult judge_case(JudgeCase *c, FILE *text)
         return r;
     }
     host_run(c, &host, &host_mem);
+    r.vector = host.vector;
     if (judge_engines >> ENG_REF & 1) {
         check(c, ENG_REF, &host, &host_mem, &got, rig_mem(), text, &r.engine);
     }

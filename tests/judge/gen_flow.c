@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Units of several instructions: branches of every kind with something to skip or repeat,
- * calls and returns, runs of accesses through one register, flags through the stack, bytes
- * that must not decode.
+ * calls and returns, also through memory, runs of accesses through one register, flags
+ * through the stack, bytes that must not decode.
  */
 #include <string.h>
 
@@ -376,6 +376,86 @@ void flow_fields(void)
     if (pushed) {
         uint8_t b[4] = { 0x48, 0x83, 0xc4, 8 * pushed }; /* add rsp, n */
         gen_put(gen.c->mode == JUDGE_64 ? b : b + 1, gen.c->mode == JUDGE_64 ? 4 : 3);
+    }
+    gen_run();
+}
+
+/* [base + index * 2^scale + d] of an instruction that was written up to its ModRM byte,
+ * which has `ext` in its reg field. index 4: none. Returns the bytes. */
+static unsigned put_sib(uint8_t *b, unsigned ext, unsigned base, unsigned index,
+                        unsigned scale, int8_t d)
+{
+    b[0] = 0x44 | ext << 3;
+    b[1] = scale << 6 | (index & 7) << 3 | (base & 7);
+    b[2] = d;
+    return 3;
+}
+
+/* push r ...; mov [where], over or piece; call or jmp [where]. The stack pointer is often the
+ * base: the push that is part of the call then comes after pushes that stand before it. */
+void flow_memory_target(void)
+{
+    bool wide = gen.c->mode == JUDGE_64, stack = gen_rand() & 1, call = gen_rand() % 4;
+    unsigned pushed = gen_rand() % 3, base = stack ? R_SP : any_reg(), index = 4;
+    unsigned scale = gen_rand() % 4, n = 0;
+    uint8_t b[16];
+
+    if (is16()) {
+        return;
+    }
+    if (gen_rand() % 3 == 0) {
+        index = any_reg();
+        if (index == base || !gen_set(index, gen_rand() % 8)) {
+            return;
+        }
+    }
+    uint64_t at = gen_rand() & 1 ? RW_PLAIN + 0x80 + gen_rand() % 64 : 0xfc0;
+    if (!stack && !gen_set(base, RW_BASE + at)) {
+        return;
+    }
+    for (unsigned i = 0; i < pushed; i++) {
+        put_push(any_reg());
+    }
+    if (gen_rand() & 1) {
+        put_field(R_SP, index == R_AX ? R_CX : R_AX, 8 * (gen_rand() % 16));
+    }
+    int8_t d = 8 * (gen_rand() % 8) - 16;
+    unsigned rex = (base > 7) | (index > 7 ? 2 : 0); /* in 32-bit code there are none */
+    if (wide) {
+        b[n++] = 0x48 | rex;
+    }
+    b[n++] = 0xc7;
+    n += put_sib(b + n, 0, base, index, scale, d);
+    memset(b + n, 0, 4);
+    gen_put(b, n + 4);
+    uint32_t to = gen_cursor() - 4, target;
+    if (gen_rand() & 1) { /* flags that live over it */
+        b[0] = 0x38; /* cmp r8, r8 */
+        b[1] = 0xc0 | gen_rand() % 64;
+        gen_put(b, 2);
+    }
+    n = 0;
+    if (rex) {
+        b[n++] = 0x40 | rex;
+    }
+    b[n++] = 0xff;
+    n += put_sib(b + n, call ? 2 : 4, base, index, scale, d);
+    gen_put(b, n);
+    if (call) {
+        put2(0xeb, 0);
+        uint32_t skip = gen_cursor() - 1;
+        target = gen_cursor();
+        put_harmless(gen_rand() % 3);
+        put_ret();
+        patch_rel8(skip);
+    } else {
+        put1(gen_rand() >> 20);
+        target = gen_cursor();
+    }
+    patch(to, &target, 4);
+    if (pushed && gen_rand() & 1) {
+        uint8_t add[4] = { 0x48, 0x83, 0xc4, 8 * pushed }; /* add rsp, n */
+        gen_put(wide ? add : add + 1, wide ? 4 : 3);
     }
     gen_run();
 }

@@ -9,6 +9,7 @@ void flow_forward(void);
 void flow_loop(void);
 void flow_call(void);
 void flow_indirect(void);
+void flow_memory_target(void);
 void flow_far(void);
 void flow_popf(void);
 void flow_fields(void);

@@ -8,6 +8,7 @@
 
 #include "target-x86/access.h"
 #include "target-x86/decode.h"
+#include "target-x86/engine.h"
 #include "tests/judge/gen.h"
 
 Gen gen;
@@ -24,6 +25,18 @@ uint32_t gen_cursor(void)
     return gen.c->start + gen.c->len;
 }
 
+/* Mostly that it lies in range A, where all of it lies, or in both. */
+static unsigned any_site(void)
+{
+    static const uint8_t states[16] = {
+        WIN_SITE_UNKNOWN, WIN_SITE_UNKNOWN, WIN_SITE_B,    WIN_SITE_B,
+        WIN_SITE_A,       WIN_SITE_A,       WIN_SITE_A,    WIN_SITE_A,
+        WIN_SITE_A,       WIN_SITE_BOTH,    WIN_SITE_BOTH, WIN_SITE_BOTH,
+        WIN_SITE_ANY,     WIN_SITE_ANY,     WIN_SITE_TWO,  WIN_SITE_MIXED,
+    };
+    return states[gen_rand() % 16];
+}
+
 void gen_put(const uint8_t *bytes, unsigned n)
 {
     JudgeCase *c = gen.c;
@@ -35,7 +48,8 @@ void gen_put(const uint8_t *bytes, unsigned n)
     }
     rig_put_code(gen_cursor(), bytes, n);
     memcpy(c->code + c->len, bytes, n);
-    c->at[c->n++] = c->len;
+    c->at[c->n] = c->len;
+    c->site[c->n++] = any_site();
     c->len += n;
 }
 

@@ -36,6 +36,8 @@ typedef struct JudgeMem {
 
 enum JudgeMode { JUDGE_64, JUDGE_32, JUDGE_16, JUDGE_NMODES };
 extern const char *const judge_mode_names[JUDGE_NMODES]; /* "64", "32", "16" */
+enum { JUDGE_NSITES = 9 };
+extern const char *const judge_site_names[JUDGE_NSITES]; /* by WIN_SITE_* */
 
 enum { JUDGE_DONE = -1 }; /* vector of a sequence that ran to its end */
 
@@ -58,6 +60,7 @@ typedef struct JudgeCase {
     unsigned len;   /* bytes of code; then comes the marker that ends it */
     unsigned n;     /* instructions in the order of their addresses */
     uint16_t at[JUDGE_MAX_INSNS + 1]; /* their offsets */
+    uint8_t site[JUDGE_MAX_INSNS]; /* WIN_SITE_* believed of their operands, true or not */
     uint8_t code[JUDGE_MAX_CODE + 16];
     JudgeState in;
     const JudgeMem *mem; /* not owned */
@@ -175,6 +178,7 @@ bool judge_same(const JudgeCase *c, enum JudgeEngine e, const JudgeState *host,
 typedef struct JudgeResult {
     bool valid; /* could be judged at all */
     int engine; /* first that differs, or -1 */
+    int vector; /* how it ended on the host: JUDGE_DONE or an exception */
 } JudgeResult;
 /* Runs the case everywhere. With `text`, says what differs. */
 JudgeResult judge_case(JudgeCase *c, FILE *text);

@@ -311,22 +311,11 @@ bool rig_peek(uint64_t lin, unsigned n, uint64_t *v)
     return false;
 }
 
-/* What the engine believes of each memory operand, right or wrong, must not matter. The same
- * for the same code. */
+/* What the engine believes of each memory operand, right or wrong, must not matter. */
 static void believe(const JudgeCase *c)
 {
-    uint32_t h = 2166136261u;
-
-    for (unsigned i = 0; i < c->len; i++) {
-        h = (h ^ c->code[i]) * 16777619u;
-    }
-    for (unsigned i = 0; i < c->len; i++) {
-        h = h * 1664525u + 1013904223u;
-        static const uint8_t states[8] = {
-            WIN_SITE_UNKNOWN, WIN_SITE_B, WIN_SITE_A, WIN_SITE_A, WIN_SITE_A, WIN_SITE_BOTH,
-            WIN_SITE_BOTH, WIN_SITE_ANY,
-        };
-        x86_win_site_set(CODE + c->start - CODE_BASE + i, states[h >> 29]);
+    for (unsigned i = 0; i < c->n; i++) {
+        x86_win_site_set(CODE + c->start - CODE_BASE + c->at[i], c->site[i]);
     }
 }
 
