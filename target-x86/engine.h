@@ -125,6 +125,7 @@ typedef struct X86Engine {
     unsigned windows;   /* WIN_* policy */
     bool fsbase;        /* generated code may use FS (util/fsbase.h) */
     unsigned tier2;     /* TIER2_* */
+    uint64_t random_sites; /* tests: a block's win_site is left to this chance; 0: no */
     X86KeySet group_failed; /* blocks whose groups fail often, */
     X86KeySet no_trace;     /* and those that shall not become traces' heads, */
     unsigned given_up;      /* so many since it was emptied (racy) */
@@ -198,6 +199,10 @@ static inline void x86_win_site_set(uint64_t ram, unsigned state)
     uint8_t *p = &x86_engine.win_site[h / 2];
     *p = (*p & ~(15u << shift)) | state << shift;
 }
+
+/* Tests (sites=random): what is believed of operands of a block that is being built, as chance
+ * will have it. map: of its instructions. Cache's lock held. */
+void x86_random_sites(Tb *tb, const TbInsn *map);
 
 /* The vCPU thread's body: runs until cpu_must_leave(). */
 void x86_engine_run(Cpu *cpu);

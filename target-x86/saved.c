@@ -81,7 +81,7 @@ static bool identity(const X86Cpu *cpu, const TbCache *c, uint8_t *id)
     const uint32_t own[] = {
         x86_engine.exact_flags, x86_engine.no_groups, x86_engine.tapped, x86_engine.max_insns,
         x86_engine.windows,     x86_engine.fsbase,    x86_engine.tier2,  c->code->fixed,
-        x86_host_xsave_mask(),  x86_host_xcr0(),
+        x86_host_xsave_mask(),  x86_host_xcr0(),         x86_engine.random_sites != 0,
     };
     uint64_t h[3] = { 1, 2, 0 };
     uint8_t host[X86F_NWORDS * 32];

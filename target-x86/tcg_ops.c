@@ -24,6 +24,7 @@ static void ops_configure(const TcgOptions *opts)
     bool small = x86_engine.native && x86_engine.cache->code->size < 8 * MiB;
     x86_engine.tier2 = small && opts->tier2 == TIER2_ON ? TIER2_OFF : opts->tier2;
     x86_engine.exact_flags = opts->exact_flags;
+    x86_engine.random_sites = opts->sites;
     x86_engine.max_insns = opts->one_insn ? opts->one_insn : TB_MAX_INSNS;
 }
 

@@ -833,6 +833,9 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     for (unsigned i = 0, at = 0; i < tb->ninsns; at += insns[i++].len) {
         t->map[i].guest = at;
     }
+    if (x86_engine.random_sites && t->win) {
+        x86_random_sites(tb, t->map);
+    }
     tb->code_off = t->e.off;
     tmpl_entries(t);
     for (t->i = 0; t->i < tb->ninsns; t->i++) {

@@ -155,3 +155,29 @@ bool tmpl_outside(const Tmpl *t, unsigned i, const X86Insn *as)
     return as->base >= 0 && as->base != 16 && checked_before(t, i, as, DEPTH, &a) &&
            a >= 65536 && window_range(x86_env(t->cpu), a) < 0;
 }
+
+/* What is believed, in the table and in a trace's record, must cost time only: tests try all
+ * of it. Three of a trace's operands, and of every fourth block's: traces are long, and must
+ * come to run. */
+void x86_random_sites(Tb *tb, const TbInsn *map)
+{
+    static const uint8_t states[8] = {
+        WIN_SITE_UNKNOWN, WIN_SITE_B,   WIN_SITE_A,     WIN_SITE_BOTH,
+        WIN_SITE_BOTH,    WIN_SITE_ANY, WIN_SITE_MIXED, WIN_SITE_TWO,
+    };
+    TbTrace *tr = tb_trace(tb);
+    uint64_t r = x86_engine.random_sites * 0x9e3779b97f4a7c15ull + 1;
+    bool some = tr || r >> 62 == 0;
+
+    for (unsigned i = 0; some && i < tb->ninsns; i++) {
+        r = r * 0x5851f42d4c957f2dull + 0x14057b7ef767814full;
+        if ((r >> 32) % MAX(tb->ninsns, 6) >= 3) {
+            continue;
+        }
+        x86_win_site_set(tb_insn_ram(tb, i, &map[i]), states[r >> 29 & 7]);
+        if (tr && r >> 28 & 1) {
+            tr->insn[i].site = WIN_SITE_B + (r >> 20 & 255) % 6;
+        }
+    }
+    x86_engine.random_sites = MAX(r, 1);
+}

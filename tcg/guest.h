@@ -18,6 +18,7 @@ typedef struct TcgOptions {
     int mem;              /* 0 soft TLB only, 1 windows too, 2 windows at once */
     bool exact_flags;
     int tier2;            /* 0 no traces, 1 hot ones, 2 at random */
+    int sites;            /* 0 windows learn where operands lie, 1 random (tests) */
     uint32_t one_insn;    /* max instructions per block, 0 = default */
     char *cache;          /* where translations are kept: a directory, "auto", "off" or NULL */
 } TcgOptions;

@@ -42,6 +42,7 @@ void tcg_set_guest(const TcgGuestOps *ops)
 
 static const char *const backends[] = { "native", "interp", NULL };
 static const char *const tier2s[] = { "off", "on", "random", NULL };
+static const char *const sites[] = { "seen", "random", NULL };
 static const char *const threads[] = { "multi", NULL };
 static const char *const mems[] = { "soft", "auto", "window", NULL };
 static const Property tcg_props[] = {
@@ -54,6 +55,8 @@ static const Property tcg_props[] = {
               "while; host mappings at once"),
     PROP_ENUM(TcgOptions, tier2, 1, tier2s,
               "hot paths of user code as traces: never; when they are hot; at random (tests)"),
+    PROP_ENUM(TcgOptions, sites, 0, sites,
+              "where host mappings expect a memory operand: where it was seen; at random (tests)"),
     PROP_STR(TcgOptions, cache, "auto",
              "translations kept for the next run: a directory, off, or auto (~/.cache/dyad)"),
     { "exact-flags", PK_BOOL, offsetof(TcgOptions, exact_flags), 0, 0, 1, NULL, NULL, NULL,

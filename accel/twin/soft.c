@@ -101,6 +101,7 @@ static bool soft_add_cpu(TwinSide *s, unsigned i, Error *err)
     cpu->engine = env;
     current = NULL;
     use(s);
+    x86_engine.random_sites = s->t->opts->sites;
     x86_engine.windows = s->which || s->kind != TWIN_TCG ? WIN_NEVER
                                                          : (unsigned)s->t->opts->mem;
     if (!x86_tcg_ops.init_cpu(cpu, env, err)) {

@@ -22,6 +22,7 @@ const char *const twin_engine_names[] = { "tcg", "interp", "kvm", NULL };
 
 static const char *const twin_mems[] = { "soft", "auto", "window", NULL };
 static const char *const twin_tier2s[] = { "off", "on", "random", NULL };
+static const char *const twin_sites[] = { "seen", "random", NULL };
 enum { CHAINED_UNITS = 4096, SLICE_MOST = 100000 };
 
 static const Property twin_props[] = {
@@ -37,6 +38,8 @@ static const Property twin_props[] = {
               "user memory of the first engine, if it is tcg: as for -accel tcg"),
     PROP_ENUM(TwinOptions, tier2, TIER2_ON, twin_tier2s,
               "hot traces of the first engine, with step=Nus: as for -accel tcg"),
+    PROP_ENUM(TwinOptions, sites, 0, twin_sites,
+              "what its windows expect of memory operands: as for -accel tcg"),
     PROP_U32(TwinOptions, slow, 10, 1, 1000,
              "how many times slower the guest's clocks run than the host's"),
     PROP_STR(TwinOptions, cache, "off",

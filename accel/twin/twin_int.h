@@ -28,7 +28,8 @@ typedef struct TwinOptions {
     int first, second; /* TWIN_* */
     char *step;        /* "insn", "block", a number of blocks, or "Nus": microseconds */
     int tier2;         /* TIER2_*: traces of the first side, where blocks are chained */
-    int mem;           /* WIN_*: windows of the first side, if it is tcg */
+    int mem;           /* WIN_*: windows of the first side, if it is tcg; */
+    int sites;         /* they expect operands 0 where they were, 1 at random */
     char *cache;       /* -accel tcg,cache= for the first side, if it is tcg */
     char *case_file;   /* where the reproducer goes */
     uint32_t slow;     /* the guest's clocks run so much slower */

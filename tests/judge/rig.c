@@ -354,6 +354,8 @@ uint64_t rig_kept(void)
     return x86_engine.cache->loaded_insns;
 }
 
+static uint32_t trace_sites; /* of half of the cases: sites=random, in traces' records too */
+
 void rig_heat(const JudgeCase *c)
 {
     uint32_t h = c->len * 0x9e3779b1u ^ c->start;
@@ -364,11 +366,13 @@ void rig_heat(const JudgeCase *c)
         x86_env(cpu)->hot[hot_index(CODE + c->start - CODE_BASE + i)] =
             h >> 30 ? 0 : h >> 28 & 3;
     }
+    trace_sites = h & 1 ? h : 0;
 }
 
 bool rig_run(enum JudgeEngine e, JudgeState *out)
 {
     x86_engine.tier2 = e == ENG_TRACE ? TIER2_RANDOM : TIER2_OFF;
+    x86_engine.random_sites = e == ENG_TRACE ? trace_sites : 0;
     x86_engine.native = e != ENG_IR;
     x86_engine.exact_flags = e == ENG_EXACT;
     if (e == ENG_REF) {
