@@ -255,7 +255,7 @@ static uint64_t pointer(void)
 {
     static const uint32_t bases[] = { RW_BASE + 0x600, RW_BASE + 0xfe0, RO_BASE + 0x800,
                                       STACK_BASE + 0xc00 };
-    return bases[gen_rand() % 4] + gen_rand() % 128;
+    return gen_place(bases[gen_rand() % 4] + gen_rand() % 128);
 }
 
 static void make_vectors(X86Xsave *x)
@@ -309,12 +309,13 @@ static void make_state(JudgeCase *c)
     if (gen_chance(100)) {
         s->gpr[R_SP] = STACK_BASE + gen_rand() % 40;
     }
+    s->gpr[R_SP] = gen_place(s->gpr[R_SP]);
     s->rflags = FL_ONE | FL_IF | (gen_rand() & FL_STATUS) | (gen_chance(40) ? FL_AC : 0);
     if (c->mode == JUDGE_64) {
         s->sel[R_CS] = 0x33;
         s->sel[R_SS] = 0x2b;
-        s->fs_base = RW_BASE + RW_PLAIN + 8 * (gen_rand() % 64);
-        s->gs_base = RO_BASE + 0x800;
+        s->fs_base = gen_place(RW_BASE + RW_PLAIN + 8 * (gen_rand() % 64));
+        s->gs_base = gen_place(RO_BASE + 0x800);
     } else if (c->mode == JUDGE_32) {
         s->sel[R_CS] = 0x23;
         s->sel[R_DS] = s->sel[R_ES] = s->sel[R_SS] = s->sel[R_FS] = s->sel[R_GS] = 0x2b;
@@ -382,9 +383,10 @@ bool gen_case(JudgeCase *c, uint64_t id)
     c->len = c->n = 0;
     c->mem = &memory;
     c->ro = ro;
+    uint64_t where = c->mode == JUDGE_64 ? gen_rand() : 0;
+    gen = (Gen){ .c = c, .high_stack = where & 1, .high_data = where & 2 };
     make_state(c);
     unsigned profile = gen_rand() % 6, want = 1 + gen_rand() % (gen_rand() % 4 ? 6 : 20);
-    gen = (Gen){ .c = c };
     x86_engine.native = true;
     rig_start(c, true);
     oracle_begin(c);

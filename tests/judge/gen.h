@@ -22,6 +22,7 @@ typedef struct Gen {
     JudgeCase *c;
     uint32_t undef;
     bool ended, failed; /* by a fault; failed: the case is void */
+    bool high_stack, high_data; /* reached by addresses plus HIGH, but absolute ones */
 } Gen;
 extern Gen gen;
 
@@ -30,6 +31,8 @@ void gen_put(const uint8_t *bytes, unsigned n);
 uint32_t gen_cursor(void);
 /* Runs what was put, to the cursor. False: ended or failed. */
 bool gen_run(void);
+/* The address where this case reaches an address of the window. */
+uint64_t gen_place(uint64_t at);
 /* mov r, v */
 bool gen_set(unsigned r, uint64_t v);
 /* Gives defined values to all status flags if some needed ones have none. */

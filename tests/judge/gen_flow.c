@@ -355,7 +355,7 @@ void flow_fields(void)
     }
     uint64_t at = RW_BASE + (gen_rand() & 1 ? RW_PLAIN + 0x80 : 0xfc0) + gen_rand() % 64;
     at = gen_chance(30) ? RW_BASE + RW_SIZE - 64 + gen_rand() % 64 : at;
-    if (!stack && !gen_set(base, at)) {
+    if (!stack && !gen_set(base, gen_place(at))) {
         return;
     }
     for (unsigned i = 0; i < n; i++) {
@@ -410,7 +410,7 @@ void flow_memory_target(void)
         }
     }
     uint64_t at = gen_rand() & 1 ? RW_PLAIN + 0x80 + gen_rand() % 64 : 0xfc0;
-    if (!stack && !gen_set(base, RW_BASE + at)) {
+    if (!stack && !gen_set(base, gen_place(RW_BASE + at))) {
         return;
     }
     for (unsigned i = 0; i < pushed; i++) {

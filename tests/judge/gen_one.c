@@ -53,6 +53,12 @@ void gen_put(const uint8_t *bytes, unsigned n)
     c->len += n;
 }
 
+uint64_t gen_place(uint64_t at)
+{
+    bool stack = at - STACK_BASE < STACK_SIZE, data = at - RO_BASE < RO_SIZE + RW_SIZE;
+    return (stack && gen.high_stack) || (data && gen.high_data) ? at + HIGH : at;
+}
+
 static uint64_t rip_now(void)
 {
     return rig_cpu()->st.rip + (gen.c->mode == JUDGE_16 ? CODE_BASE : 0);
@@ -305,7 +311,8 @@ static bool patch_disp(uint8_t *b, X86Insn *in, uint64_t want)
 
 static bool aim(uint8_t *b, X86Insn *in, uint64_t to)
 {
-    uint64_t want = to - segment_base(in);
+    bool low = in->adsize != 8 || (in->base < 0 && in->seg < R_FS);
+    uint64_t want = (low ? to : gen_place(to)) - segment_base(in);
     uint8_t old[15];
 
     memcpy(old, b, 15);
@@ -370,7 +377,7 @@ static bool aim_gather(X86Insn *in)
     if (in->base < 0 || in->base == R_SP || in->adsize == 2) {
         return false;
     }
-    uint64_t want = RW_BASE + RW_PLAIN + 0x100 - in->disp - segment_base(in);
+    uint64_t want = gen_place(RW_BASE + RW_PLAIN + 0x100) - in->disp - segment_base(in);
     return gen_run() && gen_set(in->base, want);
 }
 
@@ -391,7 +398,7 @@ static bool near_bits(const X86Insn *in)
 
 static bool in_window(uint64_t lin)
 {
-    return lin - RO_BASE - 0x300 < 0x2400;
+    return judge_low(lin) - RO_BASE - 0x300 < 0x2400;
 }
 
 static bool point_register(unsigned r, unsigned seg)
@@ -408,7 +415,7 @@ static bool point_register(unsigned r, unsigned seg)
     at = gen_chance(8) ? RW_BASE + 0x1000 - gen_rand() % 80 : at;
     at = gen_chance(40) ? RW_BASE + RW_SIZE - gen_rand() % 80 : at;
     at = gen_chance(40) ? RO_BASE + 0xf00 + gen_rand() % 256 : at;
-    return gen_set(r, at - base);
+    return gen_set(r, gen_place(at) - base);
 }
 
 static bool aim_string(const X86Insn *in)
@@ -447,7 +454,7 @@ static bool prepare(const X86Insn *in)
         return aim_string(in);
     }
     if (named(in, "XLAT")) {
-        return gen_set(R_BX, RW_BASE + RW_PLAIN - segment_base(in));
+        return gen_set(R_BX, gen_place(RW_BASE + RW_PLAIN) - segment_base(in));
     }
     if (strstr(n, "MASKMOV") && in->row->map == MAP_0F) {
         return point_register(R_DI, R_DS);

@@ -311,7 +311,7 @@ static bool keep_free(uint64_t at)
 
 static bool make_window(void)
 {
-    void *want = (void *)(uintptr_t)WIN_BASE;
+    void *want = (void *)(uintptr_t)WIN_BASE, *high = (void *)(uintptr_t)(WIN_BASE + HIGH);
     static const struct {
         uint32_t base, size;
         int prot;
@@ -322,8 +322,11 @@ static bool make_window(void)
         { RW_BASE, RW_SIZE, PROT_READ | PROT_WRITE },
     };
     if (mmap(want, WIN_END - WIN_BASE, PROT_NONE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != want) {
-        return false;
+             MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != want ||
+        mmap(high, WIN_END - WIN_BASE, PROT_NONE,
+             MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != high ||
+        mremap(want, 0, WIN_END - WIN_BASE, MREMAP_MAYMOVE | MREMAP_FIXED, high) != high) {
+        return false; /* 0 bytes of a shared mapping: the same once more */
     }
     beyond16 = keep_free(0x10000);
     end32 = keep_free(0x100000000 - BEYOND);
@@ -334,8 +337,13 @@ static bool make_window(void)
             return false;
         }
         memset(p, 0xcc, parts[i].size);
-        if (mprotect(p, parts[i].size, parts[i].prot)) {
+        uint8_t *h = (uint8_t *)p + HIGH;
+        if (mprotect(p, parts[i].size, parts[i].prot) ||
+            mprotect(h, parts[i].size, parts[i].prot)) {
             return false;
+        }
+        for (unsigned k = 0; k < parts[i].size; k += 4096) {
+            (void)*(volatile uint8_t *)(h + k); /* present: error codes tell */
         }
     }
     return true;
@@ -468,6 +476,7 @@ uint64_t host_xcr0(void)
 
 bool host_unmapped(uint64_t lin)
 {
+    lin = judge_low(lin);
     /* the vsyscall page is the one of the upper half that can be touched */
     return lin - WIN_BASE < WIN_END - WIN_BASE || lin < 0x10000 ||
            (beyond16 && lin - 0x10000 < BEYOND) ||

@@ -28,6 +28,14 @@
 #define RW_BASE 0x10101000u
 #define RW_SIZE 0x2000u
 
+/* 64-bit code reaches the window at these addresses plus HIGH, too: the range of a program's
+ * stack and libraries (docs/windows.md); low, the one of its heap. */
+#define HIGH 0x7e8000000000ull
+static inline uint64_t judge_low(uint64_t lin)
+{
+    return lin - HIGH - WIN_BASE < WIN_END - WIN_BASE ? lin - HIGH : lin;
+}
+
 typedef struct JudgeMem {
     uint8_t stack[STACK_SIZE], rw[RW_SIZE];
 } JudgeMem;

@@ -180,6 +180,7 @@ static uint64_t in_base(const X86Insn *in)
 
 static bool writable(uint64_t lin)
 {
+    lin = judge_low(lin);
     return lin - RW_BASE <= RW_SIZE - 16 || lin - STACK_BASE <= STACK_SIZE - 16;
 }
 
@@ -198,7 +199,7 @@ uint64_t oracle_address(const X86Insn *in)
 
 static bool near_code(uint64_t lin)
 {
-    return lin + 0x1000 - CODE_BASE < CODE_SIZE + 0x2000;
+    return judge_low(lin) + 0x1000 - CODE_BASE < CODE_SIZE + 0x2000;
 }
 
 /* String instructions, XLAT and MOV with an offset on the code's pages, which are not the
@@ -250,7 +251,7 @@ static bool undefined_result(const X86Insn *in)
         return true;
     }
     if (in->is_mem && in->has_modrm && strcmp(n, "LEA") &&
-        oracle_address(in) + in_base(in) + 64 - CODE_BASE < CODE_SIZE + 64) {
+        judge_low(oracle_address(in) + in_base(in)) + 64 - CODE_BASE < CODE_SIZE + 64) {
         return true; /* not the same there: how a case ends */
     }
     if ((!in->has_modrm && reads_code(in)) || bits_in_code(in)) {
@@ -451,7 +452,7 @@ void oracle_begin(JudgeCase *c)
 static void skip(uint64_t lin, unsigned len)
 {
     if (the_case->nskip < ARRAY_SIZE(the_case->skip)) {
-        the_case->skip[the_case->nskip].lin = lin;
+        the_case->skip[the_case->nskip].lin = judge_low(lin);
         the_case->skip[the_case->nskip++].len = len;
     }
 }

@@ -67,6 +67,7 @@ static void map_pages(uint32_t lin, unsigned size, uint64_t at, uint64_t rights)
 static void build_tables(void)
 {
     put64(PT, (PT + 0x1000) | 7);
+    put64(PT + 8 * (HIGH >> 39), (PT + 0x1000) | 7);
     put64(PT + 8 * 511, (PT + 0x3000) | 7);
     put64(PT + 0x1000, (PT + 0x2000) | 7);
     put64(PT + 0x2000 + 8 * (CODE_BASE >> 21), (PT + 0x5000) | 7);
@@ -302,6 +303,7 @@ bool rig_peek(uint64_t lin, unsigned n, uint64_t *v)
         { RO_BASE, RO_SIZE + RW_SIZE, RO }, /* RW follows RO in both */
     };
     *v = 0;
+    lin = judge_low(lin);
     for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
         if (lin - parts[i].base < parts[i].size - n) {
             memcpy(v, phys(lin - parts[i].base + parts[i].at), n);
