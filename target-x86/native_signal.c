@@ -50,6 +50,20 @@ static void leave_at(X86Cpu *cpu, const Tb *tb, unsigned i, ucontext_t *uc, bool
     g[REG_RIP] = (greg_t)(codebuf_rx(cpu) + x86_thunks.leave);
 }
 
+/* The opcode of the REP MOVS or STOS of string_in_windows (template_sys.c) at which the host is, bit 0
+ * cleared; or 0. */
+enum { MOVS = 0xa4, STOS = 0xaa };
+static unsigned at_string(const greg_t *g)
+{
+    const uint8_t *p = (const uint8_t *)g[REG_RIP];
+
+    if (*p++ != 0xf3) {
+        return 0;
+    }
+    p += *p == 0x48 || *p == 0x66;
+    return (*p & 0xfe) == MOVS || (*p & 0xfe) == STOS ? *p & 0xfe : 0;
+}
+
 bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext)
 {
     TcgEnv *env = x86_env(cpu);
@@ -76,6 +90,11 @@ bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext)
             return true;
         }
         env->kicks += sig == SIGUSR1;
+        if (tb && at_string(g)) { /* its code looks at exit_request behind it */
+            g[REG_EFL] &= ~(greg_t)FL_TF;
+            env->stepping = 0;
+            return true;
+        }
         if (tb) {
             TbInsn m;
             unsigned i = tb_insn_at(tb, off, &m);
@@ -102,6 +121,9 @@ bool x86_native_signal(X86Cpu *cpu, int sig, void *info, void *ucontext)
         return true;
     }
     TbInsn m;
+    unsigned string = at_string(g);
+    g[REG_RDI] -= string ? g[REG_R11] : 0; /* as far as it has come */
+    g[REG_RSI] -= string == MOVS ? g[REG_R10] : 0;
     leave_at(cpu, tb, tb_insn_at(tb, off, &m), uc, false);
     return true;
 }

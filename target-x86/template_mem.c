@@ -774,12 +774,22 @@ bool tmpl_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
     return true;
 }
 
-Rm tmpl_based(Tmpl *t, unsigned base, int disp, unsigned kind)
+/* [base] without anything else. */
+static X86Insn pointer(unsigned base)
 {
     X86Insn in;
+
     x86_insn_blank(&in);
     in.base = base;
     in.adsize = 8;
+    in.seg = R_DS;
+    return in;
+}
+
+Rm tmpl_based(Tmpl *t, unsigned base, int disp, unsigned kind)
+{
+    X86Insn in = pointer(base);
+
     in.disp = disp;
     in.seg = R_SS;
     if (t->legacy) {
@@ -791,4 +801,17 @@ Rm tmpl_based(Tmpl *t, unsigned base, int disp, unsigned kind)
         unreachable();
     }
     return rm;
+}
+
+int tmpl_win_range(const Tmpl *t, unsigned base)
+{
+    X86Insn in = pointer(base);
+    unsigned state = t->win ? guess(t, t->i, &in) : WIN_SITE_ANY;
+    return state == WIN_SITE_B ? 0 : state == WIN_SITE_A ? 1 : -1;
+}
+
+Rm tmpl_win_pointer(Tmpl *t, unsigned base, unsigned k)
+{
+    X86Insn in = pointer(base);
+    return win_base(t, &in, k, 0);
 }

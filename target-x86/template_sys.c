@@ -561,9 +561,63 @@ static bool mov_from_cr(Tmpl *t, const X86Insn *in)
     return true;
 }
 
+/* A guest address in h becomes the host's, d: what was added; and back. EFLAGS stay in the first. */
+static void to_host(Tmpl *t, int h, int d, unsigned k)
+{
+    enc_load(&t->e, d, rm_env(tmpl_env_off(offsetof(TcgEnv, win_delta) + 8 * k)));
+    enc_lea(&t->e, h, (Rm){ RM_MEM, h, d, 0, 0, 0 }, true);
+}
+
+/* REP MOVS, REP STOS with windows: the host's own, if both pointers lie in a range, DF is 0 and at
+ * most STRING_MOST bytes move. A guest address in RDI cannot have a segment, and with one for RSI the
+ * host's copy is slow (Zen 4: 512 bytes 5 times); so both are host addresses meanwhile, off by what r11
+ * and r10 hold, which native_signal.c knows. No kick leaves there (it would go on in the midst of the
+ * instruction, iteration by iteration), so exit_request is looked at behind it. *slow: jumps to where
+ * the thunk does it; the number of them. */
+enum { STRING_MOST = 65536, STRING_WAYS = 3 };
+static unsigned string_in_windows(Tmpl *t, const X86Insn *in, bool movs, uint32_t *slow)
+{
+    Enc *e = &t->e;
+    unsigned size = in->op[0].size, n = 0;
+    int to = tmpl_win_range(t, R_DI), from = movs ? tmpl_win_range(t, R_SI) : 0;
+
+    if (t->tb->mode & HF_AC || to < 0 || from < 0) {
+        return 0;
+    }
+    tmpl_win_pointer(t, R_DI, to);
+    if (movs) {
+        tmpl_win_pointer(t, R_SI, from);
+    }
+    tmpl_forget(t);
+
+    static const Op test32 = { .opcode = 0xf7, .imm_len = 4 };
+    enc_op(e, &test32, 0, rm_env(offsetof(X86Cpu, hflags)));
+    enc_u32(e, HF_TF | HF_DBG | HF_DF);
+    slow[n++] = enc_jcc(e, CC_NE);
+    enc_alu_ri(e, ALU_CMP, H_RCX, STRING_MOST / size, true);
+    slow[n++] = enc_jcc(e, CC_A);
+    to_host(t, H_RDI, S1, to);
+    if (movs) {
+        to_host(t, H_RSI, S2, from);
+    }
+    enc_u8(e, 0xf3);
+    if (size == 2 || size == 8) {
+        enc_u8(e, size == 2 ? 0x66 : 0x48);
+    }
+    enc_u8(e, (movs ? 0xa4 : 0xaa) | (size > 1));
+    enc_alu_rm(e, ALU_SUB, H_RDI, rm_reg(S1));
+    if (movs) {
+        enc_alu_rm(e, ALU_SUB, H_RSI, rm_reg(S2));
+    }
+    enc_alu_mi32(e, ALU_CMP, rm_env(offsetof(X86Cpu, cpu) + offsetof(Cpu, exit_request)), 0);
+    slow[n++] = enc_jcc(e, CC_NE); /* nothing is left to do there but to leave */
+    return n;
+}
+
 static void string_insn(Tmpl *t, const X86Insn *in)
 {
     Enc *e = &t->e;
+    uint32_t slow[STRING_WAYS], over = 0;
     bool stos = (in->opcode & 0xfe) == 0xaa, movs = (in->opcode & 0xfe) == 0xa4;
 
     if ((!stos && !movs) || !in->rep || in->adsize != 8 ||
@@ -572,11 +626,21 @@ static void string_insn(Tmpl *t, const X86Insn *in)
         return;
     }
     tmpl_save_flags(t);
+    unsigned ways = string_in_windows(t, in, movs, slow);
+    if (ways) {
+        over = enc_jmp(e);
+        for (unsigned i = 0; i < ways; i++) {
+            enc_patch(e, slow[i], e->off);
+        }
+    }
     enc_mov_ri(e, S1, in->op[0].size | (movs ? NATIVE_MOVS : 0));
     enc_call_to(e, x86_thunks.string);
     uint32_t done = enc_jcc(e, CC_NE);
     tmpl_call_exec(t, in, false);
     enc_patch(e, done, e->off);
+    if (ways) {
+        enc_patch(e, over, e->off);
+    }
 }
 
 /* What needs no privilege and no mode. */
