@@ -239,7 +239,7 @@ static void elements_to_mask(X86Cpu *cpu, const X86Insn *in, const X86Vec *d)
     uint64_t m = 0;
 
     for (unsigned i = 0; i < x86_vec_nelem(in); i++) {
-        m |= (uint64_t)(d->b[(i + 1) * bytes - 1] >> 7) << i;
+        m |= vec_get(d, bytes, i) >> (8 * bytes - 1) << i;
     }
     cpu->st.xsave.k[in->op[0].reg & 7] = m & x86_vec_live(cpu, in);
 }

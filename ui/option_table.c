@@ -143,10 +143,11 @@ static bool add_global(Options *o, const OptionRow *row, const char *value, Erro
     free(driver);
     free(prop);
     free(text);
-    const char *dot = strchr(value, '.'), *equal = strchr(value, '=');
-    const char *slot = equal ? memrchr(value, '.', (size_t)(equal - value)) : NULL;
-    dot = slot ? slot : dot; /* cfi.pflash01.secure=on */
-    if (!dot || !equal || dot == value || equal <= dot + 1) {
+    const char *equal = strchr(value, '='), *dot = NULL;
+    for (const char *p = value; equal && p < equal; p++) { /* the last: cfi.pflash01.secure=on */
+        dot = *p == '.' ? p : dot;
+    }
+    if (!dot || dot == value || equal == dot + 1) {
         return error_set(err, "-global: %s is not accepted: expected DRIVER.PROP=VALUE", value);
     }
     size_t n = 0;

@@ -495,7 +495,10 @@ void kvm_soft_free(KvmMachine *k)
     if (k->tcg_made) {
         accel_tcg_class.destroy(k->m);
     }
-    free(k->tcg_opts);
+    if (k->tcg_opts) {
+        property_free(accel_tcg_class.props, k->tcg_opts);
+        free(k->tcg_opts);
+    }
     x86_engine_is_host = false;
 }
 

@@ -297,7 +297,9 @@ static void resolve_host(HostNames *h)
               symbols_address("profile_finish", &at);
     error_free(&err);
     symbols_set_slide(ok ? (uint64_t)&profile_finish - at : 0);
-    qsort(h->v, h->n, sizeof(*h->v), by_pc);
+    if (h->n) { /* h->v is NULL else */
+        qsort(h->v, h->n, sizeof(*h->v), by_pc);
+    }
     for (size_t i = 0; i < h->n; i++) {
         const char *name = ok ? symbols_find(h->v[i].pc, &off) : NULL;
         Dl_info info;
