@@ -15,6 +15,7 @@
 #include "hw/misc/coproc.h"
 #include "hw/misc/fw_cfg.h"
 #include "hw/misc/port92.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/misc/testdevs.h"
 #include "hw/net/e1000.h"
 #include "hw/nvme/nvme.h"
@@ -54,6 +55,8 @@ const DeviceClass *const device_classes[] = {
     &isa_debug_exit_class,
     &pc_testdev_class,
     &port92_class,
+    &pvpanic_class,
+    &pvpanic_pci_class,
     /* net */
     &e1000_class,
     /* nvme */

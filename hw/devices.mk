@@ -11,5 +11,5 @@ libhw_a_SOURCES += \
 	hw/input/ps2.h hw/input/i8042.h \
 	hw/input/ps2.c hw/input/ps2_mouse.c hw/input/i8042.c \
 	hw/misc/testdevs.h hw/misc/port92.h hw/misc/fw_cfg.h \
-	hw/misc/isa_debug_exit.c hw/misc/pc_testdev.c hw/misc/port92.c hw/misc/fw_cfg.c \
+	hw/misc/isa_debug_exit.c hw/misc/pc_testdev.c hw/misc/port92.c hw/misc/pvpanic.c hw/misc/pvpanic.h hw/misc/fw_cfg.c \
 	hw/misc/coproc.c hw/misc/coproc.h

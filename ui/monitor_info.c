@@ -24,6 +24,7 @@ static bool info_status(MonContext *c, const MonArgs *a, FILE *out, Error *err)
         [RUN_INTERNAL_ERROR] = "paused (internal-error)",
     };
     fprintf(out, "VM status: %s\n", c->was_running && c->m->suspended ? "paused (suspended)"
+                                    : c->m->panicked ? "paused (guest-panicked)"
                                     : c->was_running ? "running" : names[c->m->state]);
     return true;
 }

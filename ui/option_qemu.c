@@ -118,6 +118,10 @@ bool option_add_object(Options *o, const OptionRow *row, const char *value, Erro
 
 static const char *const reboot_actions[] = { "reset", "shutdown", NULL };
 static const char *const shutdown_actions[] = { "poweroff", "pause", NULL };
+static const char *const panic_actions[] = { /* enum PanicAction */
+    [PANIC_SHUTDOWN] = "shutdown", [PANIC_PAUSE] = "pause",
+    [PANIC_EXIT_FAILURE] = "exit-failure", [PANIC_NONE] = "none", NULL
+};
 static const char *const other_actions[] = { "none", "pause", "shutdown", "exit-failure", "reset",
                                              "poweroff", "debug", "inject-nmi", NULL };
 
@@ -128,20 +132,23 @@ typedef struct ActionOption {
 const Property action_props[] = {
     PROP_ENUM(ActionOption, reboot, 0, reboot_actions, "shutdown: -no-reboot"),
     PROP_ENUM(ActionOption, shutdown, 0, shutdown_actions, "pause: -no-shutdown"),
-    PROP_ENUM(ActionOption, panic, 0, other_actions, "no effect: the guest cannot tell of it"),
+    PROP_ENUM(ActionOption, panic, PANIC_SHUTDOWN, panic_actions,
+              "what a guest gets that tells of one (-device pvpanic)"),
     PROP_ENUM(ActionOption, watchdog, 0, other_actions, "no effect: there is no watchdog"),
     PROP_END
 };
 
 bool option_set_action(Options *o, const OptionRow *row, const char *value, Error *err)
 {
-    ActionOption a = { .reboot = o->cfg.no_reboot, .shutdown = o->cfg.no_shutdown };
+    ActionOption a = { .reboot = o->cfg.no_reboot, .shutdown = o->cfg.no_shutdown,
+                       .panic = (int)o->cfg.panic };
     if (!property_parse(action_props, &a, value, NULL, err)) {
         error_prefix(err, "-action: ");
         return false;
     }
     o->cfg.no_reboot = a.reboot == 1;
     o->cfg.no_shutdown = a.shutdown == 1;
+    o->cfg.panic = (enum PanicAction)a.panic;
     return true;
 }
 

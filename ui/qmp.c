@@ -92,6 +92,7 @@ static void on_event(void *opaque, enum MachineEvent e)
         [MACHINE_RESET] = "RESET",    [MACHINE_SHUTDOWN] = "SHUTDOWN",
         [MACHINE_POWERDOWN] = "POWERDOWN", [MACHINE_SUSPENDED] = "SUSPEND",
         [MACHINE_WOKEN] = "WAKEUP",      [MACHINE_BALLOON] = "BALLOON_CHANGE",
+        [MACHINE_PANICKED] = "GUEST_PANICKED", [MACHINE_CRASH_LOADED] = "GUEST_CRASHLOADED",
     };
     Qmp *q = opaque;
     if (!q->ready) {
@@ -105,6 +106,14 @@ static void on_event(void *opaque, enum MachineEvent e)
         json_object_set_new(o, "data",
                             json_pack("{s:b,s:s}", "guest", machine_guest_asked(q->m),
                                       "reason", q->m->cause ? q->m->cause : "none"));
+    }
+    if (e == MACHINE_PANICKED || e == MACHINE_CRASH_LOADED) {
+        static const char *const actions[] = {
+            [PANIC_SHUTDOWN] = "poweroff", [PANIC_PAUSE] = "pause",
+            [PANIC_EXIT_FAILURE] = "poweroff", [PANIC_NONE] = "run",
+        };
+        enum PanicAction a = e == MACHINE_PANICKED ? machine_panic_action(q->m) : PANIC_NONE;
+        json_object_set_new(o, "data", json_pack("{s:s}", "action", actions[a]));
     }
     if (e == MACHINE_BALLOON) {
         json_object_set_new(o, "data", json_pack("{s:I}", "actual",

@@ -35,7 +35,7 @@ static json_t *query_status(MonContext *c, const json_t *args, Error *err)
     };
     const Machine *m = c->m;
     bool asleep = m->suspended && m->state == RUN_RUNNING;
-    const char *name = asleep ? "suspended"
+    const char *name = asleep ? "suspended" : m->panicked ? "guest-panicked"
                        : m->state == RUN_PAUSED && !m->was_started ? "prelaunch" : names[m->state];
     return json_pack("{s:b,s:s}", "running", m->state == RUN_RUNNING && !asleep, "status", name);
 }

@@ -170,7 +170,7 @@ static void reset(Machine *m)
     if (m->cls->reset) {
         m->cls->reset(m);
     }
-    m->suspended = m->suspend_requested = false;
+    m->suspended = m->suspend_requested = m->panicked = false;
     m->waking = WAKE_NONE;
     for (unsigned i = 0; i < m->ncpus && log_on(LOG_CPU_RESET); i++) {
         FILE *f = log_lock();
@@ -270,6 +270,7 @@ void machine_run(Machine *m)
     }
     m->state = RUN_RUNNING;
     m->was_started = true;
+    m->panicked = false;
     clock_start(m->clock);
     if (m->exec && m->exec->starting) {
         m->exec->starting(m);
@@ -325,7 +326,8 @@ static void note(Machine *m, bool *flag)
     loop_wake(m->loop);
 }
 
-static const char guest_reset[] = "guest-reset", guest_shutdown[] = "guest-shutdown";
+static const char guest_reset[] = "guest-reset", guest_shutdown[] = "guest-shutdown",
+                  guest_panic[] = "guest-panic";
 
 void machine_request_reset(Machine *m)
 {
@@ -368,9 +370,24 @@ void machine_wake(Machine *m, enum MachineWake why)
     }
 }
 
+void machine_guest_panicked(Machine *m, bool crash_loaded)
+{
+    if (crash_loaded || m->cfg.panic == PANIC_NONE) {   /* the vCPU goes on */
+        *(crash_loaded ? &m->crash_load_requested : &m->panic_requested) = true;
+        loop_wake(m->loop);
+    } else {
+        note(m, &m->panic_requested);
+    }
+}
+
+enum PanicAction machine_panic_action(const Machine *m)
+{
+    return m->cfg.panic == PANIC_SHUTDOWN && m->cfg.no_shutdown ? PANIC_PAUSE : m->cfg.panic;
+}
+
 bool machine_guest_asked(const Machine *m)
 {
-    return m->cause == guest_reset || m->cause == guest_shutdown;
+    return m->cause == guest_reset || m->cause == guest_shutdown || m->cause == guest_panic;
 }
 
 void machine_listen(Machine *m, MachineListener *l)
@@ -430,6 +447,22 @@ static void wake_up(Machine *m)
     }
 }
 
+static void panicked(Machine *m)
+{
+    enum PanicAction action = machine_panic_action(m);
+    if (action != PANIC_NONE) {
+        machine_pause(m);
+        m->panicked = true;
+    }
+    machine_tell(m, MACHINE_PANICKED);
+    if (action == PANIC_PAUSE) {
+        machine_tell(m, MACHINE_STOPPED);
+    } else if (action != PANIC_NONE) {
+        machine_request_shutdown(m, action == PANIC_EXIT_FAILURE);
+        m->cause = guest_panic;
+    }
+}
+
 /* Acts on requests; true: leave the main loop. */
 static bool handle_requests(Machine *m)
 {
@@ -439,6 +472,14 @@ static bool handle_requests(Machine *m)
         if (m->powerdown) {
             m->powerdown(m);
         }
+    }
+    if (m->crash_load_requested) {
+        m->crash_load_requested = false;
+        machine_tell(m, MACHINE_CRASH_LOADED);
+    }
+    if (m->panic_requested) {
+        m->panic_requested = false;
+        panicked(m);
     }
     if (m->debug.requested) {
         m->debug.requested = false;

@@ -32,6 +32,9 @@ typedef struct FwFile {
     const char *name, *path, *text;
 } FwFile;
 
+/* What a guest that panicked gets. */
+enum PanicAction { PANIC_SHUTDOWN, PANIC_PAUSE, PANIC_EXIT_FAILURE, PANIC_NONE };
+
 /* What the command line says about a machine; strings owned by the option parser. */
 typedef struct MachineConfig {
     uint64_t ram_size;
@@ -40,6 +43,7 @@ typedef struct MachineConfig {
     const char *cpu_model;      /* "max", with ",+feat,-feat,feat=on" behind */
     const char *kernel, *initrd, *append, *bios, *boot;
     bool no_reboot, no_shutdown, start_paused, nodefaults;
+    enum PanicAction panic;
     const char *rtc_base;       /* "utc", "localtime", or a date */
     const char *name;
     const char *uuid;           /* checked text form or NULL */
@@ -52,7 +56,8 @@ typedef struct MachineConfig {
 
 /* What whoever listens is told (QMP's events). */
 enum MachineEvent { MACHINE_STOPPED, MACHINE_RESUMED, MACHINE_RESET, MACHINE_SHUTDOWN,
-                    MACHINE_POWERDOWN, MACHINE_SUSPENDED, MACHINE_WOKEN, MACHINE_BALLOON };
+                    MACHINE_POWERDOWN, MACHINE_SUSPENDED, MACHINE_WOKEN, MACHINE_BALLOON,
+                    MACHINE_PANICKED, MACHINE_CRASH_LOADED };
 /* What ended a suspension (S3). */
 enum MachineWake { WAKE_NONE, WAKE_BUTTON, WAKE_RTC, WAKE_OTHER /* a key, the monitor */ };
 
@@ -119,6 +124,8 @@ struct Machine {
     pthread_mutex_t lock;
     enum RunState state;
     bool reset_requested, shutdown_requested, powerdown_requested;
+    bool panic_requested, crash_load_requested;
+    bool panicked;              /* paused since the guest's kernel panicked */
     const char *cause;          /* of the last request, in QMP's words; static text */
     bool was_started;           /* ran once */
     bool suspend_requested, suspended;  /* S3: the clock runs, vCPUs wait for a reset */
@@ -187,6 +194,10 @@ void machine_quit(Machine *m, const char *cause);
 void machine_request_suspend(Machine *m);
 /* No effect unless the machine sleeps. Any thread with the lock. */
 void machine_wake(Machine *m, enum MachineWake why);
+/* The guest's kernel panicked; or it did, and has started a kernel for that case. */
+void machine_guest_panicked(Machine *m, bool crash_loaded);
+/* What becomes of it then. */
+enum PanicAction machine_panic_action(const Machine *m);
 /* Whether the last request was the guest's. */
 bool machine_guest_asked(const Machine *m);
 void machine_request_powerdown(Machine *m);   /* the power button */

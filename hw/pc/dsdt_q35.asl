@@ -129,6 +129,15 @@ DefinitionBlock ("", "DSDT", 2, "DYAD", "DYADQ35", 1)
             Return (IVAL)
         }
 
+        Device (PEVT)   /* -device pvpanic: it is there if the port reads so */
+        {
+            Name (_HID, "QEMU0001")
+            OperationRegion (PERG, SystemIO, 0x0505, 0x01)
+            Field (PERG, ByteAcc, NoLock, Preserve) { PEVB, 8 }
+            Method (_STA) { If (PEVB == 0xFF) { Return (0x00) } Return (0x0F) }
+            Name (_CRS, ResourceTemplate () { IO (Decode16, 0x0505, 0x0505, 0x01, 0x01) })
+        }
+
         Device (FWCF)   /* firmware configuration: Linux's driver looks for it by this */
         {
             Name (_HID, "QEMU0002")

@@ -12,6 +12,7 @@
 #include "hw/display/display_devices.h"
 #include "hw/ide/ide.h"
 #include "hw/net/e1000.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/nvme/nvme.h"
 #include "hw/scsi/scsi.h"
 #include "hw/usb/usb.h"
@@ -26,6 +27,7 @@ const DeviceClass *const device_classes[] = {
     &virtio_keyboard_pci_class, &virtio_mouse_pci_class, &virtio_rng_device_class,
     &virtio_serial_device_class, &virtio_scsi_pci_class, &scsi_hd_class, &scsi_cd_class,
     &qemu_xhci_class, &usb_kbd_class, &usb_mouse_class, &usb_tablet_class, &usb_storage_class,
+    &pvpanic_pci_class,
     &ide_hd_class, &ide_cd_class, &ich9_ahci_class, &piix3_ide_class, &nvme_class, NULL
 };
 

@@ -8,6 +8,7 @@
 #include "hw/input/i8042.h"
 #include "hw/misc/fw_cfg.h"
 #include "hw/misc/port92.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/misc/testdevs.h"
 #include "tests/unit/dev_board.h"
 
@@ -586,6 +587,22 @@ static void debug_exit_ends_with_an_odd_status(void **state)
     board_destroy(b);
 }
 
+static void pvpanic_hears_of_the_events_it_knows(void **state)
+{
+    Board *b = board_create(1);
+    assert_int_equal(in8(b, 0x505), 0xff);  /* what the DSDT's _STA looks at */
+    Device *dev = device_create(&b->m, &pvpanic_class);
+    assert_true(device_set(dev, "events", "1", &err));
+    assert_true(device_realize(dev, NULL, &err));
+    assert_int_equal(in8(b, 0x505), 1);
+    out8(b, 0x505, 0xfe);
+    assert_false(b->m.panic_requested || b->m.crash_load_requested);
+    out8(b, 0x505, 1);
+    assert_true(b->m.panic_requested);
+    device_destroy(dev);
+    board_destroy(b);
+}
+
 static void pc_testdev_lines_scratch_and_memory(void **state)
 {
     Board *b = board_create(1);
@@ -654,6 +671,7 @@ int main(void)
         cmocka_unit_test(fw_cfg_shows_signature_and_files),
         cmocka_unit_test(fw_cfg_dma_copies_within_bounds),
         cmocka_unit_test(debug_exit_ends_with_an_odd_status),
+        cmocka_unit_test(pvpanic_hears_of_the_events_it_knows),
         cmocka_unit_test(pc_testdev_lines_scratch_and_memory),
         cmocka_unit_test(port92_shares_a20_with_the_keyboard_controller),
     };

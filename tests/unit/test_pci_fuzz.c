@@ -242,6 +242,11 @@ static void mad_guest_and_testdev(void **state)
     fuzz(*state, "pci-testdev,membar=1M", 1);
 }
 
+static void mad_guest_and_pvpanic(void **state)
+{
+    fuzz(*state, "pvpanic-pci", 1);
+}
+
 static void mad_guest_and_bridges(void **state)
 {
     Board *b = *state;
@@ -269,6 +274,7 @@ int main(void)
         T(mad_guest_and_console),
         T(mad_guest_and_serial),
         T(mad_guest_and_testdev),
+        T(mad_guest_and_pvpanic),
         T(mad_guest_and_bridges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
