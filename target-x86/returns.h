@@ -3,10 +3,12 @@
  * Returns by the host's own. Generated code has a stack of its own. A guest's CALL pushes,
  * beside what the guest's memory gets, the guest's return address and then, by a host CALL
  * to the callee's block, the host address behind that: a landing pad. A guest's RET reads its
- * return address from guest memory into r11, as it must, and executes a host RET: where the
- * host's CPU has predicted it. The pad compares r11 with what was pushed, and goes on at the
- * block behind the call, to which it is patched. If they differ, ret_miss (thunks.c) looks
- * at the next entries, and then in the hash.
+ * return address from guest memory into r11, as it must, compares it with what was pushed, and
+ * if they are equal executes a host RET: to where the host's CPU has predicted. The pad goes on at
+ * the block behind the call, to which it is patched. If they differ, ret_miss (thunks.c) looks
+ * at the next entries, and then in the hash; calls and RETs of the host stay paired either way,
+ * or its CPU would predict all returns further out wrong. A trace (docs/traces.md) keeps no
+ * entries for its own calls; its return from where it began is one like any other.
  *
  * So entries are never trusted with where the guest goes, only with how that address
  * translates: they are good for one address space and mode, and until something in it is

@@ -77,6 +77,7 @@ typedef struct Tmpl {
                                * (there WIN_ZERO: address 0) */
     uint32_t small;           /* traces: registers known to be small as an index; */
     uint32_t sure[2];         /* in a loop for its record: have lain in both, now in B, A */
+    uint16_t depth;           /* calls of the trace that have not returned */
     Group group;
     /* from here on: not cleared for each block */
     SlowSite slow[MAX_SLOW] __attribute__((aligned(8)));
@@ -251,6 +252,10 @@ void tmpl_new_exit(Tmpl *t, uint32_t jmp_off, int64_t target);
 bool tmpl_in_region(const Tmpl *t, int64_t off);
 void tmpl_push_return(Tmpl *t, const X86Insn *in);
 void tmpl_pop_return(Tmpl *t, unsigned extra); /* RET: the address into S1, rsp moved */
+/* To guest PC in S1 by the host's RET, if the last call under way came from there (returns.h),
+ * else by the hash:
+ *     cmp r11,[rsp+8]; jne ret_miss; ret */
+void tmpl_return(Tmpl *t);
 /* Target of an indirect jump or call into S1 (return address pushed); false: too odd. */
 bool tmpl_indirect(Tmpl *t, const X86Insn *in);
 void tmpl_jump_pc(Tmpl *t);                     /* to guest PC in S1 */

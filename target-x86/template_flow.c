@@ -228,24 +228,31 @@ void tmpl_pop_return(Tmpl *t, unsigned extra)
     tmpl_sp_move(t, 8 + extra);
 }
 
-static void ret(Tmpl *t, unsigned extra)
+void tmpl_return(Tmpl *t)
 {
-    tmpl_pop_return(t, extra);
+    Enc *e = &t->e;
+
     save_flags_late(t);
-    enc_ret(&t->e);
+    enc_alu_rm(e, ALU_CMP, S1, rm_mem(H_RSP, 8));
+    enc_patch(e, enc_jcc(e, CC_NE), x86_thunks.ret_miss);
+    enc_ret(e);
     t->ended = true;
 }
 
-/* Behind a host call: where the guest's RET arrives by the host's, r11 = guest PC, flags in
- * env. Did it return to where this call had come from? Then it goes on there. */
+static void ret(Tmpl *t, unsigned extra)
+{
+    tmpl_pop_return(t, extra);
+    tmpl_return(t);
+}
+
+/* Behind a host call: where the guest's RET arrives by the host's, r11 = guest PC, which is
+ * where this call had come from; flags in env. */
 static void landing_pad(Tmpl *t, const X86Insn *in)
 {
     Enc *e = &t->e;
     int64_t next = (int64_t)t->off + in->len;
 
     enc_pop(e, S2);
-    enc_alu_rm(e, ALU_CMP, S1, rm_reg(S2));
-    enc_patch(e, enc_jcc(e, CC_NE), x86_thunks.ret_miss);
     t->saved_late |= !t->in_env; /* they were in EFLAGS at the store above */
     t->in_env = true;
     if (tmpl_in_region(t, next) || may_guard(t, next)) {

@@ -57,6 +57,7 @@ typedef struct Away {
     int16_t exit;       /* number of the exit into another page; -1: to the address in S1 */
     bool in_env;        /* flags */
     bool rcx_in_s2;
+    bool returns;       /* to the caller of what the trace began in */
     int16_t again;      /* instruction whose flags must be made again, or -1; */
     int16_t moved;      /* how far rsp has gone since, bytes */
     int16_t late;       /* Tmpl.late */

@@ -231,9 +231,10 @@ static void make_flags(Tmpl *t, const Away *a)
  *     mov r10,rcx; mov rcx,[vbase]; not rcx; lea rcx,[r11+rcx+1-succ]; jrcxz over
  *     jmp away; over: mov rcx,r10
  */
-static void expect(Tmpl *t)
+static void expect(Tmpl *t, bool returns)
 {
     Enc *e = &t->e;
+    Away *a;
     int moved = 0, again = t->in_env || t->live[t->i + 1] ? -1 : made_flags(t, &moved);
 
     if (t->in_env || again >= 0) {
@@ -244,7 +245,7 @@ static void expect(Tmpl *t)
             enc_lea(e, S2, rm_mem(S2, t->succ), true);
             enc_alu_rm(e, ALU_CMP, S1, rm_reg(S2));
         }
-        Away *a = away(t, enc_jcc(e, CC_NE));
+        a = away(t, enc_jcc(e, CC_NE));
         a->again = again;
         a->moved = moved;
     } else {
@@ -259,9 +260,11 @@ static void expect(Tmpl *t)
         }
         enc_u8(e, 0xe3);
         enc_u8(e, 5);
-        away(t, enc_jmp(e))->rcx_in_s2 = true;
+        a = away(t, enc_jmp(e));
+        a->rcx_in_s2 = true;
         enc_mov_rr(e, H_RCX, S2);
     }
+    a->returns = returns;
 }
 
 bool tmpl_trace_flow(Tmpl *t, const X86Insn *in)
@@ -278,17 +281,20 @@ bool tmpl_trace_flow(Tmpl *t, const X86Insn *in)
     }
     if (is_direct(in)) {
         if (in->opcode == 0xe8) {
+            t->depth++;
             tmpl_push_return(t, in);
         }
         return true;
     }
     if (is_return(in)) {
         tmpl_pop_return(t, in->opcode == 0xc2 ? in->imm & 0xffff : 0);
-        expect(t);
+        expect(t, !t->depth);
+        t->depth -= t->depth > 0;
         return true;
     }
     if (is_indirect(in) && tmpl_indirect(t, in)) {
-        expect(t);
+        t->depth += (in->modrm >> 3 & 7) == 2;
+        expect(t, false);
         return true;
     }
     return false;
@@ -311,7 +317,9 @@ void tmpl_trace_away(Tmpl *t)
         if (a->again >= 0) {
             make_flags(t, a);
         }
-        if (a->exit < 0) {
+        if (a->returns) {
+            tmpl_return(t);
+        } else if (a->exit < 0) {
             tmpl_jump_pc(t);
         } else {
             if (t->exits[a->exit].guarded) {

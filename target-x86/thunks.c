@@ -154,10 +154,10 @@ static void emit_exec(Enc *e)
     go(e);
 }
 
-/* Landing pads go to ret_miss: r11 = guest PC returned to, r10 = what the entry on top of the
- * stack was for, popped. If one of the next entries is it, calls below did not return (a
- * longjmp): it is used. If none is, the caller has no entry (it was called in a trace): the one
- * popped is put back for whom it belongs to. */
+/* Returns come to ret_miss: r11 = guest PC, for which the entry on top of the stack is not. If
+ * one of the next is, calls below did not return to theirs (a longjmp, or a trace went on behind
+ * its own return): they are taken off, by a RET each, so that the host's CPU counts with. If
+ * none is, the caller has no entry (it was called in a trace): all stay for whom they belong to. */
 static void emit_returns(Enc *e)
 {
     enum { ENTRIES = 4 };
@@ -165,17 +165,20 @@ static void emit_returns(Enc *e)
 
     x86_thunks.ret_miss = e->off;
     for (unsigned i = 0; i < ENTRIES; i++) {
-        enc_alu_rm(e, ALU_CMP, S1, rm_mem(H_RSP, 16 * i + 8));
+        enc_alu_rm(e, ALU_CMP, S1, rm_mem(H_RSP, 16 * (i + 1) + 8));
         found[i] = enc_jcc(e, CC_E);
     }
-    enc_lea(e, H_RSP, rm_mem(H_RSP, -16), true);
     tmpl_hash_jump(e, false);
-    for (unsigned i = ENTRIES; i-- > 0;) {
+    for (unsigned i = 0; i < ENTRIES; i++) {
         enc_patch(e, found[i], e->off);
-        if (i) {
-            enc_lea(e, H_RSP, rm_mem(H_RSP, 16), true);
-        }
     }
+    uint32_t take = e->off;
+    enc_bytes(e, 0x05158d4c, 7);   /* lea r10, [rip + 5]: behind the RET */
+    enc_bytes(e, 0x2414894c, 4);   /* mov [rsp], r10 */
+    enc_ret(e);
+    enc_lea(e, H_RSP, rm_mem(H_RSP, 8), true);
+    enc_alu_rm(e, ALU_CMP, S1, rm_mem(H_RSP, 8));
+    enc_patch(e, enc_jcc(e, CC_NE), take);
     enc_ret(e);
 
     x86_thunks.ret_empty = e->off; /* what the empty stack's end leads to */
