@@ -384,7 +384,10 @@ bool gen_case(JudgeCase *c, uint64_t id)
     c->mem = &memory;
     c->ro = ro;
     uint64_t where = c->mode == JUDGE_64 ? gen_rand() : 0;
-    gen = (Gen){ .c = c, .high_stack = where & 1, .high_data = where & 2 };
+    gen = (Gen){ .c = c,
+                 .high_stack = where & 1,
+                 .high_data = where & 2,
+                 .mixed = where && !(where & 12) };
     make_state(c);
     unsigned profile = gen_rand() % 6, want = 1 + gen_rand() % (gen_rand() % 4 ? 6 : 20);
     x86_engine.native = true;

@@ -23,6 +23,7 @@ typedef struct Gen {
     uint32_t undef;
     bool ended, failed; /* by a fault; failed: the case is void */
     bool high_stack, high_data; /* reached by addresses plus HIGH, but absolute ones */
+    bool mixed; /* data here and there, but for string instructions: they would overlap */
 } Gen;
 extern Gen gen;
 

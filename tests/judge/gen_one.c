@@ -56,7 +56,9 @@ void gen_put(const uint8_t *bytes, unsigned n)
 uint64_t gen_place(uint64_t at)
 {
     bool stack = at - STACK_BASE < STACK_SIZE, data = at - RO_BASE < RO_SIZE + RW_SIZE;
-    return (stack && gen.high_stack) || (data && gen.high_data) ? at + HIGH : at;
+    bool high = stack ? gen.high_stack
+                      : data && (gen.mixed ? gen_rand() & 1 : gen.high_data);
+    return high ? at + HIGH : at;
 }
 
 static uint64_t rip_now(void)
@@ -415,7 +417,7 @@ static bool point_register(unsigned r, unsigned seg)
     at = gen_chance(8) ? RW_BASE + 0x1000 - gen_rand() % 80 : at;
     at = gen_chance(40) ? RW_BASE + RW_SIZE - gen_rand() % 80 : at;
     at = gen_chance(40) ? RO_BASE + 0xf00 + gen_rand() % 256 : at;
-    return gen_set(r, gen_place(at) - base);
+    return gen_set(r, (gen.high_data ? at + HIGH : at) - base);
 }
 
 static bool aim_string(const X86Insn *in)

@@ -208,6 +208,9 @@ static void handler(int sig, siginfo_t *si, void *arg)
     /* Linux leaves AC as the case had it, and this is compiled code */
     __asm__ volatile("pushfq\n\tandl $~0x40000, (%%rsp)\n\tpopfq" ::: "cc", "memory");
     if (!active) {
+        if (sig == SIGSEGV && g[REG_TRAPNO] == EXC_PF) {
+            rig_host_fault(g[REG_CR2]);
+        }
         pass_on(sig, si, arg);
         return;
     }

@@ -126,6 +126,10 @@ const uint8_t *rig_code(uint32_t lin);
 bool rig_peek(uint64_t lin, unsigned n, uint64_t *v);
 /* Runs from rig_start's state on to the end. False: it did not come to an end. */
 bool rig_run(enum JudgeEngine e, JudgeState *out);
+/* An engine faulted at this host address. Kept if no checked register can have led there. */
+void rig_host_fault(uint64_t addr);
+/* Such an address of the last run, or 0. */
+uint64_t rig_stray(void);
 /* State as it stands (fault frames taken apart). */
 void rig_state(JudgeState *out);
 /* The guest's memory as it is now. */

@@ -12,6 +12,7 @@
 #include "target-x86/models.h"
 #include "target-x86/native.h"
 #include "target-x86/softmmu.h"
+#include "target-x86/window.h"
 #include "tests/judge/judge.h"
 #include "tests/judge/ldt.h"
 #include "tests/unit/tcg_board.h"
@@ -371,8 +372,30 @@ void rig_heat(const JudgeCase *c)
     trace_sites = h & 1 ? h : 0;
 }
 
+static uint64_t stray;
+
+void rig_host_fault(uint64_t addr)
+{
+    const TcgEnv *env = x86_env(cpu);
+    uint64_t b = addr - env->win_delta[0], a = addr - env->win_delta[1];
+    uint64_t a_at = (uint64_t)env->win_a << WIN_A_SHIFT;
+    uint64_t b_at = (uint64_t)WIN_B_INDEX << WIN_B_SHIFT;
+
+    if (b - b_at + WIN_MARGIN >= (1ull << WIN_B_SHIFT) + 2 * WIN_MARGIN &&
+        (env->win_a == WIN_A_NONE ||
+         a - a_at + WIN_MARGIN >= (1ull << WIN_A_SHIFT) + 2 * WIN_MARGIN)) {
+        stray = addr;
+    }
+}
+
+uint64_t rig_stray(void)
+{
+    return stray;
+}
+
 bool rig_run(enum JudgeEngine e, JudgeState *out)
 {
+    stray = 0;
     x86_engine.tier2 = e == ENG_TRACE ? TIER2_RANDOM : TIER2_OFF;
     x86_engine.random_sites = e == ENG_TRACE ? trace_sites : 0;
     x86_engine.native = e != ENG_IR;
