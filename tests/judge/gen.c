@@ -344,7 +344,7 @@ static void unit(unsigned profile)
     static void (*const flows[])(void) = {
         flow_forward,  flow_forward,       flow_forward, flow_loop, flow_call,
         flow_indirect, flow_memory_target, flow_fields,  flow_fields, flow_popf,
-        flow_far,
+        flow_far,      flow_frame,
     };
     static const uint8_t sets[] = { ROWS_ALL, ROWS_ALL, ROWS_INT,
                                     ROWS_INT, ROWS_FPU, ROWS_VEC };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Units of several instructions: branches of every kind with something to skip or repeat,
- * calls and returns, also through memory, runs of accesses through one register, flags
- * through the stack, bytes that must not decode.
+ * calls and returns, also through memory, frames, runs of accesses through one register,
+ * flags through the stack, bytes that must not decode.
  */
 #include <string.h>
 
@@ -456,6 +456,66 @@ void flow_memory_target(void)
     if (pushed && gen_rand() & 1) {
         uint8_t add[4] = { 0x48, 0x83, 0xc4, 8 * pushed }; /* add rsp, n */
         gen_put(wide ? add : add + 1, wide ? 4 : 3);
+    }
+    gen_run();
+}
+
+/* lea rsp, [rsp + d] or [r + d] */
+static void put_lea_sp(unsigned base, int8_t d)
+{
+    uint8_t b[5] = { 0x48 | base >> 3, 0x8d, 0x60 | (base & 7), 0x24, d };
+    if ((base & 7) != 4) {
+        b[3] = d;
+    }
+    gen_put(b, (base & 7) == 4 ? 5 : 4);
+}
+
+/* A frame: rsp is kept in a register, moved by SUB, LEA or AND, used, and brought back by MOV,
+ * LEA or LEAVE. */
+void flow_frame(void)
+{
+    unsigned r = gen_rand() & 1 ? R_BP : any_reg(), kind = gen_rand() % 4;
+    uint8_t mov[3] = { 0x48 | r >> 3, 0x89, 0xe0 | (r & 7) }; /* mov r, rsp; mov rsp, r */
+    uint8_t back[3] = { 0x48 | (r > 7) << 2, 0x89, 0xc4 | (r & 7) << 3 };
+    unsigned n = 1 + gen_rand() % 4;
+
+    if (gen.c->mode != JUDGE_64) {
+        return;
+    }
+    if (gen_rand() & 1) {
+        put_push(any_reg());
+    }
+    gen_put(mov, 3);
+    if (kind == 0) {
+        put_lea_sp(R_SP, -8 * (int)(1 + gen_rand() % 12));
+    } else if (kind == 1) {
+        put_lea_sp(r, -8 * (int)(1 + gen_rand() % 12));
+    } else if (kind == 2) {
+        gen_put((const uint8_t *)"\x48\x83\xe4\xf0", 4); /* and rsp, -16 */
+    } else {
+        uint8_t sub[4] = { 0x48, 0x83, 0xec, 8 * (1 + gen_rand() % 12) };
+        gen_put(sub, 4);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        unsigned reg = any_reg();
+        reg = reg == r ? (r ? R_AX : R_CX) : reg;
+        switch (gen_rand() % 3) {
+        case 0: put_push(reg); break;
+        case 1: put_field(R_SP, reg, 8 * (gen_rand() % 8)); break;
+        default: put_field(r, reg, 8 * (gen_rand() % 8) - 32); break;
+        }
+    }
+    if (r == R_BP && gen_rand() & 1) {
+        put_push(R_AX);
+        put1(0xc9); /* leave: rbp is what lies there */
+    } else if (gen_rand() & 1) {
+        put_lea_sp(r, 8 * (gen_rand() % 4) - 16);
+        put_push(any_reg());
+    } else {
+        gen_put(back, 3);
+    }
+    if (gen_rand() & 1) {
+        put_field(R_SP, any_reg(), 8 * (gen_rand() % 8));
     }
     gen_run();
 }

@@ -13,6 +13,7 @@ void flow_memory_target(void);
 void flow_far(void);
 void flow_popf(void);
 void flow_fields(void);
+void flow_frame(void);
 void flow_undefined(void);
 
 #endif
