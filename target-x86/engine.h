@@ -128,6 +128,7 @@ typedef struct X86Engine {
     uint64_t random_sites; /* tests: a block's win_site is left to this chance; 0: no */
     X86KeySet group_failed; /* blocks whose groups fail often, */
     X86KeySet no_trace;     /* and those that shall not become traces' heads, */
+    X86KeySet no_stride;    /* instructions whose index was not as small as it had been; */
     unsigned given_up;      /* so many since it was emptied (racy) */
     /* what is known of memory operands in window blocks, 4 bits (WIN_SITE_*) by hash of
      * the instruction's RAM address; a collision costs speed only. Racy. */
@@ -142,10 +143,16 @@ enum { WIN_SITE_UNKNOWN, WIN_SITE_B, WIN_SITE_A, WIN_SITE_BOTH, WIN_SITE_ANY,
        /* in both, even on the path of one trace, which leaves in the other case; */
        WIN_SITE_MIXED = WIN_SITE_PAIR + 2,
        /* and the way out became hot */
-       WIN_SITE_TWO };
+       WIN_SITE_TWO,
+       /* in a record: as WIN_SITE_PAIR, and the index fits 16 bits */
+       WIN_SITE_TINY };
+_Static_assert((WIN_SITE_TINY - WIN_SITE_PAIR) % 2 == 0, "x86_win_pair_range");
+/* The range of a WIN_SITE_PAIR or TINY: 0 (B), 1. */
+static inline unsigned x86_win_pair_range(unsigned site) { return (site - WIN_SITE_PAIR) & 1; }
 /* A small index: -2^n to 2^n - 1; of a gather or scatter. What a wrong guess of it names as its
  * register. */
-enum { WIN_INDEX_BITS = 32, WIN_VSIB_BITS = 26, WIN_INDEX = 30 };
+enum { WIN_INDEX_BITS = 32, WIN_VSIB_BITS = 26, WIN_INDEX = 30,
+       WIN_STRIDE = 29 /* or that it shall not be taken for one */ };
 enum { WIN_ZERO = 17 }; /* it names for address 0, where operands without a base count from */
 
 /* One per machine; set before vCPUs start. */

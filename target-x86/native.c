@@ -591,7 +591,10 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
     uint64_t site = tr ? tb_insn_ram(tb, kind >> 16, NULL) : tb->key + (kind >> 16);
     unsigned known = x86_win_site(site), state = WIN_SITE_ANY;
 
-    if (known != WIN_SITE_ANY && base != WIN_INDEX) {
+    if (base == WIN_STRIDE) {
+        x86_keys_add(&x86_engine.no_stride, site);
+        state = known;
+    } else if (known != WIN_SITE_ANY && base != WIN_INDEX) {
         uint64_t a = base == 16         ? env->vbase
                      : base < 16        ? cpu->st.gpr[base]
                      : base == WIN_ZERO ? 0

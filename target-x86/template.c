@@ -180,7 +180,8 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
     t->nexecs++;
     site->insn = *in;
     site->region_off = t->off;
-    t->verified[0] = t->verified[1] = t->small = t->both = 0; /* it may write any register */
+    t->verified[0] = t->verified[1] = t->both = 0; /* it may write any register */
+    t->small = t->tiny = t->stride = 0;
     tmpl_forget(t);
     tmpl_sp_settle(t);
     tmpl_save_flags(t);
@@ -746,6 +747,8 @@ static void loop_begins(Tmpl *t, TbTrace *tr)
     t->verified[0] &= ~moved;
     t->verified[1] &= ~moved;
     t->small &= ~moved;
+    t->tiny &= ~moved;
+    t->stride &= ~moved;
     tmpl_forget(t);
     t->group.on = false;
     tmpl_sp_settle(t);
@@ -755,6 +758,8 @@ static void loop_begins(Tmpl *t, TbTrace *tr)
     t->loop_verified[0] = t->verified[0];
     t->loop_verified[1] = t->verified[1];
     t->loop_small = t->small;
+    t->loop_tiny = t->tiny;
+    t->loop_stride = t->stride;
 }
 
 /* Behind a trace's last instruction. */
@@ -763,7 +768,8 @@ static void trace_ends(Tmpl *t, TbTrace *tr)
     bool loop = tr->end == (int64_t)t->tb->region_off;
 
     if (tr->peeled && (t->loop_verified[0] & ~t->verified[0] ||
-                       t->loop_verified[1] & ~t->verified[1] || t->loop_small & ~t->small)) {
+                       t->loop_verified[1] & ~t->verified[1] || t->loop_small & ~t->small ||
+                       t->loop_tiny & ~t->tiny || t->loop_stride & ~t->stride)) {
         loop = false; /* from the beginning again */
     }
     if (t->live[tr->peeled] && t->in_env != t->start_in_env) {

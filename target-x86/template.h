@@ -75,7 +75,8 @@ typedef struct Tmpl {
                                * S2; 0 = none */
     uint32_t both, verified[2]; /* registers (16: vbase) in both (a hint); known to lie in B, A
                                * (there WIN_ZERO: address 0) */
-    uint32_t small;           /* traces: registers known to be small as an index; */
+    uint32_t small, tiny, stride; /* registers known to be so as an index (template_known.c); */
+    unsigned nstrides;        /* additions of strides so far; */
     uint32_t sure[2];         /* in a loop for its record: have lain in both, now in B, A */
     uint16_t depth;           /* calls of the trace that have not returned */
     Group group;
@@ -101,7 +102,7 @@ typedef struct Tmpl {
     uint32_t hot_jcc;         /* and of the counter that makes a block a trace's head */
     bool start_in_env;        /* in_env where a loop's round begins, */
     uint32_t first_round;     /* where the first one does */
-    uint32_t loop_verified[2], loop_small; /* verified, small there */
+    uint32_t loop_verified[2], loop_small, loop_tiny, loop_stride; /* what is known there */
     bool shadow_next;         /* the next instruction stands behind STI */
     bool ended;               /* control flow has been emitted */
 } Tmpl;
@@ -205,8 +206,13 @@ uint32_t tmpl_implicit_writes(const X86Insn *in);
 /* Window checks for the instructions ahead, before the current one makes flags. */
 void tmpl_win_hoist(Tmpl *t);
 void tmpl_win_loop(Tmpl *t); /* where a loop's further rounds begin */
-/* Bookkeeping of checked registers behind an instruction emitted natively. */
+/* template_known.c: bookkeeping behind an instruction emitted natively; an index has been
+ * checked; does an instruction only add a small constant? Which register does it add to another
+ * one (-1)? */
 void tmpl_win_after(Tmpl *t, const X86Insn *in);
+void tmpl_knows_index(Tmpl *t, unsigned g, bool tiny);
+bool tmpl_moves_little(const X86Insn *in);
+int tmpl_adds_to_pointer(const X86Insn *in);
 /* flags bookkeeping before a check: saves them if they are live */
 void tmpl_before_check(Tmpl *t, const X86Insn *in);
 /* control flow and stack; false: not known here */

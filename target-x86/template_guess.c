@@ -124,7 +124,7 @@ unsigned tmpl_guess(const Tmpl *t, unsigned i, const X86Insn *as)
     if (t->tb->trace_at && (state == WIN_SITE_UNKNOWN || state == WIN_SITE_BOTH || leaves)) {
         unsigned seen = tb_trace(t->tb)->insn[i].site; /* on this path, just before */
         if (seen >= WIN_SITE_PAIR) {
-            seen = seen > WIN_SITE_PAIR ? WIN_SITE_A : WIN_SITE_B;
+            seen = x86_win_pair_range(seen) ? WIN_SITE_A : WIN_SITE_B;
         }
         state = seen == WIN_SITE_ANY && state != WIN_SITE_UNKNOWN ? WIN_SITE_BOTH : seen;
     } else if (state >= WIN_SITE_MIXED) {

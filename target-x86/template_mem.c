@@ -161,142 +161,6 @@ void tmpl_check(Tmpl *t, unsigned kind)
     s->back = t->e.off;
 }
 
-/* ---- windows: bookkeeping of checked registers ---- */
-
-enum { MOVES_MOST = 1 << 18 }; /* an addition that moves little, bytes */
-
-/* However long a trace, a checked register that moves little, with any displacement, stays
- * within the margins. */
-_Static_assert((uint64_t)TB_MAX_TRACE * MOVES_MOST + 2 * GiB +
-                       8 * ((uint64_t)TB_MAX_TRACE * 4096 + (1ull << WIN_INDEX_BITS)) <
-                   WIN_MARGIN,
-               "TB_MAX_TRACE");
-
-/* Adds only a small constant to its one destination: what was checked stays so. */
-static bool moves_little(const X86Insn *in)
-{
-    uint8_t op = in->opcode;
-    unsigned ext = in->modrm >> 3 & 7;
-
-    if (in->row->enc != ENC_LEGACY || in->row->map != MAP_1 || in->opsize != 8) {
-        return false;
-    }
-    if (op == 0x8d) {
-        return in->adsize == 8 && in->index < 0 && in->base == in->op[0].reg &&
-               in->disp < MOVES_MOST && in->disp > -MOVES_MOST;
-    }
-    if (in->is_mem) {
-        return false;
-    }
-    if (op == 0x83) {
-        return ext == 0 || ext == 5 || (ext == 4 && (int64_t)in->imm < 0);
-    }
-    if (op == 0x81) {
-        return (ext == 0 || ext == 5) && (int64_t)in->imm < MOVES_MOST &&
-               (int64_t)in->imm > -MOVES_MOST;
-    }
-    return op == 0xff && ext < 2;
-}
-
-/* The same for an index, which may be scaled by 8. */
-static bool moves_index(const X86Insn *in)
-{
-    int64_t by = in->opcode == 0x8d ? in->disp : (int64_t)in->imm;
-    return moves_little(in) && (in->opcode == 0xff || (by <= 4096 && by >= -4096));
-}
-
-_Static_assert(WIN_INDEX_BITS == 32, "what 32-bit operations write is small");
-
-/* Does an instruction of 32 bits write its first operand whatever its others are? */
-static bool always_writes(const X86Insn *in)
-{
-    uint8_t op = in->opcode;
-
-    if (in->row->map == MAP_0F) { /* CMOVcc, IMUL, MOVZX, MOVSX */
-        return (op & 0xf0) == 0x40 || op == 0xaf || (op & 0xf6) == 0xb6;
-    }
-    return op < 0x40 || (op >= 0x80 && op <= 0x8d) || op == 0x63 || op == 0x69 || op == 0x6b ||
-           (op & 0xf8) == 0xb8 || (op == 0xc1 && in->imm & 31) || op == 0xc7 || op == 0xf7 || op == 0xff;
-}
-
-/* The register that gets a small value (WIN_INDEX_BITS) by what the instruction is, bit mask. */
-static uint32_t makes_small(const X86Insn *in, uint32_t written)
-{
-    const X86Opnd *d = &in->op[0];
-    unsigned ext = in->modrm >> 3 & 7;
-    bool small = false;
-
-    if (in->row->enc != ENC_LEGACY || in->row->map > MAP_0F || in->opsize < 4 ||
-        d->kind != OPND_GPR || d->size < 4 || !(written >> d->reg & 1)) {
-        return 0;
-    }
-    if (d->size == 4) {
-        small = always_writes(in);
-    } else if (in->row->map == MAP_0F) { /* MOVZX, MOVSX */
-        small = (in->opcode & 0xf6) == 0xb6;
-    } else {
-        switch (in->opcode) {
-        case 0x31:
-        case 0x33: small = !in->is_mem && d->reg == in->op[1].reg; break; /* XOR r, r */
-        case 0x25: small = in->imm < 1ull << WIN_INDEX_BITS; break;        /* AND */
-        case 0x81:
-        case 0x83: small = ext == 4 && in->imm < 1ull << WIN_INDEX_BITS; break;
-        case 0xc1: /* SHR */ small = ext == 5 && (in->imm & 63) >= 32; break;
-        case 0x63: /* MOVSXD */
-        case 0xc7: small = true; break;
-        default: small = (in->opcode & 0xf8) == 0xb8 && in->imm < 1ull << WIN_INDEX_BITS;
-        }
-    }
-    return small ? 1u << d->reg : 0;
-}
-
-/* MOV r, r, and LEA r, [r + little]: what is known of one register is known of the other. */
-static int copies(const X86Insn *in)
-{
-    if (in->row->enc != ENC_LEGACY || in->row->map != MAP_1 || in->opsize != 8) {
-        return -1;
-    }
-    if (in->opcode == 0x8d) {
-        return in->adsize == 8 && in->index < 0 && in->base < 16 && in->disp < MOVES_MOST &&
-                       in->disp > -MOVES_MOST
-                   ? in->base
-                   : -1;
-    }
-    return !in->is_mem && (in->opcode == 0x89 || in->opcode == 0x8b) ? in->op[1].reg : -1;
-}
-
-void tmpl_win_after(Tmpl *t, const X86Insn *in)
-{
-    if (t->win) {
-        int from = t->tb->trace_at ? copies(in) : -1;
-        if (from >= 0 && from != in->op[0].reg) {
-            uint32_t bit = 1u << in->op[0].reg;
-            for (unsigned k = 0; k < 2; k++) {
-                t->verified[k] = (t->verified[k] & ~bit) |
-                                 (t->verified[k] >> from & 1 ? bit : 0);
-            }
-            t->both = (t->both & ~bit) | (t->both >> from & 1 ? bit : 0);
-            t->small = (t->small & ~bit) |
-                       (in->opcode != 0x8d && t->small >> from & 1 ? bit : 0);
-            t->s1_host = t->s1_host == in->op[0].reg + 1 ? 0 : t->s1_host;
-            return;
-        }
-        uint32_t w = t->writes[t->i], small = makes_small(in, w);
-        t->both &= moves_little(in) ? ~0u : ~w;
-        if (t->s1_host && w >> (t->s1_host - 1) & 1) {
-            t->s1_host = 0;
-        }
-        if (t->small & w && !moves_index(in)) {
-            t->small &= ~w;
-        }
-        t->small |= small;
-        if ((t->verified[0] | t->verified[1]) & w && !moves_little(in)) {
-            t->verified[0] &= ~w;
-            t->verified[1] &= ~w;
-        }
-    }
-}
-
 /* ---- windows ---- */
 
 /* FS and GS hold host minus guest address of ranges A and B. */
@@ -394,15 +258,80 @@ void tmpl_any_range_slow(Tmpl *t, const SlowSite *s)
     enc_bytes(e, 0x1a2b4d, 3); /* sub r11, [r10]: the tag */
 }
 
-/* Traces, where a path has shown that a base register points into range k and the index is
- * small: both are checked, each once while it keeps its value. */
+/* Is the register as it was when the block was begun? */
+static bool untouched(const Tmpl *t, unsigned g)
+{
+    for (unsigned j = 0; j < t->i; j++) {
+        if (t->writes[j] >> g & 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Will the instructions ahead add it to a pointer? */
+static bool strides_ahead(const Tmpl *t, unsigned g)
+{
+    enum { AHEAD = 64 };
+    unsigned end = MIN(t->tb->ninsns, t->i + AHEAD);
+
+    for (unsigned j = t->i + 1; j < end; j++) {
+        if (tmpl_adds_to_pointer(&t->insns[j]) == (int)g) {
+            return true;
+        }
+        if (t->writes[j] >> g & 1) {
+            break;
+        }
+    }
+    return false;
+}
+
+/* Is it worth to know that the index of this operand fits 16 bits? It does now. */
+static bool is_stride(const Tmpl *t, const X86Insn *in)
+{
+    const TbTrace *tr = tb_trace(t->tb);
+    unsigned g = in->index;
+
+    if (t->stride >> g & 1 || x86_keys_has(&x86_engine.no_stride, tmpl_insn_ram(t, t->i)) ||
+        !strides_ahead(t, g)) {
+        return false;
+    }
+    return tr ? tr->insn[t->i].site >= WIN_SITE_TINY
+              : untouched(t, g) && t->cpu->st.gpr[g] == (uint64_t)(int16_t)t->cpu->st.gpr[g];
+}
+
+/* Outside traces: is it cheaper to check the two registers than their sum? */
+static bool pays(const Tmpl *t, const X86Insn *in, unsigned k)
+{
+    bool base_known = t->verified[k] >> in->base & 1;
+    uint64_t index = t->cpu->st.gpr[in->index];
+
+    if (t->small >> in->index & 1) {
+        return base_known ||
+               (untouched(t, in->base) &&
+                window_range(x86_env(t->cpu), t->cpu->st.gpr[in->base]) == (int)k);
+    }
+    if (!untouched(t, in->index) || index != (uint64_t)(int32_t)index ||
+        x86_keys_has(&x86_engine.no_stride, tmpl_insn_ram(t, t->i))) {
+        return false;
+    }
+    return base_known || (is_stride(t, in) && untouched(t, in->base) &&
+                          window_range(x86_env(t->cpu), t->cpu->st.gpr[in->base]) == (int)k);
+}
+
+/* Where a base register points into range k and the index is small: both are checked, each once
+ * while it keeps its value. In a trace its path has shown that, elsewhere the values that the
+ * registers have while it is built. */
 static bool is_pair(const Tmpl *t, const X86Insn *in, unsigned k)
 {
     const TbTrace *tr = tb_trace(t->tb);
 
-    return tr && tr->insn[t->i].site == WIN_SITE_PAIR + k && in->index >= 0 && in->base >= 0 &&
-           in->base < 16 && in->seg < R_FS &&
-           !(reg_in_env(in->base) && reg_in_env(in->index));
+    if (in->index < 0 || in->base < 0 || in->base > 15 || in->seg >= R_FS ||
+        (reg_in_env(in->base) && reg_in_env(in->index))) {
+        return false;
+    }
+    return tr ? tr->insn[t->i].site == WIN_SITE_PAIR + k || tr->insn[t->i].site == WIN_SITE_TINY + k
+              : pays(t, in, k);
 }
 
 /* Where an operand lies. A register's value that one operand has found in both ranges is in
@@ -521,23 +450,26 @@ static int pair_reg(Tmpl *t, unsigned g)
 static Rm win_pair(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
 {
     Enc *e = &t->e;
-    bool base_known = t->verified[k] >> in->base & 1, index_known = t->small >> in->index & 1;
+    bool base_known = t->verified[k] >> in->base & 1, stride = is_stride(t, in);
+    bool index_known = t->small >> in->index & 1 && !stride;
 
     if (!base_known || !index_known) {
         tmpl_before_check(t, in);
     }
     int h = pair_reg(t, in->base), x = pair_reg(t, in->index);
     int d = h == S1 || x == S1 || (t->s1_host && h != S2 && x != S2) ? S2 : S1; /* scratch */
-    if (!index_known) { /* movsxd d, index; cmp d, index; jne */
-        static const Op movsxd = { .opcode = 0x63, .w = true };
+    if (!index_known) { /* movsxd d, index, or from 16 bits; cmp d, index; jne */
+        static const Op movsxd = { .opcode = 0x63, .w = true },
+                        movsx = { .map = 1, .opcode = 0xbf, .w = true };
+        unsigned what = stride || !t->tb->trace_at ? WIN_STRIDE : WIN_INDEX;
         tmpl_clobber(t, d);
-        enc_op(e, &movsxd, d, rm_reg(x));
+        enc_op(e, stride ? &movsx : &movsxd, d, rm_reg(x));
         enc_alu_rm(e, ALU_CMP, d, rm_reg(x));
         SlowSite *s = tmpl_slow_site(t, SLOW_GUESS,
-                                     MEM_GUESS | WIN_INDEX << 10 | tmpl_site(t, t->i) << 16);
+                                     MEM_GUESS | what << 10 | tmpl_site(t, t->i) << 16);
         s->jcc = enc_jcc(e, CC_NE);
         s->back = e->off;
-        t->small |= 1u << in->index;
+        tmpl_knows_index(t, in->index, stride);
     }
     if (!base_known) {
         check_range(t, d, h, k, in->base, tmpl_site(t, t->i));
@@ -611,12 +543,12 @@ void tmpl_win_loop(Tmpl *t)
 
     for (unsigned i = t->i; i < t->tb->ninsns; i++) {
         moved |= t->writes[i];
-        far |= moves_little(&t->insns[i]) ? 0 : t->writes[i];
+        far |= tmpl_moves_little(&t->insns[i]) ? 0 : t->writes[i];
     }
     for (unsigned i = t->i; i < t->tb->ninsns && t->win && !t->live[t->i] && n < 6; i++) {
         const X86Insn *in = &t->insns[i];
         unsigned seen = tr->insn[i].site, base = in->base;
-        unsigned k = seen == WIN_SITE_A || seen == WIN_SITE_PAIR + 1;
+        unsigned k = seen >= WIN_SITE_PAIR ? x86_win_pair_range(seen) : seen == WIN_SITE_A;
         if (!in->is_mem || in->base < 0 || base > 15 || base == R_SP || in->seg >= R_FS ||
             in->adsize != 8 || far >> base & 1 || (t->sure[0] | t->sure[1]) >> base & 1 ||
             x86_win_site(tmpl_insn_ram(t, i)) != WIN_SITE_TWO || x86_row_vsib(in->row) ||

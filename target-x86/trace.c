@@ -87,7 +87,8 @@ static unsigned site_of(const X86Cpu *cpu, const X86Insn *in)
         !vsib && in->seg < R_FS && in->adsize == 8 &&
         window_range(x86_env(cpu), gpr[in->base]) == k &&
         gpr[in->index] == (uint64_t)(int32_t)gpr[in->index]) {
-        return WIN_SITE_PAIR + k;
+        bool tiny = gpr[in->index] == (uint64_t)(int16_t)gpr[in->index];
+        return (tiny ? WIN_SITE_TINY : WIN_SITE_PAIR) + k;
     }
     return k < 0 ? WIN_SITE_ANY : k ? WIN_SITE_A : WIN_SITE_B;
 }
