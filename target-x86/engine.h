@@ -153,7 +153,9 @@ static inline unsigned x86_win_pair_range(unsigned site) { return (site - WIN_SI
  * register. */
 enum { WIN_INDEX_BITS = 32, WIN_VSIB_BITS = 26, WIN_INDEX = 30,
        WIN_STRIDE = 29 /* or that it shall not be taken for one */ };
-enum { WIN_ZERO = 17 }; /* it names for address 0, where operands without a base count from */
+/* It names for address 0, where operands without a base count from. Bases of FS and GS as Tmpl.verified
+ * and held name them. */
+enum { WIN_ZERO = 17, WIN_FS = 18 };
 
 /* One per machine; set before vCPUs start. */
 extern X86Engine x86_engine;

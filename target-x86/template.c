@@ -169,6 +169,13 @@ static void mov_ptr(Enc *e, int h, const void *p)
     }
 }
 
+/* Tmpl.verified of a trace that is only where vbase is in range B (x86_trace_here). */
+static uint32_t vbase_in_b(const Tmpl *t)
+{
+    const TbTrace *tr = tb_trace(t->tb);
+    return tr && tr->in_b ? 1u << 16 : 0;
+}
+
 void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
 {
     ExecSite *site = tb_alloc(t->cache, sizeof(*site));
@@ -180,7 +187,9 @@ void tmpl_call_exec(Tmpl *t, const X86Insn *in, bool last)
     t->nexecs++;
     site->insn = *in;
     site->region_off = t->off;
-    t->verified[0] = t->verified[1] = t->both = 0; /* it may write any register */
+    /* it may write any register */
+    t->verified[0] = vbase_in_b(t);
+    t->verified[1] = t->both = 0;
     t->small = t->tiny = t->stride = 0;
     tmpl_forget(t);
     tmpl_sp_settle(t);
@@ -826,6 +835,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->cache = c;
     t->tb = tb;
     t->insns = insns;
+    t->verified[0] = vbase_in_b(t);
     t->region = tb->large ? 2 * MiB : 4096;
     tb->region_off = tb->key & (t->region - 1);
     tb->guards_tail = tb->crossing && !t->placed && !tb->large && !(tb->mode & X86_KEY_CPL0) &&

@@ -447,9 +447,24 @@ static int pair_reg(Tmpl *t, unsigned g)
     return h;
 }
 
+/* Guest register g, in host register h, is small, or (tiny) fits 16 bits: movsxd d,h or movsx;
+ * cmp d,h; jne. what: as which register a wrong guess is told. */
+static void check_index(Tmpl *t, unsigned g, int d, int h, bool tiny, unsigned what)
+{
+    static const Op movsxd = { .opcode = 0x63, .w = true },
+                    movsx = { .map = 1, .opcode = 0xbf, .w = true };
+
+    tmpl_clobber(t, d);
+    enc_op(&t->e, tiny ? &movsx : &movsxd, d, rm_reg(h));
+    enc_alu_rm(&t->e, ALU_CMP, d, rm_reg(h));
+    SlowSite *s = tmpl_slow_site(t, SLOW_GUESS, MEM_GUESS | what << 10 | tmpl_site(t, t->i) << 16);
+    s->jcc = enc_jcc(&t->e, CC_NE);
+    s->back = t->e.off;
+    tmpl_knows_index(t, g, tiny);
+}
+
 static Rm win_pair(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
 {
-    Enc *e = &t->e;
     bool base_known = t->verified[k] >> in->base & 1, stride = is_stride(t, in);
     bool index_known = t->small >> in->index & 1 && !stride;
 
@@ -458,24 +473,52 @@ static Rm win_pair(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
     }
     int h = pair_reg(t, in->base), x = pair_reg(t, in->index);
     int d = h == S1 || x == S1 || (t->s1_host && h != S2 && x != S2) ? S2 : S1; /* scratch */
-    if (!index_known) { /* movsxd d, index, or from 16 bits; cmp d, index; jne */
-        static const Op movsxd = { .opcode = 0x63, .w = true },
-                        movsx = { .map = 1, .opcode = 0xbf, .w = true };
-        unsigned what = stride || !t->tb->trace_at ? WIN_STRIDE : WIN_INDEX;
-        tmpl_clobber(t, d);
-        enc_op(e, stride ? &movsx : &movsxd, d, rm_reg(x));
-        enc_alu_rm(e, ALU_CMP, d, rm_reg(x));
-        SlowSite *s = tmpl_slow_site(t, SLOW_GUESS,
-                                     MEM_GUESS | what << 10 | tmpl_site(t, t->i) << 16);
-        s->jcc = enc_jcc(e, CC_NE);
-        s->back = e->off;
-        tmpl_knows_index(t, in->index, stride);
+    if (!index_known) {
+        check_index(t, in->index, d, x, stride,
+                    stride || !t->tb->trace_at ? WIN_STRIDE : WIN_INDEX);
     }
     if (!base_known) {
         check_range(t, d, h, k, in->base, tmpl_site(t, t->i));
         t->verified[k] |= 1u << in->base;
     }
     return (Rm){ RM_MEM, h, x, in->scale, disp, range_seg[k] };
+}
+
+/* FS or GS, and perhaps a register that is small: TLS. */
+static bool is_offset(const Tmpl *t, const X86Insn *in, unsigned k)
+{
+    const TbTrace *tr = tb_trace(t->tb);
+
+    if (in->seg < R_FS || in->index >= 0 || in->base == 16) {
+        return false;
+    }
+    return in->base < 0 ||
+           (!reg_in_env(in->base) && in->base != R_SP &&
+            (t->small >> in->base & 1 || (tr && tr->insn[t->i].site == WIN_SITE_PAIR + k)));
+}
+
+/* S1 = the segment's base, which is checked once. */
+static Rm win_offset(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
+{
+    unsigned name = WIN_FS + in->seg - R_FS;
+    bool known = t->verified[k] >> name & 1;
+    bool small = in->base < 0 || t->small >> in->base & 1;
+
+    if (!known || !small) {
+        tmpl_before_check(t, in);
+    }
+    if (!small) {
+        check_index(t, in->base, S2, host_reg(in->base), false, WIN_INDEX);
+    }
+    if (t->held[0] != name) {
+        enc_load(&t->e, S1, seg_base(in->seg));
+        tmpl_hold(t, S1, name);
+    }
+    if (!known) {
+        check_range(t, S2, S1, k, WIN_WHOLE, tmpl_site(t, t->i));
+        t->verified[k] |= 1u << name;
+    }
+    return (Rm){ RM_MEM, S1, in->base < 0 ? -1 : host_reg(in->base), 0, disp, range_seg[k] };
 }
 
 /* With an index, or a segment base: the address without its displacement is checked. */
@@ -670,6 +713,8 @@ static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
     unsigned k = state == WIN_SITE_A;
     if (in->index < 0 && in->seg < R_FS) {
         *rm = win_base(t, in, k, disp);
+    } else if (is_offset(t, in, k)) {
+        *rm = win_offset(t, in, k, disp);
     } else if (is_pair(t, in, k)) {
         *rm = win_pair(t, in, k, disp);
     } else {

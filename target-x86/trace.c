@@ -83,6 +83,12 @@ static unsigned site_of(const X86Cpu *cpu, const X86Insn *in)
     if (k < 0 && a < 65536 && in->base >= 0) {
         k = 0; /* NULL: no news */
     }
+    if (k >= 0 && in->is_mem && in->base >= 0 && in->base < 16 && in->index < 0 &&
+        in->seg >= R_FS && in->adsize == 8 &&
+        window_range(x86_env(cpu), cpu->st.seg[in->seg].base) == k &&
+        gpr[in->base] == (uint64_t)(int32_t)gpr[in->base]) {
+        return WIN_SITE_PAIR + k;
+    }
     if (k >= 0 && in->is_mem && in->base >= 0 && in->base < 16 && in->index >= 0 &&
         !vsib && in->seg < R_FS && in->adsize == 8 &&
         window_range(x86_env(cpu), gpr[in->base]) == k &&
@@ -439,7 +445,7 @@ unsigned x86_trace_here(X86Cpu *cpu, Tb *tb, uint64_t vbase)
     TbTrace *tr = tb_trace(tb);
     const TbTraceInsn *page = tr->insn + tr->page_at;
 
-    if (trace_fixed(tr) && trace_fixed(tr) != vbase) {
+    if ((trace_fixed(tr) && trace_fixed(tr) != vbase) || (tr->in_b && !window_in_b(vbase))) {
         give_up(tb);
         x86_aside(cpu, drop_heavy, tb);
         return TRACE_DROPPED;

@@ -8,6 +8,7 @@
 #include "target-x86/insn.h"
 #include "target-x86/native.h"
 #include "target-x86/template.h"
+#include "target-x86/window.h"
 #include "tcg/codebuf.h"
 
 static bool pages_watched(TbCache *c, const TraceRecord *r)
@@ -97,6 +98,7 @@ static Tb *make(X86Cpu *cpu, TbCache *c, const TraceRecord *r, uint32_t id)
     tr->id = id;
     tr->end = r->end;
     tr->peeled = r->peeled;
+    tr->in_b = r->mode & X86_KEY_WIN && window_in_b(r->vbase);
     tb->key = r->head;
     tb->mode = r->mode;
     tb->size = 1; /* the rest is spans */

@@ -77,10 +77,11 @@ bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write);
 /* A wrong guess met this address: it may become range A of a root that has none. */
 void window_seen(X86Cpu *cpu, uint64_t addr);
 
+static inline bool window_in_b(uint64_t addr) { return addr >> WIN_B_SHIFT == WIN_B_INDEX; }
 /* The range an address lies in: 0 = B, 1 = A, -1 = none. */
 static inline int window_range(const TcgEnv *env, uint64_t addr)
 {
-    return addr >> WIN_B_SHIFT == WIN_B_INDEX            ? 0
+    return window_in_b(addr)                             ? 0
            : env->win_a == (addr >> WIN_A_SHIFT) ? 1
                                                   : -1;
 }

@@ -81,6 +81,7 @@ typedef struct TbTrace {
     int32_t end;          /* where it goes on, from vbase */
     uint16_t loop_exit;   /* 1 + the number of the exit to its own beginning, or 0 */
     uint16_t npages, page_at; /* rows of insn[] from there */
+    bool in_b;            /* vbase lies in window range B (window.h), for sure */
     uint8_t waits;        /* entries that found a page not mapped (racy) */
     TbTraceInsn insn[];   /* as many as the block has, at least; then where each page is,
                            * and its RAM page; a row of its own; and, 16 bits each, how far
