@@ -259,7 +259,7 @@ static void low_and_high(void)
 
 static u64 *table_at(u64 *t, unsigned i)
 {
-    static u64 pool[32][512] ALIGNED(4096);
+    static u64 pool[64][512] ALIGNED(4096);
     static unsigned used;
 
     if (!t[i]) {
@@ -329,6 +329,77 @@ static void near_and_far(void)
         bad += end != NONE || (u32)user_value != sum;
     }
     check("loops over near and far memory by turns", bad, 0);
+    write_cr3(was);
+}
+
+/* A loop that adds a stride to its pointer, and to FS's base: after many calls in which that was
+ * some bytes it is 40,000, or 42 TiB, or what leads, with 36 GiB of margins, from one stretch
+ * that an engine maps to the page in the other that is at last named. */
+static void strides(void)
+{
+    enum { PLACES = 16, FS_BASE = 0xc0000100 };
+    const long tib = 1l << 40, far = 42 * tib, some = 40000;
+    const long above = tib + (72l << 30), below = -(72l << 30) - 32 * PAGE;
+    const ulong start = TEST_VA + 16 * PAGE;
+    static struct { ulong from, by; u32 rounds; } arg USER_DATA;
+    static u64 root[512] ALIGNED(4096);
+    static u8 data[PLACES][PAGE] ALIGNED(4096);
+    const ulong place[PLACES] = { start, start + some, start + 2 * some, start + 3 * some,
+                                  start + far, start + 2 * far, start + 3 * far, start + 2048 + some,
+                                  start + above, start + 2 * above, start + 3 * above,
+                                  start + below, start + 2 * below, start + 3 * below,
+                                  126 * tib + 16 * PAGE, 128 * tib - 16 * PAGE };
+    enum { WAYS = 8 };
+    static const struct { long by; u32 rounds; } way[WAYS] = {
+        { 4, 300 }, { -4, 300 }, { 8, 150 }, { 0, 50 }, { some, 1 }, { far, 1 }, { above, 1 },
+        { below, 1 },
+    };
+    ulong was = read_cr3();
+    u32 bad = 0;
+
+    root[0] = ((u64 *)(was & ~0xffful))[0]; /* the image and ring 0 */
+    map_page(root, TEST_VA, frame[0]);
+    for (unsigned i = 0; i < PLACES; i++) {
+        map_page(root, place[i], data[i]);
+        for (unsigned k = 0; k < PAGE / 4; k++) {
+            ((u32 *)data[i])[k] = 0x9e3779b1u * (k + 1024 * i + 1);
+        }
+    }
+    write_cr3((ulong)root);
+    PUT(frame[0], 0x48, 0x8b, 0x77, 8, 0x8b, 0x4f, 16, /* mov rsi,[rdi+8]; mov ecx,[rdi+16] */
+        0x48, 0x8b, 0x3f, 0x31, 0xc0, 0xeb, 0,         /* mov rdi,[rdi]; xor eax,eax; jmp */
+        0x03, 0x07, 0x03, 0x04, 0x37,                  /* add eax,[rdi]; add eax,[rdi+rsi] */
+        0x48, 0x8d, 0x3c, 0x77, 0x03, 0x07,            /* lea rdi,[rdi+rsi*2]; add eax,[rdi] */
+        0x48, 0x01, 0xf7, 0x03, 0x07,                  /* add rdi,rsi; add eax,[rdi] */
+        0x64, 0x03, 0x06,                              /* add eax,fs:[rsi] */
+        0xff, 0xc9, 0x75, 0xe9, 0xcd, 0x40);           /* dec ecx; jnz; int 40H */
+    memcpy(frame[0] + 0x80, frame[0], 0x80);
+    for (u32 i = 0; i < 1500; i++) {
+        u32 w = i % 50 < 2 ? 3 : i % 500 < 300 ? i % 500 / 100 : i % WAYS, sum = 0;
+        arg.from = start + (way[w].by == -4 ? PAGE - 8 : i % 8 * 4);
+        if (w == 3) { /* the last two pages, by code of their own */
+            arg.from = place[PLACES - 1 - i % 2];
+        }
+        arg.by = way[w].by;
+        arg.rounds = way[w].rounds;
+        ulong p = arg.from;
+        for (u32 n = 0; n < arg.rounds; n++) {
+            for (unsigned k = 0; k < 5; k++) {
+                ulong at = k < 4 ? p + k * arg.by : start + 2048 + arg.by;
+                for (unsigned j = 0; j < PLACES; j++) {
+                    if (at >> 12 == place[j] >> 12) {
+                        sum += *(u32 *)(data[j] + (at & 4095));
+                    }
+                }
+            }
+            p += 3 * arg.by;
+        }
+        wrmsr(FS_BASE, start + 2048); /* the way back loads FS */
+        u64 end = run_user((void *)(TEST_VA + (w == 3 ? 0x80 : 0)), (ulong)&arg, 0);
+        bad += end != NONE || (u32)user_value != sum;
+    }
+    check("pointers with small strides and large ones", bad, 0);
+    wrmsr(FS_BASE, 0);
     write_cr3(was);
 }
 
@@ -493,6 +564,7 @@ void hot_code(void)
     write_cr3(read_cr3());
     low_and_high();
     near_and_far();
+    strides();
     edge();
     test_map();
 }
