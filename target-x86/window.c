@@ -33,6 +33,9 @@ enum { REDO = 40000 };
 /* Accesses outside both ranges before A moves, doubled by each move up to the limit. */
 enum { MISSES = 256, MISSES_MOST = MISSES << 2 };
 
+/* Mappings of an ended program that are worth the thread's work and areas reserved anew. */
+enum { BURY = 512 };
+
 #define LARGE (2 * MiB)
 
 static uint64_t tsc(void)
@@ -778,7 +781,7 @@ void window_switch(X86Cpu *cpu, uint64_t cr3, bool flush)
         begin_program(r);
         r->pcid = pcid;
     }
-    if (w->cur && w->cur != r && w->cur->n && window_ended(cpu, w->cur)) {
+    if (w->cur && w->cur != r && w->cur->vmas >= BURY && window_ended(cpu, w->cur)) {
         window_bury(w->cur);
     }
     r->stamp = ++w->stamp;
@@ -846,7 +849,12 @@ void window_protect(X86Cpu *cpu, const uint8_t *host_page)
             WinPage *p = &r->pages[k];
             bool hit = p->page & WP_WRITE && ram - p->ram < win_page_size(p);
             if (hit && window_ended(cpu, r)) {
-                window_bury(r); /* its pages become others' text one by one, 19 us each */
+                /* its pages become others' text one by one, 19 us each */
+                if (r->vmas >= BURY) {
+                    window_bury(r);
+                } else {
+                    wipe(w, r);
+                }
                 break;
             }
             if (hit && !(p->page & WP_LARGE) &&
