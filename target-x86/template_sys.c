@@ -574,7 +574,7 @@ static void to_host(Tmpl *t, int h, int d, unsigned k)
  * and r10 hold, which native_signal.c knows. No kick leaves there (it would go on in the midst of the
  * instruction, iteration by iteration), so exit_request is looked at behind it. *slow: jumps to where
  * the thunk does it; the number of them. */
-enum { STRING_MOST = 65536, STRING_WAYS = 3 };
+enum { STRING_MOST = 1 << 20, STRING_WAYS = 3 };
 static unsigned string_in_windows(Tmpl *t, const X86Insn *in, bool movs, uint32_t *slow)
 {
     Enc *e = &t->e;
