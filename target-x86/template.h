@@ -170,8 +170,8 @@ bool tmpl_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm);
 Rm tmpl_based(Tmpl *t, unsigned base, int disp, unsigned kind);
 /* Windows: the range (0: B, 1: A) in which [guest register base] is taken to lie; -1: in both, or none. */
 int tmpl_win_range(const Tmpl *t, unsigned base);
-/* It is checked for range k, once while it keeps its value; the host operand has a segment. */
-Rm tmpl_win_pointer(Tmpl *t, unsigned base, unsigned k);
+/* It is checked for range k, once while it keeps its value. */
+void tmpl_win_pointer(Tmpl *t, unsigned base, unsigned k);
 void tmpl_turn_back(Tmpl *t, const SlowSite *s); /* out of line of SLOW_TURNED */
 void tmpl_both_slow(Tmpl *t, const SlowSite *s); /* of SLOW_BOTH */
 /* The second half of an access that may lie in any range (out of line). */

@@ -787,8 +787,8 @@ int tmpl_win_range(const Tmpl *t, unsigned base)
     return state == WIN_SITE_B ? 0 : state == WIN_SITE_A ? 1 : -1;
 }
 
-Rm tmpl_win_pointer(Tmpl *t, unsigned base, unsigned k)
+void tmpl_win_pointer(Tmpl *t, unsigned base, unsigned k)
 {
     X86Insn in = pointer(base);
-    return win_base(t, &in, k, 0);
+    win_base(t, &in, k, 0);
 }
