@@ -415,6 +415,42 @@ static void both_check(Tmpl *t, unsigned base, uint32_t at)
     t->both |= 1u << base;
 }
 
+/* Guest register g, in host register h, is small, or (tiny) fits 16 bits: movsxd d,h or movsx;
+ * cmp d,h; jne. what: as which register a wrong guess is told. */
+static void check_index(Tmpl *t, unsigned g, int d, int h, bool tiny, unsigned what)
+{
+    static const Op movsxd = { .opcode = 0x63, .w = true },
+                    movsx = { .map = 1, .opcode = 0xbf, .w = true };
+
+    tmpl_clobber(t, d);
+    enc_op(&t->e, tiny ? &movsx : &movsxd, d, rm_reg(h));
+    enc_alu_rm(&t->e, ALU_CMP, d, rm_reg(h));
+    SlowSite *s = tmpl_slow_site(t, SLOW_GUESS, MEM_GUESS | what << 10 | tmpl_site(t, t->i) << 16);
+    s->jcc = enc_jcc(&t->e, CC_NE);
+    s->back = t->e.off;
+    tmpl_knows_index(t, g, tiny);
+}
+
+/* Beside a base register that has been seen in both ranges: is the index small, or is it worth to
+ * check that it is, instead of each sum? The base's host address serves for all of them, then. */
+static bool both_index(const Tmpl *t, const X86Insn *in)
+{
+    uint64_t value = t->cpu->st.gpr[in->index & 15];
+
+    if (reg_in_env(in->index) || in->base > 15) {
+        return false;
+    }
+    if (t->small >> in->index & 1) {
+        return true;
+    }
+    if (t->tb->trace_at || !untouched(t, in->index) ||
+        x86_keys_has(&x86_engine.no_stride, tmpl_insn_ram(t, t->i))) {
+        return false;
+    }
+    return is_stride(t, in) ||
+           ((t->s1_host == in->base + 1 || t->both >> in->base & 1) && value == (uint64_t)(int32_t)value);
+}
+
 void tmpl_both_slow(Tmpl *t, const SlowSite *s)
 {
     Enc *e = &t->e;
@@ -445,22 +481,6 @@ static int pair_reg(Tmpl *t, unsigned g)
         tmpl_get(t, h, g);
     }
     return h;
-}
-
-/* Guest register g, in host register h, is small, or (tiny) fits 16 bits: movsxd d,h or movsx;
- * cmp d,h; jne. what: as which register a wrong guess is told. */
-static void check_index(Tmpl *t, unsigned g, int d, int h, bool tiny, unsigned what)
-{
-    static const Op movsxd = { .opcode = 0x63, .w = true },
-                    movsx = { .map = 1, .opcode = 0xbf, .w = true };
-
-    tmpl_clobber(t, d);
-    enc_op(&t->e, tiny ? &movsx : &movsxd, d, rm_reg(h));
-    enc_alu_rm(&t->e, ALU_CMP, d, rm_reg(h));
-    SlowSite *s = tmpl_slow_site(t, SLOW_GUESS, MEM_GUESS | what << 10 | tmpl_site(t, t->i) << 16);
-    s->jcc = enc_jcc(&t->e, CC_NE);
-    s->back = t->e.off;
-    tmpl_knows_index(t, g, tiny);
 }
 
 static Rm win_pair(Tmpl *t, const X86Insn *in, unsigned k, int64_t disp)
@@ -677,13 +697,19 @@ static bool win_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm)
     if (in->disp != (int32_t)in->disp || disp != (int32_t)disp) {
         return false;
     }
-    if (state == WIN_SITE_BOTH && in->base >= 0 && in->base != R_SP && in->index < 0 &&
-        in->seg < R_FS) { /* rsp moves without being named */
+    if (state == WIN_SITE_BOTH && in->base >= 0 && in->base != R_SP && in->seg < R_FS &&
+        (in->index < 0 || both_index(t, in))) { /* rsp moves without being named */
+        bool stride = in->index >= 0 && is_stride(t, in);
+        if (in->index >= 0 && (stride || !(t->small >> in->index & 1))) {
+            tmpl_before_check(t, in);
+            check_index(t, in->index, S2, host_reg(in->index), stride, WIN_STRIDE);
+        }
         if (t->s1_host != in->base + 1) {
             tmpl_before_check(t, in);
             both_check(t, in->base, tmpl_site(t, t->i));
         }
-        *rm = rm_mem(S1, disp);
+        *rm = in->index < 0 ? rm_mem(S1, disp)
+                            : (Rm){ RM_MEM, S1, host_reg(in->index), in->scale, disp, 0 };
         return true;
     }
     if (state == WIN_SITE_A && in->base == 16 && in->seg < R_FS && t->fixed &&

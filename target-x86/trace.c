@@ -18,7 +18,7 @@
 
 enum {
     THRESHOLD = 3000,    /* executions */
-    HOT_TIME = 80000000, /* within so many ticks of the host's TSC (20 to 40 ms) */
+    HOT_TIME = 8000000,  /* within so many ticks of the host's TSC (2 to 4 ms) */
     REACH = 32 * MiB,    /* from the head's page */
     SHARE = 10,          /* of the time of user code goes to traces at most, 1 in */
     GIVEN_UP_MOST = 16384, /* heads that are none; then all are asked again */
