@@ -5,17 +5,8 @@
  * all checks have passed, so that a faulting access changes no entry. Leaf.
  */
 #include "target-x86/mmu.h"
+#include "target-x86/pte.h"
 #include "tcg/env.h"
-
-#define PTE_P 0x1u
-#define PTE_W 0x2u
-#define PTE_U 0x4u
-#define PTE_A 0x20u
-#define PTE_D 0x40u
-#define PTE_PS 0x80u
-#define PTE_G 0x100u
-#define PTE_NX BIT(63)
-#define PTE_ADDR 0xffffffffff000ull
 
 typedef struct Walk {
     X86Cpu *cpu;

@@ -553,7 +553,7 @@ void softmmu_drop_stores(X86Cpu *cpu)
 /* ---- filling ---- */
 
 /* Also for a debugger's walk under another engine, where there is no TLB. */
-static const FlatRange *phys_range(X86Cpu *cpu, uint64_t gpa)
+const FlatRange *x86_phys_range(X86Cpu *cpu, uint64_t gpa)
 {
     TlbSet *set = x86_env(cpu) ? x86_env(cpu)->tlb_set : NULL;
     const FlatView *v = cpu->cpu.machine->mem.view;
@@ -582,7 +582,7 @@ static const FlatRange *phys_range(X86Cpu *cpu, uint64_t gpa)
 
 uint8_t *x86_phys_host(X86Cpu *cpu, uint64_t gpa, bool write)
 {
-    const FlatRange *r = phys_range(cpu, gpa);
+    const FlatRange *r = x86_phys_range(cpu, gpa);
 
     if (!r || !r->host || (write && r->readonly)) {
         return NULL;
@@ -752,7 +752,7 @@ void softmmu_translate(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
             large_set(env->tlb_set, lin, &w);
         }
     }
-    const FlatRange *r = phys_range(cpu, w.gpa);
+    const FlatRange *r = x86_phys_range(cpu, w.gpa);
     ref->gpa = w.gpa;
     ref->large = w.page_size > TLB_PAGE;
     if (!r || !r->host) {
@@ -854,7 +854,7 @@ const uint8_t *softmmu_fetch(X86Cpu *cpu, uint64_t lin, uint64_t *ram_addr, bool
     if (!w.ok) {
         x86_raise_pf(cpu, lin, w.error);
     }
-    const FlatRange *r = phys_range(cpu, w.gpa);
+    const FlatRange *r = x86_phys_range(cpu, w.gpa);
     if (!r || !r->host) {
         return NULL;
     }

@@ -30,6 +30,9 @@ void softmmu_translate(X86Cpu *cpu, uint64_t lin, unsigned access, unsigned mmu,
 /* A direct store translation of this RAM page is about to be made: true if stores to it
  * must be reported, so that it may not. */
 bool softmmu_watch(X86Cpu *cpu, uint64_t ram_addr);
+/* The range of guest-physical memory that holds an address, or NULL; as long as the vCPU is not
+ * parked. Leaf. */
+const struct FlatRange *x86_phys_range(X86Cpu *cpu, uint64_t gpa);
 /* After a store to a watched page. */
 void softmmu_stored(X86Cpu *cpu, uint64_t ram_addr, unsigned len);
 

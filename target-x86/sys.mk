@@ -4,7 +4,7 @@ libx86leaf_a_SOURCES += \
 	target-x86/cpuid.c target-x86/cpuid.h \
 	target-x86/excp.c \
 	target-x86/far.c \
-	target-x86/mmu.c target-x86/mmu.h \
+	target-x86/mmu.c target-x86/mmu.h target-x86/pte.h \
 	target-x86/msrs.c target-x86/msrs.h \
 	target-x86/rows_far.c \
 	target-x86/rows_seg.c \

@@ -203,8 +203,11 @@ typedef struct Want {
 /* May the page be mapped to be stored to? If so it is noted, before anybody can find out. */
 static bool may_store(X86Cpu *cpu, uint64_t ram)
 {
-    __atomic_fetch_or((uint8_t *)&x86_env(cpu)->page_flags[ram >> 12], TCG_PAGE_WINDOW,
-                      __ATOMIC_SEQ_CST);
+    uint8_t *flags = (uint8_t *)&x86_env(cpu)->page_flags[ram >> 12];
+
+    if (!(__atomic_load_n(flags, __ATOMIC_SEQ_CST) & TCG_PAGE_WINDOW)) { /* it is never cleared */
+        __atomic_fetch_or(flags, TCG_PAGE_WINDOW, __ATOMIC_SEQ_CST);
+    }
     return !softmmu_watch(cpu, ram);
 }
 
@@ -454,8 +457,14 @@ static void resync(X86Cpu *cpu, WinSet *w, WinRoot *r)
     uint64_t begun = tsc();
     unsigned before = r->n, bad = 0;
 
+    bool quick = window_same_begin(cpu, w);
+
     w->stats->resyncs++;
-    for (uint32_t i = 0; i < r->n;) {
+    for (uint32_t i = 0;;) {
+        i = quick ? window_same(&w->same, r, i) : i;
+        if (i >= r->n) {
+            break;
+        }
         uint64_t page = win_page_addr(&r->pages[i]);
         WinPage was = r->pages[i];
         look(cpu, w, r, page, &r->pages[i]);

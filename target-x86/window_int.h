@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The windows' own types, for window.c and window_init.c alone. */
+/* The windows' own types, for window*.c alone. */
 #ifndef TARGET_X86_WINDOW_INT_H
 #define TARGET_X86_WINDOW_INT_H
 
@@ -14,6 +14,7 @@ enum {
     WIN_SLACK = 8000,        /* and what may come of cutting runs in pieces */
     WIN_AROUND = 15,         /* pages mapped with one that faulted, up and down, at most */
     WIN_GONE = 512,          /* pages collected before they are unmapped, runs at once */
+    WIN_PIECES = 128,        /* of 2 MiB, remembered in a resync */
     WIN_PEND = 32,           /* pages to look at before the root runs; more: all of them */
 };
 
@@ -65,6 +66,24 @@ typedef struct WinRoot {
     uint32_t *bucket;        /* WIN_BUCKETS */
 } WinRoot;
 
+/* What a resync knows of a 2 MiB piece of guest addresses. */
+typedef struct WinPiece {
+    uint64_t at;             /* guest address / 2 MiB, or ~0 */
+    const volatile uint64_t *table; /* its page table, if that is RAM and the entries above it
+                              * are as a mapped page's must be; or NULL */
+    uint64_t large;          /* else the entry that maps it as one page; or 0 */
+    bool write;              /* R/W at every level above that one */
+} WinPiece;
+
+/* For window_same(), during one resync. */
+typedef struct WinSame {
+    X86Cpu *cpu;
+    const uint8_t *ram_base;
+    uint64_t upper, leaf;    /* bits that matter of entries above the leaf, of leaves */
+    const struct FlatRange *ram; /* where the last page lay, or NULL */
+    WinPiece piece[WIN_PIECES];
+} WinSame;
+
 struct WinSet {
     unsigned policy;
     unsigned max_on;         /* roots with areas at a time */
@@ -76,6 +95,7 @@ struct WinSet {
     uint32_t faults;         /* cpu->user_faults then */
     unsigned ngone;
     uint64_t gone[WIN_GONE]; /* of the current root: off the list, not unmapped yet */
+    WinSame same;
     int ram_fd;
     const uint8_t *ram_base;
     WinStats *stats;         /* of the vCPU's TcgEnv */
@@ -135,6 +155,13 @@ void window_note_rights(WinRoot *r, WinPage *p, bool write);
 void window_forget(WinRoot *r, uint32_t i);
 /* All of them; also makes a list that is fresh memory. */
 void window_forget_all(WinRoot *r);
+
+/* ---- which mappings are still true (window_same.c). Leaf. ---- */
+
+/* Begins a resync of the current root. False: paging is not what window_same() can look at. */
+bool window_same_begin(X86Cpu *cpu, WinSet *w);
+/* The first page from i on that may not be as the page tables say; r->n: there is none. */
+uint32_t window_same(WinSame *s, const WinRoot *r, uint32_t i);
 
 /* ---- the host's side (window_area.c). Leaf. ---- */
 
