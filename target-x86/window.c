@@ -205,7 +205,8 @@ static bool may_store(X86Cpu *cpu, uint64_t ram)
 {
     uint8_t *flags = (uint8_t *)&x86_env(cpu)->page_flags[ram >> 12];
 
-    if (!(__atomic_load_n(flags, __ATOMIC_SEQ_CST) & TCG_PAGE_WINDOW)) { /* it is never cleared */
+    /* it is only cleared while everybody else is out of here (tb_watch_page) */
+    if (!(__atomic_load_n(flags, __ATOMIC_SEQ_CST) & TCG_PAGE_WINDOW)) {
         __atomic_fetch_or(flags, TCG_PAGE_WINDOW, __ATOMIC_SEQ_CST);
     }
     return !softmmu_watch(cpu, ram);
