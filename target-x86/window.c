@@ -11,6 +11,7 @@
 #include "target-x86/window_int.h"
 #include <sys/mman.h>
 #include "hw/core/machine.h"
+#include "hw/core/memory.h"
 #include "target-x86/engine.h"
 #include "target-x86/leaf.h"
 #include "target-x86/mmu.h"
@@ -216,10 +217,9 @@ static bool may_store(X86Cpu *cpu, uint64_t ram)
 static bool large_ok(X86Cpu *cpu, uint64_t gpa, uint64_t ram, bool write)
 {
     const TcgEnv *env = x86_env(cpu);
-    const uint8_t *first = x86_phys_host(cpu, gpa, write);
-    const uint8_t *last = x86_phys_host(cpu, gpa + LARGE - 1, write);
+    const FlatRange *m = x86_phys_range(cpu, gpa);
 
-    if (!first || last != first + LARGE - 1) {
+    if (!window_within(m, gpa, LARGE) || (write && m->readonly)) {
         return false;
     }
     for (unsigned i = 0; i < LARGE / 4096; i++) {

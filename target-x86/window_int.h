@@ -158,6 +158,8 @@ void window_forget_all(WinRoot *r);
 
 /* ---- which mappings are still true (window_same.c). Leaf. ---- */
 
+/* Lie n bytes of guest-physical memory, all of them, in this range (or NULL), and is it RAM or ROM? */
+bool window_within(const struct FlatRange *m, uint64_t gpa, uint64_t n);
 /* Begins a resync of the current root. False: paging is not what window_same() can look at. */
 bool window_same_begin(X86Cpu *cpu, WinSet *w);
 /* The first page from i on that may not be as the page tables say; r->n: there is none. */

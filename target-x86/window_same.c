@@ -48,8 +48,7 @@ bool window_same_begin(X86Cpu *cpu, WinSet *w)
     return true;
 }
 
-/* Lie n bytes of guest-physical memory in one range of RAM or ROM? */
-static bool within(const FlatRange *m, uint64_t gpa, uint64_t n)
+bool window_within(const FlatRange *m, uint64_t gpa, uint64_t n)
 {
     return m && m->host && gpa >= m->start && gpa <= m->last && m->last - gpa >= n - 1;
 }
@@ -57,7 +56,7 @@ static bool within(const FlatRange *m, uint64_t gpa, uint64_t n)
 static const volatile uint64_t *table_at(X86Cpu *cpu, uint64_t gpa)
 {
     const FlatRange *m = x86_phys_range(cpu, gpa);
-    return within(m, gpa, 4096) ? (const volatile uint64_t *)(m->host + (gpa - m->start)) : NULL;
+    return window_within(m, gpa, 4096) ? (const volatile uint64_t *)(m->host + (gpa - m->start)) : NULL;
 }
 
 /* Looks at the entries above a piece's page table. */
@@ -94,9 +93,9 @@ static bool leads(WinSame *s, const WinPage *p, uint64_t e, uint64_t n, bool *st
     if ((e & s->leaf) != MUST) {
         return false;
     }
-    if (!within(s->ram, gpa, n)) {
+    if (!window_within(s->ram, gpa, n)) {
         s->ram = x86_phys_range(s->cpu, gpa);
-        if (!within(s->ram, gpa, n)) {
+        if (!window_within(s->ram, gpa, n)) {
             return false;
         }
     }

@@ -36,13 +36,12 @@
 #include "target-x86/mmu.h"
 #include "target-x86/models.h"
 #include "target-x86/native.h"
+#include "target-x86/pte.h"
 #include "target-x86/softmmu.h"
 #include "util/alloc.h"
 
 enum { MSR_SYSENTER_CS = 0x174, MSR_LSTAR = 0xc0000082 };
 enum { TICK_NS = 2000000, SHORT_NS = 400000, MAX_SKIP = 64, MAX_TABLES = 8192 };
-enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_PS = 0x80 };
-#define PTE_ADDR 0x000ffffffffff000ull
 
 static CpuExecOps soft_exec_ops; /* the translator's, with ours in front */
 static const CpuExecOps *tcg_ops;

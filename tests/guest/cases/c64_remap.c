@@ -104,6 +104,29 @@ static void keys(void)
     write_cr4(read_cr4() & ~(1ul << 22));
 }
 
+/* A 2 MiB page with a hole in its midst: RAM at both ends, the VGA's frame buffer (or
+ * what else CPL 0 finds there) between them. */
+static void hole(void)
+{
+    volatile u32 *vga = (volatile u32 *)0xb8004; /* mapped 1:1 */
+    u32 was = *vga;
+
+    *vga = ~was;
+    bool stays = *vga == was;
+    *vga = was;
+    map(true);
+    t_pd[0] = PS | ALL;
+    write_cr3(read_cr3());
+    for (unsigned i = 0; i < 3; i++) {
+        checkf(run_user((void *)load, VA + 0x1000, 0), NONE, "2 MiB page with a hole: load");
+        checkf(run_user((void *)store, VA + 0xb8000, 0), NONE, "2 MiB page with a hole: store");
+    }
+    checkf(run_user((void *)load, VA + 0xb8004, 0) << 32 | (u32)user_value, NONE << 32 | *vga,
+           "2 MiB page with a hole: CPL 3 and CPL 0 see the same");
+    checkf(*vga, stays ? was : 5, "2 MiB page with a hole: stored");
+    *vga = was;
+}
+
 void user_remap(void)
 {
     const u64 rsvd = 1ull << 51; /* MAXPHYADDR is less everywhere that these run */
@@ -149,6 +172,7 @@ void user_remap(void)
     for (unsigned i = 0; i < COUNT(large); i++) {
         one(&large[i], true, i);
     }
+    hole();
     u64 efer = rdmsr(0xc0000080);
     wrmsr(0xc0000080, efer & ~0x800ull);
     one(&(Change){ "PTE: XD without EFER.NXE", t_pt, 0, NX, ERR(PF, 13), ERR(PF, 15), 0 }, false, 1);
