@@ -12,9 +12,8 @@ static AccelSignalFn *receiver;
 static NOINLINE void receive(int sig, siginfo_t *info, void *uc)
 {
     int saved = errno;
-    if (sig == SIGUSR1 && info->si_code == SI_TIMER && cpu_self &&
-        info->si_value.sival_ptr == cpu_self) {
-        cpu_timer_signal(cpu_self);
+    if (sig == SIGUSR1 && info->si_code == SI_TIMER && cpu_self) {
+        cpu_timer_signal(cpu_self, info->si_value.sival_ptr);
     }
     if (!receiver(sig, info, uc) && sig != SIGUSR1) {
         signal(sig, SIG_DFL); /* our own bug: die with the default action */

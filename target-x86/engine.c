@@ -15,6 +15,7 @@
 #include "target-x86/leaf.h"
 #include "target-x86/native.h"
 #include "target-x86/softmmu.h"
+#include "target-x86/window.h"
 
 extern uint32_t log_mask; /* util/log.h; reading it is leaf */
 #define X86_LOG_INT (1u << 3)
@@ -240,6 +241,10 @@ static void take_bits(X86Cpu *cpu, uint32_t req)
     if (req & CPU_REQ_FLUSH) {
         clear_request(cpu, CPU_REQ_FLUSH);
         softmmu_flush_all(cpu);
+    }
+    if (req & CPU_REQ_ALARM) {
+        clear_request(cpu, CPU_REQ_ALARM);
+        window_alarm(cpu);
     }
     if (req & CPU_REQ_INIT) {
         clear_request(cpu, CPU_REQ_INIT);

@@ -753,6 +753,7 @@ void window_transition(X86Cpu *cpu, bool user)
     if (r->on != was || window_active(r) != (bool)cpu->win_on) {
         use(cpu, w);
     }
+    window_pace_watch(cpu, w);
     /* a block that uses it may go on although windows have just been given up */
     x86_env(cpu)->win_fs = was || r->on ? x86_env(cpu)->win_delta[1] : 0;
     if (!w->in_user) {

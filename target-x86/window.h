@@ -69,6 +69,9 @@ void window_drop_stores(X86Cpu *cpu);
  * Sets cpu->win_on for blocks looked up from now on. */
 void window_transition(X86Cpu *cpu, bool user);
 
+/* The time that a pause (window_pace.c) asked for is over. At an instruction boundary. */
+void window_alarm(X86Cpu *cpu);
+
 /* Generated code faulted at a host address: true if it lies in an area of the current
  * root and the page is there now, so that the access can be tried again. False: the
  * reference function must decide. May be called from a signal handler on generated code. */

@@ -86,6 +86,8 @@ void window_free(X86Cpu *cpu)
         }
         atomic_fetch_sub(&window_vmas, r->vmas);
     }
+    cpu_alarm_set(&cpu->cpu, 0);
+    cpu_clear_request(&cpu->cpu, CPU_REQ_ALARM);
     free(w);
     x86_env(cpu)->win = NULL;
     cpu->win_on = 0;
@@ -102,6 +104,7 @@ void window_flush_page(X86Cpu *cpu, uint64_t lin) {}
 void window_protect(X86Cpu *cpu, const uint8_t *host_page) {}
 void window_drop_all(X86Cpu *cpu) {}
 void window_transition(X86Cpu *cpu, bool user) {}
+void window_alarm(X86Cpu *cpu) {}
 bool window_fill(X86Cpu *cpu, uint64_t host_addr, bool write) { return false; }
 
 #endif

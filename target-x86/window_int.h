@@ -88,6 +88,7 @@ struct WinSet {
     unsigned policy;
     unsigned max_on;         /* roots with areas at a time */
     bool in_user;
+    bool alarm;              /* CPU_REQ_ALARM will come */
     bool crowded;            /* the host has no room for another mapping */
     WinRoot root[WIN_ROOTS];
     WinRoot *cur;
@@ -134,6 +135,8 @@ static inline bool window_active(const WinRoot *r) { return r->on && !r->paused;
 /* At the end of a stretch of user code, `user` counted: pauses, or ends a pause. faulted: a
  * page fault ended it. */
 void window_pace(const WinSet *w, WinRoot *r, bool faulted);
+/* User code begins or goes on: during a pause an alarm looks whether it is over. */
+void window_pace_watch(X86Cpu *cpu, WinSet *w);
 
 /* ---- the list of a root's pages (window_list.c). Leaf. ---- */
 

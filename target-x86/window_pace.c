@@ -7,11 +7,15 @@
  * and what was touched meanwhile is mapped in runs as it is used.
  */
 #include "target-x86/window_int.h"
+#include "target-x86/engine.h"
 #include "target-x86/leaf.h"
+#include "target-x86/softmmu.h"
 
 /* Host TSC ticks of user time. A pause begins after BURST faults, each at most NEAR behind
  * the one before (3 us of that are the signal's), and ends when none came for AGAIN. */
 enum { NEAR = 24000, BURST = 8, AGAIN = 60000 };
+/* ns between looks at a program in a pause that does not enter its kernel. */
+enum { LOOK = 100000 };
 
 void window_pace(const WinSet *w, WinRoot *r, bool faulted)
 {
@@ -28,5 +32,36 @@ void window_pace(const WinSet *w, WinRoot *r, bool faulted)
             r->paused = true;
             w->stats->pauses++;
         }
+    }
+}
+
+static uint64_t set_alarm(X86Cpu *cpu, void *arg)
+{
+    return cpu_alarm_set(&cpu->cpu, LOOK);
+}
+
+void window_pace_watch(X86Cpu *cpu, WinSet *w)
+{
+    if (w->cur->on && w->cur->paused && !w->alarm) {
+        w->alarm = x86_aside(cpu, set_alarm, NULL);
+    }
+}
+
+void window_alarm(X86Cpu *cpu)
+{
+    WinSet *w = x86_env(cpu)->win;
+    WinRoot *r = w ? w->cur : NULL;
+
+    if (!r) {
+        return;
+    }
+    w->alarm = false;
+    if (w->in_user && r->paused) {
+        uint64_t now = __builtin_ia32_rdtsc();
+        r->user += now - w->since;
+        w->since = now;
+        window_pace(w, r, false);
+        x86_env(cpu)->win_user = WIN_USER_ASK;
+        softmmu_set_mode(cpu);
     }
 }

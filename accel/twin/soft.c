@@ -164,6 +164,9 @@ static void soft_units(TwinSide *s, X86Cpu *cpu, X86Units *u)
     set_length(s, s->t->single ? 1 : TB_MAX_INSNS, u->chained);
     use(s);
     cpu->one_unit = !u->chained;
+    if (u->chained) {
+        window_alarm(cpu); /* a side's timers do not come by themselves */
+    }
     x86_engine_units(cpu, u);
     cpu->one_unit = 1;
     x86_fpu_sync(cpu);

@@ -41,6 +41,7 @@ enum {
      * send at once, one is taken and the other latched. Dropped where NMIs are blocked. */
     CPU_REQ_NMI2 = 1 << 11,
     CPU_REQ_TIMER = 1 << 12, /* this vCPU's own timer may be due (cpu_timer.c) */
+    CPU_REQ_ALARM = 1 << 13, /* the time that the engine asked for is over (cpu_alarm_set) */
 };
 
 /* The interrupt controller a vCPU is wired to (hw/intc/lapic.c implements it). Called by
@@ -158,8 +159,8 @@ struct Cpu {
     /* hw/core's own: */
     _Atomic uint32_t wake_seq;  /* futex: counts requests */
     _Atomic uint32_t sleeping;  /* in cpu_wait_halted */
-    timer_t host_timer;         /* cpu_timer.c */
-    bool has_host_timer;
+    timer_t host_timer, host_alarm; /* cpu_timer.c */
+    bool has_host_timer, has_host_alarm;
     uint8_t excl_state;         /* CPU_OUTSIDE.. (excl_lock) */
     bool synced;                /* architectural state is current, engine's may be stale */
 };
@@ -190,9 +191,12 @@ static inline bool cpu_must_leave(Cpu *cpu)
 /* Arms the vCPU's host timer for a time of the host's monotonic clock, ns; false if it has
  * none that works for its engine now. Any thread, machine lock. */
 bool cpu_timer_set(Cpu *cpu, int64_t host_ns);
-/* The signal of the vCPU's host timer (si_value is the vCPU) came. Its thread, signal
- * context. */
-void cpu_timer_signal(Cpu *cpu);
+/* CPU_REQ_ALARM comes after so many ns of real time, once; 0: it does not come any more, but
+ * may be on its way. False: the vCPU's engine has no use for signals, or the host has no timer.
+ * The vCPU's thread, or any while it is parked. */
+bool cpu_alarm_set(Cpu *cpu, unsigned ns);
+/* The signal of a timer with this si_value came. The vCPU's thread, signal context. */
+void cpu_timer_signal(Cpu *cpu, const void *value);
 
 /* Called by the engine for a halted vCPU: waits until has_work or cpu_must_leave. */
 void cpu_wait_halted(Cpu *cpu);

@@ -15,13 +15,19 @@
 #include "hw/core/core_int.h"
 #include "hw/core/nondet.h"
 
-void cpu_timer_begin(Cpu *cpu)
+static bool create(timer_t *timer, void *value)
 {
     struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
 
-    ev.sigev_value.sival_ptr = cpu;
+    ev.sigev_value.sival_ptr = value;
     ev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
-    cpu->has_host_timer = timer_create(CLOCK_MONOTONIC, &ev, &cpu->host_timer) == 0;
+    return timer_create(CLOCK_MONOTONIC, &ev, timer) == 0;
+}
+
+void cpu_timer_begin(Cpu *cpu)
+{
+    cpu->has_host_timer = create(&cpu->host_timer, cpu);
+    cpu->has_host_alarm = create(&cpu->host_alarm, &cpu->host_alarm);
 }
 
 void cpu_timer_end(Cpu *cpu)
@@ -29,6 +35,10 @@ void cpu_timer_end(Cpu *cpu)
     if (cpu->has_host_timer) {
         cpu->has_host_timer = false;
         timer_delete(cpu->host_timer);
+    }
+    if (cpu->has_host_alarm) {
+        cpu->has_host_alarm = false;
+        timer_delete(cpu->host_alarm);
     }
 }
 
@@ -44,8 +54,24 @@ bool cpu_timer_set(Cpu *cpu, int64_t host_ns)
     return timer_settime(cpu->host_timer, TIMER_ABSTIME, &at, NULL) == 0;
 }
 
-void cpu_timer_signal(Cpu *cpu)
+bool cpu_alarm_set(Cpu *cpu, unsigned ns)
 {
+    struct itimerspec at = { .it_value = { 0, ns } };
+
+    return cpu->has_host_alarm && cpu->exec->own_timers &&
+           timer_settime(cpu->host_alarm, 0, &at, NULL) == 0;
+}
+
+void cpu_timer_signal(Cpu *cpu, const void *value)
+{
+    if (value == &cpu->host_alarm) {
+        atomic_fetch_or(&cpu->request, CPU_REQ_ALARM);
+        atomic_store(&cpu->exit_request, 1);
+        return;
+    }
+    if (value != cpu) {
+        return;
+    }
     atomic_fetch_or(&cpu->request, CPU_REQ_TIMER);
     atomic_store(&cpu->exit_request, 1);
     atomic_fetch_add(&cpu->wake_seq, 1); /* or it could go to sleep just now */
