@@ -134,6 +134,7 @@ typedef struct Wanted {
     uint64_t ram_addr, key2; /* crossing: the RAM page where it ends */
     uint32_t mode;
     bool large, crossing;
+    X86Need need;
     unsigned avail, left;    /* bytes up to the page's and the segment's end */
     unsigned nsnap, size;    /* read at most; of the block */
     uint8_t buf[16], snap[SNAP]; /* as they were read */
@@ -182,6 +183,8 @@ static Tb *translate(X86Cpu *cpu, TbCache *c, Wanted *w, bool *full)
         x86_ir_log(cpu, insns, n, w->mode);
     }
     if (x86_engine.native && x86_template_accepts(w->mode)) {
+        tb->inner = w->need != X86_NEED_ALL && !w->crossing;
+        tb->counts = w->need == X86_NEED_COUNT;
         *full = !x86_template_build(cpu, c, tb, insns);
         if (!*full && x86_saved_notes) {
             x86_saved_add(cpu, c, tb, insns, w->snap, w->nsnap);
@@ -237,7 +240,7 @@ static bool bring(X86Cpu *cpu, TbCache *c, const Wanted *w, bool *full, bool *st
             chain(c, k->exit, tb);
             continue;
         }
-        tb = x86_saved_bring(c, &k->at, &made_from, &no_room);
+        tb = x86_saved_bring(c, &k->at, i ? X86_NEED_INNER : w->need, &made_from, &no_room);
         if (!tb) {
             if (!i) {
                 *full = no_room;
@@ -282,7 +285,7 @@ static bool changed(const TbCache *c, const Wanted *w)
 }
 
 Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
-              uint32_t mode)
+              uint32_t mode, X86Need need)
 {
     TbCache *c = x86_engine.cache;
     Wanted w; /* not cleared: it is long */
@@ -294,6 +297,7 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
     w.ram_addr = ram_addr;
     w.mode = mode;
     w.large = large;
+    w.need = need;
     w.avail = 4096 - (ram_addr & 4095);
     w.left = code_left(cpu, mode);
     w.nsnap = MIN(MIN(w.avail, w.left), SNAP);
@@ -325,6 +329,13 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
             continue; /* another vCPU's store dropped the page's last block meanwhile */
         }
         tb = x86_tb_find(cpu, c, ram_addr, mode);
+        if (tb && !x86_tb_has(tb, need)) {
+            c->widened++;
+            x86_saved_wrong(ram_addr);
+            tb_drop_locked(c, tb);
+            pthread_mutex_unlock(&c->lock);
+            continue; /* the page may have no blocks now */
+        }
         if (tb) {
             break;
         }

@@ -341,17 +341,16 @@ typedef struct BuildArg {
     uint64_t ram_addr;
     bool large;
     uint32_t mode;
+    X86Need need;
 } BuildArg;
 
 static uint64_t build_heavy(X86Cpu *cpu, void *arg)
 {
     BuildArg *a = arg;
-    return (uint64_t)x86_build(cpu, a->bytes, a->ram_addr, a->large, a->mode);
+    return (uint64_t)x86_build(cpu, a->bytes, a->ram_addr, a->large, a->mode, a->need);
 }
 
-/* The block at RIP for the current mode, built if need be; NULL: step instead. Raises
- * what the fetch raises. */
-Tb *x86_engine_find(X86Cpu *cpu, bool build)
+Tb *x86_engine_find(X86Cpu *cpu, X86Need need)
 {
     BuildArg a;
 
@@ -371,9 +370,10 @@ Tb *x86_engine_find(X86Cpu *cpu, bool build)
             return NULL;
         }
     }
-    if (tb || !build) {
+    if (tb && likely(x86_tb_has(tb, need))) {
         return tb;
     }
+    a.need = need;
     __builtin_prefetch(a.bytes);
     __builtin_prefetch(&x86_engine.cache->pages[a.ram_addr >> 12]);
     __builtin_prefetch(a.mode & X86_KEY_WIN
@@ -424,7 +424,7 @@ static NOINLINE void loop(X86Cpu *cpu)
         if (unlikely(log_mask & X86_LOG_BRANCHES)) {
             cpu->branch[cpu->nbranches++ % ARRAY_SIZE(cpu->branch)] = cpu->st.rip;
         }
-        Tb *tb = x86_engine_find(cpu, true);
+        Tb *tb = x86_engine_find(cpu, X86_NEED_INNER);
         if (unlikely(!tb)) {
             step_here(cpu);
         } else if (tb->code_end) {
@@ -455,7 +455,7 @@ NOINLINE const X86Row *x86_engine_unit(X86Cpu *cpu)
     uint64_t rip = cpu->st.rip;
     x86_engine.unit_inside = false;
     if (!(cpu->hflags & X86_STEP_MASK || cpu->st.int_shadow)) {
-        tb = x86_engine_find(cpu, true);
+        tb = x86_engine_find(cpu, X86_NEED_ALL);
     }
     if (!tb) {
         return step_once(cpu);

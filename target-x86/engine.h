@@ -185,6 +185,17 @@ static inline bool x86_trace_wanted(const Tb *tb)
            !x86_keys_has(&x86_engine.no_trace, tb->key);
 }
 
+/* Which of a block's entries are wanted: all (it may come from the jump hash or from another
+ * page), or that for direct jumps within its region only, with or without the counter of
+ * executions. Most blocks need no more, and the others are a third of a block's code. */
+typedef enum X86Need { X86_NEED_ALL, X86_NEED_COUNT, X86_NEED_INNER } X86Need;
+
+static inline bool x86_tb_has(const Tb *tb, X86Need need)
+{
+    return !tb->inner || need == X86_NEED_INNER ||
+           (need == X86_NEED_COUNT && (tb->counts || !x86_trace_wanted(tb)));
+}
+
 /* A gather or scatter: its index is a vector. */
 static inline bool x86_row_vsib(const X86Row *row)
 {
@@ -259,9 +270,9 @@ void x86_engine_units(X86Cpu *cpu, X86Units *u);
 /* Acts on the CPU_REQ_* bits in req; an interrupt is taken if it can be. */
 void x86_engine_take(X86Cpu *cpu, uint32_t req);
 
-/* Heavy: builds the block at the current RIP. bytes/ram_addr as softmmu_fetch says. NULL
- * if the cache is full or the instruction crosses into the next page. */
+/* Heavy: builds the block at the current RIP, in place of one that has not the entries that
+ * are needed. bytes/ram_addr as softmmu_fetch says. NULL if the cache is full or the instruction crosses into the next page. */
 Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
-              uint32_t mode);
+              uint32_t mode, X86Need need);
 
 #endif

@@ -342,13 +342,15 @@ uint64_t x86_native_go_on(X86Cpu *cpu)
         env->scratch[2] = lin;
         return e->host;
     }
-    Tb *tb = x86_engine_find(cpu, true);
+    Tb *tb = x86_engine_find(cpu, X86_NEED_ALL);
     if (!tb || !tb->code_end) {
         return leave_address(cpu);
     }
     uint64_t host = enter_block(cpu, tb);
-    softmmu_jmp_insert(cpu, lin, (uint64_t)codebuf_rx(cpu) + tb->code_off,
-                       x86_block_mode(cpu), tb->crossing);
+    if (!tb->inner) { /* another vCPU's, just now: next time */
+        softmmu_jmp_insert(cpu, lin, (uint64_t)codebuf_rx(cpu) + tb->code_off,
+                           x86_block_mode(cpu), tb->crossing);
+    }
     return host;
 }
 
@@ -381,7 +383,8 @@ uint32_t x86_chain_entry(const TbExit *x, const Tb *tb)
     bool fits = x->guarded ? tb->entry_x != 0 : tb->key == key &&
                                  (!tb->crossing || tb->large || tb->guards_tail);
 
-    if (!fits || tb->mode != from->mode) {
+    if (!fits || tb->mode != from->mode ||
+        !x86_tb_has(tb, may_loop(from, x) ? X86_NEED_COUNT : X86_NEED_INNER)) {
         return 0;
     }
     uint32_t to = x->guarded ? (x->flags_in_env ? tb->entry_x : tb->entry_xh)
@@ -405,7 +408,9 @@ static uint64_t native_chain(X86Cpu *cpu, TbExit *x)
                  x86_engine_attention(cpu))) {
         return leave_address(cpu);
     }
-    Tb *tb = x86_engine_find(cpu, true);
+    Tb *tb = x86_engine_find(cpu, x->guarded           ? X86_NEED_ALL
+                                  : may_loop(from, x) ? X86_NEED_COUNT
+                                                      : X86_NEED_INNER);
     if (!tb || !tb->code_end) {
         return leave_address(cpu);
     }

@@ -27,7 +27,9 @@ void x86_native_run(X86Cpu *cpu, Tb *tb);
 
 /* Leaf helpers of the loop used by generated code's C functions. */
 bool x86_engine_attention(X86Cpu *cpu);
-Tb *x86_engine_find(X86Cpu *cpu, bool build);
+/* The block at RIP for the current mode, with the entries that are needed, built if need be;
+ * NULL: step instead. Raises what the fetch raises. */
+Tb *x86_engine_find(X86Cpu *cpu, X86Need need);
 
 /* State exact, RIP set: the host address to go on at. For the C functions of thunks. */
 uint64_t x86_native_go_on(X86Cpu *cpu);

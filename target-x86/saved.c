@@ -359,7 +359,7 @@ static bool put(TbCache *c, Tb *tb, const SavedBlock *b, const Parts *p)
     uint64_t key = tb->key;
 
     codebuf_back(code);
-    to[P_HOT] = ALIGN_UP(code->used, 16);
+    to[P_HOT] = code->used + ((b->from[P_HOT] - code->used) & (tb_align((const Tb *)p->desc) - 1));
     if (to[P_HOT] + b->size[P_HOT] + 4 * KiB > code->cold_start ||
         !codebuf_cold(code, to[P_HOT] + b->size[P_HOT] + ENC_SLACK, b->size[P_COLD] + ENC_SLACK) ||
         !tb_alloc(c, b->desc - sizeof(Tb))) {
@@ -415,7 +415,8 @@ bool x86_saved_look(X86Cpu *cpu, TbCache *c, const uint8_t *bytes, uint64_t ram_
 
 void x86_saved_next(const SavedAt *at) { tb_disk_next(disk, at->hash); }
 
-Tb *x86_saved_bring(TbCache *c, const SavedAt *at, const uint8_t **made_from, bool *full)
+Tb *x86_saved_bring(TbCache *c, const SavedAt *at, X86Need need, const uint8_t **made_from,
+                    bool *full)
 {
     uint32_t region_off = at->ram_addr & ((at->large ? 2 * MiB : 4 * KiB) - 1), n;
     const SavedBlock *b = tb_disk_find(disk, at->hash, &n);
@@ -427,7 +428,9 @@ Tb *x86_saved_bring(TbCache *c, const SavedAt *at, const uint8_t **made_from, bo
     }
     const Tb *old = (const Tb *)p.desc;
     Tb probe = { .key = at->ram_addr, .mode = at->mode, .large = at->large };
-    if (old->large != at->large || old->counts != x86_trace_wanted(&probe) ||
+    bool counts = x86_trace_wanted(&probe), inner = old->inner && need != X86_NEED_ALL;
+    if (old->large != at->large || old->inner != inner ||
+        (old->counts != counts && !(inner && need == X86_NEED_INNER && counts)) ||
         (old->entry_x && at->ram_addr >= CODE_MAP_MAX_RAM)) {
         return NULL;
     }

@@ -48,7 +48,8 @@ void x86_saved_next(const SavedAt *at); /* a hint: brought after the one that is
 /* The block, or NULL. To be published by tb_insert; who does that looks whether the bytes are
  * still those in *made_from (tb->size of them, good until the next is brought). *full: there is
  * no room. */
-Tb *x86_saved_bring(TbCache *c, const SavedAt *at, const uint8_t **made_from, bool *full);
+Tb *x86_saved_bring(TbCache *c, const SavedAt *at, X86Need need, const uint8_t **made_from,
+                    bool *full);
 /* Keeps the block that was just made of insns, the first bytes of snap (which has `have`),
  * before anybody can run it. Lock held. */
 void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const X86Insn *insns,

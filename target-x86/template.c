@@ -824,7 +824,7 @@ bool x86_template_build(X86Cpu *cpu, TbCache *c, Tb *tb, const X86Insn *insns)
     t->ended = t->shadow_next = false;
     t->wanted = S2_KEPT;
     t->e = (Enc){ .rw = code->rw,
-                  .off = ALIGN_UP(code->used, 16),
+                  .off = ALIGN_UP(code->used, tb_align(tb)),
                   .end = code->cold_start,
                   .env_base = -(int64_t)CODE_ENV_SIZE };
     if (x86_saved_notes && !tr) {

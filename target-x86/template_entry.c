@@ -40,12 +40,12 @@ static void count_entry(Tmpl *t)
     t->tb->counts = e->off - from == TB_COUNT;
 }
 
-void tmpl_entries(Tmpl *t)
+/* The entries through the jump hash and from other pages. */
+static void outer_entries(Tmpl *t)
 {
     Tb *tb = t->tb;
     Enc *e = &t->e;
-    const TbTrace *tr = tb_trace(tb);
-    bool dead = !t->live[0];
+    bool tr = tb->trace_at;
 
     /* at code_off, through the hash: r11 = guest PC, r10 = entry, flags in env; behind the
      * comparison (3 bytes) tb_cache.c patches the jump */
@@ -62,7 +62,6 @@ void tmpl_entries(Tmpl *t)
         enc_patch(e, enc_jcc(e, CC_NE), x86_thunks.miss);
     }
     enc_lea(e, S1, rm_mem(S1, -(int32_t)tb->region_off), true);
-    t->guard_jcc = t->hot_jcc = 0;
     if (tr) {
         tb->entry_x = e->off;
     } else if (!tb->large && (!tb->crossing || tb->guards_tail) && !(tb->mode & X86_KEY_CPL0) &&
@@ -71,7 +70,21 @@ void tmpl_entries(Tmpl *t)
         t->guard_jcc = guard_entry(e, tb->key);
     }
     enc_store(e, rm_env(ENV_F(vbase)), S1);
-    if (!tr && !tb->guards_tail && x86_trace_wanted(tb)) {
+}
+
+void tmpl_entries(Tmpl *t)
+{
+    Tb *tb = t->tb;
+    Enc *e = &t->e;
+    const TbTrace *tr = tb_trace(tb);
+    bool dead = !t->live[0], count = !tb->inner || tb->counts;
+
+    tb->counts = false;
+    t->guard_jcc = t->hot_jcc = 0;
+    if (!tb->inner) {
+        outer_entries(t);
+    }
+    if (count && !tr && !tb->guards_tail && x86_trace_wanted(tb)) {
         count_entry(t);
     }
     tb->entry_e = e->off;

@@ -72,6 +72,7 @@ _Static_assert(TCG_NMMU == 3, "rows of the fills");
 const Counter tb_cache_counters[] = {
     CACHE("blocks built", built, "translations"),
     CACHE("blocks dropped", dropped, "by stores to their code"),
+    CACHE("blocks widened", widened, "made anew with entries for the jump hash and from other pages"),
     CACHE("cache flushes", flushes,
           "all blocks dropped: an engine left, or the debugger's points changed"),
     CACHE("regions evicted", evicted_regions, "parts of the cache emptied to make room"),

@@ -87,6 +87,7 @@ typedef struct TbCache {
     uint32_t trace_ids;         /* numbers of traces given out since the last flush */
     _Atomic uint64_t generation; /* counts evictions: held pointers are void after one */
     uint64_t loaded_insns, load_ticks; /* of blocks kept from an earlier run */
+    uint64_t widened;          /* blocks made anew with more entries */
     uint64_t built, dropped, flushes, native_insns, native_bytes, guest_bytes;
     uint64_t evicted_regions, evicted_blocks, evict_ticks;
     uint64_t build_ticks; /* host TSC ticks spent building */

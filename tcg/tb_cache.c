@@ -167,7 +167,7 @@ static void kill_code(TbCache *c, Tb *tb)
     uint8_t bytes[8];
     uint64_t v;
 
-    if (!tb->code_end) {
+    if (!tb->code_end || tb->inner) {
         return;
     }
     if ((at & 7) == 7) { /* not while blocks begin aligned */

@@ -105,14 +105,16 @@ struct Tb {
     bool guards_tail : 1; /* whose entries check that page: may be jumped to directly */
     bool next_crosses : 1; /* what follows may be a crossing one: no direct jump to it */
     bool large : 1;       /* vbase is the 2 MiB region, not the 4 KiB page */
+    bool inner : 1;       /* no entries but entry_e and entry_h: not for the hash, which code_off
+                           * is else, not from other pages */
     bool counts : 1;      /* TB_COUNT bytes before entry_e executions are counted (tier 2):
                            * flags in env or dead */
     uint8_t group_fails;  /* shared checks that had to be given up */
     uint8_t nextras;
     uint32_t region_off;  /* offset of the first byte in its code region (vbase) */
     uint32_t code_off;    /* native code, offsets in the code buffer: it begins with the */
-    uint32_t code_end;    /* entry for the indirect hash (checks the PC; flags in env).
-                           * code_end 0: interpreted */
+    uint32_t code_end;    /* entry for the indirect hash (checks the PC; flags in env), unless
+                           * `inner`. code_end 0: interpreted */
     union {
         struct {
             uint32_t entry_h;  /* direct entry, flags in EFLAGS */
@@ -139,6 +141,10 @@ typedef struct TbPlace {
     uint64_t place;
     uint32_t pc;
 } TbPlace;
+
+/* The code of a block that the jump hash leads to begins at a multiple of 16 bytes (tb_cache.c
+ * patches it); fields that are patched want 4. */
+static inline unsigned tb_align(const Tb *tb) { return tb->inner ? 4 : 16; }
 
 static inline void *tb_part(const Tb *tb, uint16_t at)
 {

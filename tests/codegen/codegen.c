@@ -384,7 +384,7 @@ static void one(const Case *k, unsigned n, uint32_t mode)
     memcpy(memory_host(&ram) + at, k->code, k->end - k->code);
     buf->used = ALIGN_UP(buf->used, 64);
     x86_engine.max_insns = count_insns(k, mode);
-    l.tb = x86_build(cpu, memory_host(&ram) + at, at, false, mode);
+    l.tb = x86_build(cpu, memory_host(&ram) + at, at, false, mode, X86_NEED_ALL);
     if (!l.tb || !l.tb->code_end) {
         fprintf(stderr, "codegen: %s: no block\n", k->name);
         exit(1);

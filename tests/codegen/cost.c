@@ -161,7 +161,7 @@ static bool walk(Sum *s, size_t *at, size_t size, unsigned blocks, uint32_t mode
         }
         uint64_t ticks = c->build_ticks, host = c->native_bytes;
         cpu->st.rip = 0x7ffd00001000 + ((CODE + *at) & 4095);
-        Tb *tb = x86_build(cpu, bytes, CODE + *at, false, mode);
+        Tb *tb = x86_build(cpu, bytes, CODE + *at, false, mode, X86_NEED_ALL);
         if (!tb) {
             ++*at;
             continue;

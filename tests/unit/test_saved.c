@@ -138,7 +138,7 @@ static void clear(Made *m)
 static Tb *build(uint64_t ram, uint32_t mode)
 {
     cpu->st.rip = ram;
-    Tb *tb = x86_build(cpu, mem(ram), ram, false, mode);
+    Tb *tb = x86_build(cpu, mem(ram), ram, false, mode, X86_NEED_ALL);
     return tb && tb->code_end ? tb : NULL;
 }
 
