@@ -462,6 +462,22 @@ static uint64_t native_guard(X86Cpu *cpu, Tb *tb, uint64_t vbase)
     return enter_block(cpu, tb);
 }
 
+/* A block's way out: exit n, or STUB_*. */
+static uint64_t native_stub(X86Cpu *cpu, Tb *tb, uint64_t n, uint64_t vbase)
+{
+    if (n == STUB_HOT) {
+        return x86_trace_hot(cpu, tb);
+    }
+    if (n == STUB_GUARD) {
+        return native_guard(cpu, tb, vbase);
+    }
+    TbExit *x = tb_exit(tb, n);
+    if (!x->flags_in_env) {
+        x86_env(cpu)->cc = x86_env(cpu)->stub_cc;
+    }
+    return native_chain(cpu, x);
+}
+
 /* ---- reference functions ---- */
 
 static uint64_t native_exec(X86Cpu *cpu, const ExecSite *site)
@@ -736,7 +752,7 @@ void x86_native_init_cpu(X86Cpu *cpu, TcgEnv *env, uint32_t mask)
     env->thunk[TCG_FN_SYSRET] = (void *)x86_native_sysret;
     env->thunk[TCG_FN_STRING] = (void *)x86_native_string;
     env->thunk[TCG_FN_GUARD] = (void *)native_guard;
-    env->thunk[TCG_FN_HOT] = (void *)x86_trace_hot;
+    env->thunk[TCG_FN_STUB] = (void *)native_stub;
     env->code_list.n = env->trace_list.n = TCG_LISTED + 1;
     for (unsigned i = 0; i < HOT_SIZE; i++) {
         env->hot[i] = x86_trace_threshold(cpu);

@@ -621,6 +621,16 @@ static bool one(Tmpl *t, const X86Insn *in)
 
 /* ---- stubs ---- */
 
+/* Four bytes, the last one two, instead of eleven: a number, and to where all of them go on,
+ * behind `left` others. */
+static void short_stub(Enc *e, unsigned n, unsigned left)
+{
+    enc_bytes(e, 0x6a | n << 8, 2); /* push n */
+    if (left) {
+        enc_bytes(e, 0xeb | (4 * left - 2) << 8, 2); /* jmp */
+    }
+}
+
 static void stubs(Tmpl *t)
 {
     Tb *tb = t->tb;
@@ -631,26 +641,11 @@ static void stubs(Tmpl *t)
         tmpl_emit_save(e);
         enc_jmp_to(e, tb->entry_e);
     }
-    if (t->guard2_jcc) {
-        enc_patch(e, t->guard2_jcc, e->off);
-        mov_ptr(e, S2, tb);
-        enc_jmp_to(e, x86_thunks.guard);
-    }
-    if (t->hot_jcc) {
-        enc_patch(e, t->hot_jcc, e->off);
-        mov_ptr(e, S2, tb);
-        enc_jmp_to(e, x86_thunks.hot);
-    }
-    if (t->guard_jcc) {
-        enc_patch(e, t->guard_jcc, e->off);
-        mov_ptr(e, S2, tb);
-        enc_jmp_to(e, x86_thunks.guard);
-    }
     if (tb->entry_x) {
         tb->entry_xh = tb->entry_x;
         if (t->live[0]) { /* the guard would lose the flags */
             tb->entry_xh = e->off;
-            tmpl_emit_save(e);
+            enc_call_to(e, x86_thunks.save);
             enc_jmp_to(e, tb->entry_x);
         }
     }
@@ -677,6 +672,22 @@ static void stubs(Tmpl *t)
         enc_jmp_to(e, s->back);
     }
     tmpl_trace_away(t);
+    if (t->guard2_jcc) {
+        enc_patch(e, t->guard2_jcc, e->off);
+        mov_ptr(e, S2, tb);
+        enc_jmp_to(e, x86_thunks.guard);
+    }
+    bool few = t->nexits <= STUB_EXITS; /* not so in traces */
+    unsigned left = t->nexits + (t->hot_jcc != 0) + (t->guard_jcc != 0);
+    bool common = few && left;
+    if (t->hot_jcc) {
+        enc_patch(e, t->hot_jcc, e->off);
+        short_stub(e, STUB_HOT, --left);
+    }
+    if (t->guard_jcc) {
+        enc_patch(e, t->guard_jcc, e->off);
+        short_stub(e, STUB_GUARD, --left);
+    }
     for (unsigned i = 0; i < t->nexits; i++) {
         TbExit *x = tb_exit(tb, i);
         bool cold = t->exits[i].jmp > tb->code_end || t->exits[i].jmp < tb->code_off;
@@ -688,8 +699,16 @@ static void stubs(Tmpl *t)
         x->guarded = t->exits[i].guarded;
         x->stub_off = e->off;
         enc_patch(e, t->exits[i].jmp, e->off);
-        mov_ptr(e, S2, x);
-        enc_jmp_to(e, x->flags_in_env ? x86_thunks.chain_e : x86_thunks.chain_h);
+        if (few) {
+            short_stub(e, i, --left);
+        } else {
+            mov_ptr(e, S2, x);
+            enc_jmp_to(e, x->flags_in_env ? x86_thunks.chain_e : x86_thunks.chain_h);
+        }
+    }
+    if (common) {
+        mov_ptr(e, S2, tb);
+        enc_jmp_to(e, x86_thunks.stub);
     }
 }
 

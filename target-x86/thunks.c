@@ -243,13 +243,23 @@ void x86_thunks_emit(Enc *e)
     call_c(e, TCG_FN_GUARD);
     go(e);
 
-    /* r10 = Tb that is hot, vbase its page */
-    x86_thunks.hot = e->off;
+    /* r10 = Tb, pushed: an exit's number or STUB_*; r11 as for `guard` */
+    static const Op mov32 = { .opcode = 0x89 };
+    x86_thunks.stub = e->off;
     store_all(e);
+    enc_bytes(e, 0xc0900f9f, 4); /* lahf; seto al */
+    enc_op(e, &mov32, H_RAX, rm_env(ENV_F(stub_cc)));
+    enc_pop(e, H_RDX);
     enc_lea(e, H_RDI, rm_env(0), true);
     enc_mov_rr(e, H_RSI, S2);
-    call_c(e, TCG_FN_HOT);
+    enc_mov_rr(e, H_RCX, S1);
+    call_c(e, TCG_FN_STUB);
     go(e);
+
+    /* flags to env, and back: entries that are seldom taken */
+    x86_thunks.save = e->off;
+    tmpl_emit_save(e);
+    enc_ret(e);
 
     /* r10 = TbExit */
     x86_thunks.chain_h = e->off;

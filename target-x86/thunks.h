@@ -8,11 +8,15 @@
 /* Offsets in the buffer. */
 typedef struct Thunks {
     uint32_t syscall, sysret, string; /* template_sys.c */
-    uint32_t enter, leave, mem, exec, miss, chain_h, chain_e, guard, hot;
+    uint32_t enter, leave, mem, exec, miss, chain_h, chain_e, guard, stub, save;
     uint32_t ret_miss, ret_empty; /* returns.h */
     uint32_t zmm_save, zmm_load, zmm_load_high; /* void (X86Xsave *); 0: host has no AVX-512 */
 } Thunks;
 extern Thunks x86_thunks;
+
+/* Ways out of a block's code other than an exit's, which have its number (Thunks.stub). */
+enum { STUB_EXITS = 24, STUB_HOT = 64, STUB_GUARD };
+
 void x86_thunks_emit(Enc *e);
 /* Around each call of C: C's FS base (clobbers r10 and flags), and generated code's. */
 void tmpl_fs_to_c(Enc *e);

@@ -172,6 +172,7 @@ struct TcgEnv {
                                  * EFLAGS: LAHF's AH in bits 15..8, OF in bit 0; the rest
                                  * is anything. Written and read as 32 bits: a load of
                                  * another size than the store waits for the cache */
+    uint32_t stub_cc;           /* the same at a block's stub (thunks.c) */
     int32_t pauses;             /* PAUSEs until the next one that yields */
     uint64_t scratch[4];        /* [0] where a thunk jumps, [1] its hash entry (r10),
                                  * [2] its linear address (r11) */
@@ -248,6 +249,6 @@ enum {
 };
 
 enum { TCG_FN_MEM, TCG_FN_EXEC, TCG_FN_DISPATCH, TCG_FN_CHAIN, TCG_FN_ABORT, TCG_FN_SYSCALL,
-       TCG_FN_SYSRET, TCG_FN_STRING, TCG_FN_GUARD, TCG_FN_HOT };
+       TCG_FN_SYSRET, TCG_FN_STRING, TCG_FN_GUARD, TCG_FN_STUB };
 
 #endif
