@@ -133,7 +133,7 @@ typedef struct Wanted {
     const uint8_t *bytes;    /* the guest's */
     uint64_t ram_addr, key2; /* crossing: the RAM page where it ends */
     uint32_t mode;
-    bool large, crossing;
+    bool large, crossing, widened;
     X86Need need;
     unsigned avail, left;    /* bytes up to the page's and the segment's end */
     unsigned nsnap, size;    /* read at most; of the block */
@@ -187,7 +187,7 @@ static Tb *translate(X86Cpu *cpu, TbCache *c, Wanted *w, bool *full)
         tb->counts = w->need == X86_NEED_COUNT;
         *full = !x86_template_build(cpu, c, tb, insns);
         if (!*full && x86_saved_notes) {
-            x86_saved_add(cpu, c, tb, insns, w->snap, w->nsnap);
+            x86_saved_add(cpu, c, tb, insns, w->snap, w->nsnap, w->widened);
         }
     } else {
         *full = !x86_ir_build(c, tb, insns);
@@ -240,7 +240,9 @@ static bool bring(X86Cpu *cpu, TbCache *c, const Wanted *w, bool *full, bool *st
             chain(c, k->exit, tb);
             continue;
         }
-        tb = x86_saved_bring(c, &k->at, i ? X86_NEED_INNER : w->need, &made_from, &no_room);
+        bool all = i && x86_keys_has(&x86_engine.outer, k->at.ram_addr);
+        X86Need need = all ? X86_NEED_ALL : i ? X86_NEED_INNER : w->need;
+        tb = x86_saved_bring(c, &k->at, need, &made_from, &no_room);
         if (!tb) {
             if (!i) {
                 *full = no_room;
@@ -297,7 +299,8 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
     w.ram_addr = ram_addr;
     w.mode = mode;
     w.large = large;
-    w.need = need;
+    w.need = x86_keys_has(&x86_engine.outer, ram_addr) ? X86_NEED_ALL : need;
+    w.widened = false;
     w.avail = 4096 - (ram_addr & 4095);
     w.left = code_left(cpu, mode);
     w.nsnap = MIN(MIN(w.avail, w.left), SNAP);
@@ -331,7 +334,9 @@ Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
         tb = x86_tb_find(cpu, c, ram_addr, mode);
         if (tb && !x86_tb_has(tb, need)) {
             c->widened++;
-            x86_saved_wrong(ram_addr);
+            x86_keys_add(&x86_engine.outer, ram_addr);
+            w.need = X86_NEED_ALL;
+            w.widened = true;
             tb_drop_locked(c, tb);
             pthread_mutex_unlock(&c->lock);
             continue; /* the page may have no blocks now */

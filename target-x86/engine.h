@@ -91,10 +91,14 @@ enum { X86_ROW_SLOTS = 65536 };
 /* Blocks by their keys: a bit each by hash, so that one may stand for others, which costs
  * speed only. Racy. */
 typedef struct X86KeySet {
-    uint8_t bits[8192];
+    uint8_t bits[1 << 17] __attribute__((aligned(8))); /* with 8192 bytes half of all blocks were taken for others behind ten
+                            * large programs */
 } X86KeySet;
 
-static inline unsigned x86_key_hash(uint64_t key) { return (key >> 1 ^ key >> 15) & 0xffff; }
+static inline unsigned x86_key_hash(uint64_t key)
+{
+    return (key >> 1 ^ key >> 19) & (8 * sizeof(X86KeySet) - 1);
+}
 static inline bool x86_keys_has(const X86KeySet *s, uint64_t key)
 {
     unsigned h = x86_key_hash(key);
@@ -108,8 +112,8 @@ static inline void x86_keys_add(X86KeySet *s, uint64_t key)
 /* Leaf: no memset. */
 static inline void x86_keys_clear(X86KeySet *s)
 {
-    for (unsigned i = 0; i < sizeof(s->bits); i++) {
-        *(volatile uint8_t *)&s->bits[i] = 0;
+    for (unsigned i = 0; i < sizeof(s->bits); i += 8) {
+        *(volatile uint64_t *)&s->bits[i] = 0;
     }
 }
 
@@ -129,6 +133,7 @@ typedef struct X86Engine {
     X86KeySet group_failed; /* blocks whose groups fail often, */
     X86KeySet no_trace;     /* and those that shall not become traces' heads, */
     X86KeySet no_stride;    /* instructions whose index was not as small as it had been; */
+    X86KeySet outer;        /* blocks that were needed with all entries */
     unsigned given_up;      /* so many since it was emptied (racy) */
     /* what is known of memory operands in window blocks, 4 bits (WIN_SITE_*) by hash of
      * the instruction's RAM address; a collision costs speed only. Racy. */

@@ -261,12 +261,17 @@ static bool keepable(const Tb *tb, const X86Insn *insns)
 }
 
 void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const X86Insn *insns,
-                   const uint8_t *snap, unsigned have)
+                   const uint8_t *snap, unsigned have, bool again)
 {
     static char desc[DESC_MOST];
     uint32_t desc_size = tb_desc_size(c, tb);
 
     if (!keepable(tb, insns) || desc_size > DESC_MOST || !opened(cpu, c)) {
+        return;
+    }
+    uint64_t hash = hash_of(tb->mode, tb->region_off, snap, have);
+    again |= x86_keys_has(&rebuilt, tb->key);
+    if (tb_disk_has(disk, hash, again)) {
         return;
     }
     SavedBlock b = {
@@ -297,8 +302,7 @@ void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const X86Insn *insns,
         parts[np++] = (TbDiskPart){ c->code->rw + b.from[i], to_8(b.size[i]) };
     }
     parts[np++] = (TbDiskPart){ snap, tb->size };
-    tb_disk_add(disk, hash_of(b.mode, b.region_off, snap, have), parts, np,
-                x86_keys_has(&rebuilt, tb->key));
+    tb_disk_add(disk, hash, parts, np, again);
 }
 
 /* ---- finding ---- */

@@ -51,9 +51,9 @@ void x86_saved_next(const SavedAt *at); /* a hint: brought after the one that is
 Tb *x86_saved_bring(TbCache *c, const SavedAt *at, X86Need need, const uint8_t **made_from,
                     bool *full);
 /* Keeps the block that was just made of insns, the first bytes of snap (which has `have`),
- * before anybody can run it. Lock held. */
+ * before anybody can run it; again: what was kept of it in this run is less. Lock held. */
 void x86_saved_add(X86Cpu *cpu, TbCache *c, const Tb *tb, const X86Insn *insns,
-                   const uint8_t *snap, unsigned have);
+                   const uint8_t *snap, unsigned have, bool again);
 /* The block at this key was dropped because what its code takes for granted was wrong: made
  * anew when it is needed next. Leaf, racy. */
 void x86_saved_wrong(uint64_t key);

@@ -29,6 +29,7 @@
 #include <unistd.h>
 #include "util/alloc.h"
 
+uint64_t tb_disk_most = 512ull * MiB;
 static TbDisk *mapped; /* the one in use; for tb_disk_fault */
 
 /* Both halves of the product: as good a mix of two words as one multiplication gives. */
@@ -138,7 +139,7 @@ static bool load(TbDisk *d, const uint8_t *id)
 
     if (!read_at(d->fd, &h, sizeof(h), 0) || memcmp(h.magic, magic, sizeof(magic)) != 0 ||
         h.sum != head_sum(&h) || memcmp(h.id, id, TB_DISK_ID) != 0 || h.bits < BITS_LEAST ||
-        h.bits > BITS_MOST || h.n > (1u << h.bits) / 4 * 3 || h.end > FILE_MOST) {
+        h.bits > BITS_MOST || h.n > (1u << h.bits) / 4 * 3 || h.end > FILE_MOST + (sizeof(Slot) << BITS_MOST)) {
         return false;
     }
     size_t size = sizeof(Slot) << h.bits;
@@ -245,10 +246,6 @@ TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err)
             d->map_size = 0;
         }
         mapped = d;
-        if (d->stats.writes && d->head.end > FILE_FULL && unlinkat(AT_FDCWD, path, 0) == 0) {
-            tb_disk_close(d); /* others may still read it */
-            return tb_disk_open(dir, id, err);
-        }
     } else {
         if (d->stats.writes) {
             sweep(dir, name);
@@ -527,16 +524,22 @@ static void note_replaced(TbDisk *d, uint32_t unit)
     }
 }
 
+bool tb_disk_has(TbDisk *d, uint64_t hash, bool again)
+{
+    const Slot *s = slot_of(d, hash);
+
+    /* what is made anew in each run, now so and now so, need not be written each time */
+    return s->at && (s->turn == TURNS || ((uint64_t)s->at * UNIT >= d->map_size && !again));
+}
+
 void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned nparts, bool again)
 {
     Record r = { .hash = hash };
-    Slot *s = slot_of(d, hash);
 
-    /* what is made anew in each run, now so and now so, need not be written each time */
-    if (s->at && (s->turn == TURNS || ((uint64_t)s->at * UNIT >= d->map_size && !again))) {
+    if (tb_disk_has(d, hash, again)) {
         return;
     }
-
+    Slot *s = slot_of(d, hash);
     for (unsigned i = 0; i < nparts; i++) {
         r.n += parts[i].n;
     }
@@ -611,7 +614,8 @@ void tb_disk_close(TbDisk *d)
         /* a table is worth its bytes if it says something new */
         bool worth = !d->failed && !d->write_failed &&
                      d->stats.added > d->stats.known / WORTH;
-        if (d->stats.writes && !(mixed_up(d) && tb_disk_put_in_order(d, end_of_records(d)))) {
+        bool anew = mixed_up(d) || end_of_records(d) > FILE_FULL;
+        if (d->stats.writes && !(anew && tb_disk_put_in_order(d, end_of_records(d)))) {
             if (worth && tb_disk_finish(d->fd, &d->head, d->slot, d->bits, d->n, end_of_records(d))) {
                 bury(d);
             } else {

@@ -36,6 +36,9 @@ typedef struct TbDiskPart {
     uint32_t n; /* bytes */
 } TbDiskPart;
 
+/* Bytes that a file may have, its table not counted (tests make it less). */
+extern uint64_t tb_disk_most;
+
 /* dir: made if it is missing (its parent, too), mode 0700. NULL, err set: it cannot be used;
  * the caller goes on without. */
 TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err);
@@ -45,6 +48,8 @@ const void *tb_disk_find(TbDisk *d, uint64_t hash, uint32_t *n);
 /* Hints: the record will be looked for soon; it is the next one but this. */
 void tb_disk_soon(const TbDisk *d, uint64_t hash);
 void tb_disk_next(const TbDisk *d, uint64_t hash);
+/* Would tb_disk_add have no use for it? */
+bool tb_disk_has(TbDisk *d, uint64_t hash, bool again);
 /* Adds a record made of parts, which replaces one with the same hash, but one of this run
  * only if `again`, and not more than a few times. Does nothing in a process that only reads, or when the file is as long as it
  * may be. */

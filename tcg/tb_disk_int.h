@@ -20,8 +20,9 @@ enum {
     ORDER_MOST = 512 * KiB,       /* records whose order is noted */
     FEW = 4096, JUMPS_LEFT = 6,   /* found by so many, one in so many elsewhere: put in order */
 };
-#define FILE_MOST (512ull * MiB)  /* a run adds up to here, */
-#define FILE_FULL (384ull * MiB)  /* and begins anew if this much is there already */
+#define FILE_MOST tb_disk_most   /* a run adds up to here; */
+#define FILE_FULL (tb_disk_most / 4 * 3) /* of one that has become longer, */
+#define FILE_KEPT (tb_disk_most / 2) /* this much stays: what the last run used comes first */
 static const char magic[8] = "dyadTB02";
 
 typedef struct Header {

@@ -22,6 +22,7 @@ enum { BUFFER = 1024 * 1024, LET_GO = 8 /* BUFFERs */ };
 typedef struct Copy {
     const TbDisk *d;
     uint64_t end;       /* of the old file's records */
+    uint64_t most;      /* bytes that the new one may have */
     int fd;
     Slot *slot;         /* the new table */
     unsigned n;
@@ -64,7 +65,8 @@ static void copy_record(Copy *c, uint32_t unit)
     uint32_t size = ALIGN_UP(sizeof(r) + r.n, UNIT);
     const Slot *old = tb_disk_slot(d->slot, d->bits, r.hash);
     Slot *s = tb_disk_slot(c->slot, d->bits, r.hash);
-    if (s->at || old->at != unit || old->tag != (uint32_t)r.hash) {
+    if (s->at || old->at != unit || old->tag != (uint32_t)r.hash ||
+        c->at + c->fill + size > c->most) {
         return;
     }
     if (size > BUFFER - c->fill) {
@@ -109,8 +111,12 @@ static void copy_rest(Copy *c)
         }
     }
     qsort(rest, n, sizeof(rest[0]), by_place);
+    uint32_t own = n; /* what this run has added comes first: there may be no room for all */
+    while (own && (uint64_t)rest[own - 1] * UNIT >= d->map_size) {
+        own--;
+    }
     for (uint32_t i = 0; i < n; i++) {
-        copy_record(c, rest[i]);
+        copy_record(c, rest[(own + i) % n]);
     }
     xunmap(rest, ((size_t)d->n + 1) * sizeof(rest[0]));
 }
@@ -118,7 +124,8 @@ static void copy_rest(Copy *c)
 bool tb_disk_put_in_order(const TbDisk *d, uint64_t end)
 {
     char *path = xasprintf("%s.new", d->path);
-    Copy c = { .d = d, .end = end, .at = FIRST };
+    Copy c = { .d = d, .end = end, .at = FIRST,
+               .most = end > FILE_FULL ? FILE_KEPT : FILE_MOST };
 
     (void)unlink(path); /* of a run that was killed */
     c.fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
