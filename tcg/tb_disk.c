@@ -201,6 +201,21 @@ static void sweep(const char *dir, const char *own)
 
 static void start(TbDisk *d);
 
+/* What is there (known: something is), and what this run will add: a block may be evicted and
+ * wanted again. */
+static void map_file(TbDisk *d, bool known)
+{
+    d->span = d->stats.writes ? MAX(FILE_MOST, d->head.end) : d->head.end;
+    d->map = mmap(NULL, d->span, PROT_READ, MAP_SHARED, d->fd, 0);
+    if (d->map == MAP_FAILED) {
+        d->span = 0;
+        return;
+    }
+    d->map_size = known ? d->head.end : 0;
+    d->written = d->map_size;
+    mapped = d;
+}
+
 TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err)
 {
     char name[48] = "tb-", *path;
@@ -240,12 +255,7 @@ TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err)
     memcpy(d->head.magic, magic, sizeof(magic));
     memcpy(d->head.id, id, TB_DISK_ID);
     if (load(d, id)) {
-        d->map_size = d->head.end;
-        d->map = mmap(NULL, d->map_size, PROT_READ, MAP_SHARED, fd, 0);
-        if (d->map == MAP_FAILED) {
-            d->map_size = 0;
-        }
-        mapped = d;
+        map_file(d, true);
     } else {
         if (d->stats.writes) {
             sweep(dir, name);
@@ -253,6 +263,7 @@ TbDisk *tb_disk_open(const char *dir, const uint8_t id[TB_DISK_ID], Error *err)
         d->bits = BITS_NEW;
         d->slot = xmap(sizeof(Slot) << d->bits);
         d->head.end = FIRST;
+        map_file(d, false);
     }
     d->queue_from[0] = ALIGN_UP(d->head.end, UNIT);
     start(d);
@@ -297,14 +308,14 @@ static void touch(TbDisk *d)
 
 void tb_disk_soon(const TbDisk *d, uint64_t hash)
 {
-    if (!d->in_order && d->map_size) { /* else the table is not looked at, most likely */
+    if (!d->in_order && d->written) { /* else the table is not looked at, most likely */
         __builtin_prefetch(&d->slot[home(d->bits, hash)]);
     }
 }
 
 static void prefetch_record(const TbDisk *d, uint64_t at)
 {
-    if (at + PREFETCHED <= d->map_size) {
+    if (at + PREFETCHED <= d->written) {
         for (unsigned i = 0; i < PREFETCHED; i += 64) {
             __builtin_prefetch(d->map + at + i);
         }
@@ -334,12 +345,12 @@ static void note_order(TbDisk *d, uint64_t at)
 /* Where the record is, the next one in the file if it is that; 0: not there. */
 static uint64_t place_of(TbDisk *d, uint64_t hash)
 {
-    uint64_t next;
+    uint64_t next, written = atomic_load_explicit(&d->written, memory_order_acquire);
 
-    if (!d->map_size) {
+    if (!written) {
         return 0;
     }
-    if (d->next && d->next + sizeof(Record) <= d->map_size) {
+    if (d->next && d->next + sizeof(Record) <= written) {
         memcpy(&next, d->map + d->next + offsetof(Record, hash), sizeof(next));
         if (next == hash) {
             d->in_order = true;
@@ -349,8 +360,8 @@ static uint64_t place_of(TbDisk *d, uint64_t hash)
     const Slot *s = slot_of(d, hash);
     uint64_t at = (uint64_t)s->at * UNIT;
     d->in_order = false;
-    if (s->tag != (uint32_t)hash || at + sizeof(Record) > d->map_size) {
-        return 0; /* or one of this run */
+    if (s->tag != (uint32_t)hash || at + sizeof(Record) > written) {
+        return 0; /* or not written yet */
     }
     d->stats.jumps++;
     return at;
@@ -368,7 +379,7 @@ const void *tb_disk_find(TbDisk *d, uint64_t hash, uint32_t *n)
     }
     touch(d);
     memcpy(r, d->map + at, sizeof(*r));
-    if (r->n > TB_DISK_RECORD || at + sizeof(*r) + r->n > d->map_size || r->hash != hash) {
+    if (r->n > TB_DISK_RECORD || at + sizeof(*r) + r->n > d->written || r->hash != hash) {
         return NULL;
     }
     d->next = at + ALIGN_UP(sizeof(*r) + r->n, UNIT);
@@ -390,7 +401,7 @@ bool tb_disk_fault(const void *addr)
     const TbDisk *d = mapped;
     uintptr_t at = (uintptr_t)addr & ~(uintptr_t)4095;
 
-    return d && (const uint8_t *)addr - d->map < (ptrdiff_t)d->map_size &&
+    return d && (const uint8_t *)addr - d->map < (ptrdiff_t)d->span &&
            (const uint8_t *)addr >= d->map &&
            mmap((void *)at, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
                MAP_FAILED;
@@ -416,7 +427,7 @@ static void wait_quiet(TbDisk *d)
     if (pthread_cond_timedwait(&d->changed, &d->lock, &until) == ETIMEDOUT &&
         atomic_load(&d->reads) == before) {
         atomic_store(&d->reads, 0);
-        (void)madvise((void *)d->map, d->map_size, MADV_DONTNEED);
+        (void)madvise((void *)d->map, d->span, MADV_DONTNEED);
     }
 }
 
@@ -450,6 +461,9 @@ static void *helper(void *arg)
         bool good = tb_disk_write_at(d->fd, d->queue[q], n, from);
         pthread_mutex_lock(&d->lock);
         d->write_failed |= !good;
+        if (d->span && !d->write_failed) {
+            atomic_store_explicit(&d->written, from + n, memory_order_release);
+        }
         d->busy = 0;
         pthread_cond_broadcast(&d->changed);
     }
@@ -627,8 +641,8 @@ void tb_disk_close(TbDisk *d)
     if (mapped == d) {
         mapped = NULL;
     }
-    if (d->map_size) {
-        munmap((void *)d->map, d->map_size);
+    if (d->span) {
+        munmap((void *)d->map, d->span);
     }
     xunmap(d->copy, sizeof(Record) + TB_DISK_RECORD);
     if (d->order) {

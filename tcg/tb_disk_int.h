@@ -52,8 +52,10 @@ struct TbDisk {
     Header head;
     Slot *slot;
     unsigned bits, n;
-    const uint8_t *map;      /* the file, head.end bytes as it was opened */
-    size_t map_size;
+    const uint8_t *map;      /* the file, `span` bytes of address space; */
+    size_t span;
+    size_t map_size;         /* what counted when it was opened, */
+    _Atomic uint64_t written; /* and up to where this run's records are in it, too */
     _Atomic uint32_t reads;  /* since its pages were let go */
     uint64_t next;           /* behind what was found last */
     bool in_order;           /* that was behind the one before */
