@@ -462,14 +462,23 @@ static uint64_t native_guard(X86Cpu *cpu, Tb *tb, uint64_t vbase)
     return enter_block(cpu, tb);
 }
 
+static uint64_t wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, Tb *tb, unsigned i);
+
 /* A block's way out: exit n, or STUB_*. */
-static uint64_t native_stub(X86Cpu *cpu, Tb *tb, uint64_t n, uint64_t vbase)
+static uint64_t native_stub(X86Cpu *cpu, Tb *tb, uint64_t n, uint64_t r11)
 {
+    unsigned turn = -(unsigned)n & 63;
+
+    if (n & STUB_GUESS) {
+        x86_env(cpu)->slow_mem++;
+        return wrong_guess(cpu, turn ? r11 >> turn | r11 << (64 - turn) : r11, n & 0x1ffffff, tb,
+                           n >> 25);
+    }
     if (n == STUB_HOT) {
         return x86_trace_hot(cpu, tb);
     }
     if (n == STUB_GUARD) {
-        return native_guard(cpu, tb, vbase);
+        return native_guard(cpu, tb, r11);
     }
     TbExit *x = tb_exit(tb, n);
     if (!x->flags_in_env) {
@@ -600,13 +609,12 @@ static void group_failed(X86Cpu *cpu, uint64_t ret)
 }
 
 /* A block in window mode looked for an address in the wrong range: its site is told better,
- * and if that happens more than once, the block is built again when it runs next. */
-static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
+ * and if that happens more than once, the block is built again when it runs next. kind as in
+ * MEM_GUESS; i: the instruction that begins again. Returns where to go on. */
+static uint64_t wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, Tb *tb, unsigned i)
 {
     enum { AGAIN = 100 };
     TcgEnv *env = x86_env(cpu);
-    uint32_t body = site_body(cpu, ret);
-    Tb *tb = tb_by_code(x86_engine.cache, body);
     unsigned base = kind >> 10 & 31;
     const TbTrace *tr = tb_trace(tb);
     uint64_t site = tr ? tb_insn_ram(tb, kind >> 16, NULL) : tb->key + (kind >> 16);
@@ -639,11 +647,13 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
     }
     env->win_stats.wrong_guesses++;
     x86_win_site_set(site, state);
-    set_state_at(cpu, body);
+    TbInsn at;
+    tb_insn(tb, i, UINT32_MAX, &at);
+    cpu->st.rip = x86_rip_at(cpu, env->vbase + tb_insn_off(tb, i, &at));
+    x86_flags_from_env(cpu);
     env->site = 0;
     /* what is left of the block too: a block that begins here would seldom be of use */
-    TbInsn at;
-    unsigned i = tb_insn_at(tb, body, &at), left = tr ? 0 : tb->ninsns - 1 - i;
+    unsigned left = tr ? 0 : tb->ninsns - 1 - i;
     uint64_t ram = tb_insn_ram(tb, i, &at);
     if (++tb->group_fails == (tr ? 4 : 2)) {
         if (tr) { /* soon again */
@@ -651,7 +661,7 @@ static void wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
         }
         x86_aside(cpu, drop_heavy, tb);
     }
-    env->ret = punt(cpu, left, ram);
+    return punt(cpu, left, ram);
 }
 
 static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t ret)
@@ -665,7 +675,10 @@ static uint64_t native_mem(X86Cpu *cpu, uint64_t lin, uint32_t kind, uint64_t re
     env->ret = 0;
     env->slow_mem++;
     if (kind & MEM_GUESS) {
-        wrong_guess(cpu, lin, kind, ret);
+        uint32_t body = site_body(cpu, ret);
+        Tb *tb = tb_by_code(x86_engine.cache, body);
+        TbInsn m;
+        env->ret = wrong_guess(cpu, lin, kind, tb, tb_insn_at(tb, body, &m));
         return 0;
     }
     if (kind & MEM_OUTSIDE) {

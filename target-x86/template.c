@@ -631,10 +631,50 @@ static void short_stub(Enc *e, unsigned n, unsigned left)
     }
 }
 
+enum { GUESS_NEAR = 7, GUESS_FAR = 10 }; /* bytes */
+_Static_assert(4 * (STUB_EXITS + 2) <= 127, "short jumps reach over the exits' stubs");
+
+/* A wrong guess in a block leaves for good: no more is to be said than which check it was. */
+static bool short_guess(const Tmpl *t, const SlowSite *s)
+{
+    return (s->form == SLOW_GUESS || s->form == SLOW_TURNED) && !s->late && !t->tb->trace_at &&
+           t->nexits <= STUB_EXITS;
+}
+
+static unsigned insn_at(const Tmpl *t, uint32_t off)
+{
+    unsigned i = t->tb->ninsns - 1u;
+
+    while (i && t->map[i].host > off - t->tb->code_off) {
+        i--;
+    }
+    return i;
+}
+
+/* Seven bytes instead of sixteen: STUB_GUESS with what is to be known, and to where the exits'
+ * stubs go, too. `left` bytes of those and n more of these lie between. */
+static void guess_stub(Tmpl *t, const SlowSite *s, unsigned n, unsigned left)
+{
+    Enc *e = &t->e;
+    unsigned near = MIN(n, (127 - left) / GUESS_NEAR + 1); /* of the n: those that can be */
+    unsigned to = left + near * GUESS_NEAR + (n - near) * GUESS_FAR;
+    uint32_t which = STUB_GUESS | (s->kind & 31 << 10) | (s->kind >> 16) << 16 |
+                     insn_at(t, s->back - 1) << 25 | (s->form == SLOW_TURNED ? s->turn : 0);
+
+    enc_patch(e, s->jcc, e->off);
+    enc_bytes(e, 0x68 | (uint64_t)which << 8, 5); /* push */
+    if (to <= 127) {
+        enc_bytes(e, 0xeb | to << 8, 2); /* jmp */
+    } else {
+        enc_bytes(e, 0xe9 | (uint64_t)to << 8, 5);
+    }
+}
+
 static void stubs(Tmpl *t)
 {
     Tb *tb = t->tb;
     Enc *e = &t->e;
+    unsigned guesses = 0;
 
     if (!tb->entry_h) { /* body wants flags in env: store them first */
         tb->entry_h = e->off;
@@ -651,6 +691,10 @@ static void stubs(Tmpl *t)
     }
     for (unsigned i = 0; i < t->nslow; i++) {
         SlowSite *s = &t->slow[i];
+        if (short_guess(t, s)) {
+            guesses++;
+            continue;
+        }
         enc_patch(e, s->jcc, e->off);
         if (s->form == SLOW_TLB) { /* SLOW_PUNT: r11 does not matter */
             enc_bytes(e, 0x1a2b4d, 3); /* sub r11, [r10]: the tag */
@@ -679,7 +723,12 @@ static void stubs(Tmpl *t)
     }
     bool few = t->nexits <= STUB_EXITS; /* not so in traces */
     unsigned left = t->nexits + (t->hot_jcc != 0) + (t->guard_jcc != 0);
-    bool common = few && left;
+    bool common = few && (left || guesses);
+    for (unsigned i = 0; guesses; i++) {
+        if (short_guess(t, &t->slow[i])) {
+            guess_stub(t, &t->slow[i], --guesses, left ? 4 * left - 2 : 0);
+        }
+    }
     if (t->hot_jcc) {
         enc_patch(e, t->hot_jcc, e->off);
         short_stub(e, STUB_HOT, --left);

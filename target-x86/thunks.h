@@ -14,8 +14,10 @@ typedef struct Thunks {
 } Thunks;
 extern Thunks x86_thunks;
 
-/* Ways out of a block's code other than an exit's, which have its number (Thunks.stub). */
-enum { STUB_EXITS = 24, STUB_HOT = 64, STUB_GUARD };
+/* Ways out of a block's code other than an exit's, which have its number (Thunks.stub). A wrong
+ * guess: bits 7..0 by how much r11 was rotated right, 14..10 the register as in MEM_GUESS,
+ * 24..16 the site's offset in the block, 30..25 the instruction that begins again. */
+enum { STUB_EXITS = 24, STUB_HOT = 64, STUB_GUARD, STUB_GUESS = 0x8000 };
 
 void x86_thunks_emit(Enc *e);
 /* Around each call of C: C's FS base (clobbers r10 and flags), and generated code's. */

@@ -14,7 +14,8 @@ CASES64 = tests/guest/cases/c64_apic.c \
 	tests/guest/cases/c64_paging.c \
 	tests/guest/cases/c64_priv.c \
 	tests/guest/cases/c64_races.c \
-	tests/guest/cases/c64_entries.c tests/guest/cases/c64_remap.c \
+	tests/guest/cases/c64_entries.c tests/guest/cases/c64_ranges.c \
+	tests/guest/cases/c64_remap.c \
 	tests/guest/cases/c64_seg.c \
 	tests/guest/cases/c64_trace.c
 CASES32 = tests/guest/cases/c32_page.c \
