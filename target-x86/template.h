@@ -170,12 +170,12 @@ bool tmpl_operand(Tmpl *t, const X86Insn *in, unsigned kind, Rm *rm);
 Rm tmpl_based(Tmpl *t, unsigned base, int disp, unsigned kind);
 /* Windows: the range (0: B, 1: A) in which [guest register base] is taken to lie; -1: in both, or none. */
 int tmpl_win_range(const Tmpl *t, unsigned base);
-/* It is checked for range k, once while it keeps its value. */
-void tmpl_win_pointer(Tmpl *t, unsigned base, unsigned k);
+void tmpl_win_pointer(Tmpl *t, unsigned base, unsigned k); /* checks it once for range k */
+void tmpl_mov_ptr(Enc *e, int h, const void *p); /* an address in the block's description */
+Enc tmpl_stubs(Tmpl *t, struct CodeBuf *code);   /* out-of-line code */
 void tmpl_turn_back(Tmpl *t, const SlowSite *s); /* out of line of SLOW_TURNED */
 void tmpl_both_slow(Tmpl *t, const SlowSite *s); /* of SLOW_BOTH */
-/* The second half of an access that may lie in any range (out of line). */
-void tmpl_any_range_slow(Tmpl *t, const SlowSite *s);
+void tmpl_any_range_slow(Tmpl *t, const SlowSite *s); /* the same of SLOW_ANY */
 /* Fills flags[] and writes[] for the block's instructions. */
 void tmpl_survey(Tmpl *t);
 static inline bool tmpl_is_plain(const Tmpl *t, unsigned i)
