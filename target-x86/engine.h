@@ -91,8 +91,8 @@ enum { X86_ROW_SLOTS = 65536 };
 /* Blocks by their keys: a bit each by hash, so that one may stand for others, which costs
  * speed only. Racy. */
 typedef struct X86KeySet {
-    uint8_t bits[1 << 17] __attribute__((aligned(8))); /* with 8192 bytes half of all blocks were taken for others behind ten
-                            * large programs */
+    /* with 8192 bytes half of all blocks were taken for others, behind ten large programs */
+    uint8_t bits[1 << 17] __attribute__((aligned(8)));
 } X86KeySet;
 
 static inline unsigned x86_key_hash(uint64_t key)
@@ -276,7 +276,8 @@ void x86_engine_units(X86Cpu *cpu, X86Units *u);
 void x86_engine_take(X86Cpu *cpu, uint32_t req);
 
 /* Heavy: builds the block at the current RIP, in place of one that has not the entries that
- * are needed. bytes/ram_addr as softmmu_fetch says. NULL if the cache is full or the instruction crosses into the next page. */
+ * are needed. bytes/ram_addr as softmmu_fetch says. NULL if the cache is full or the
+ * instruction crosses into the next page. */
 Tb *x86_build(X86Cpu *cpu, const uint8_t *bytes, uint64_t ram_addr, bool large,
               uint32_t mode, X86Need need);
 

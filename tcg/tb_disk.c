@@ -207,6 +207,10 @@ static void map_file(TbDisk *d, bool known)
 {
     d->span = d->stats.writes ? MAX(FILE_MOST, d->head.end) : d->head.end;
     d->map = mmap(NULL, d->span, PROT_READ, MAP_SHARED, d->fd, 0);
+    if (d->map == MAP_FAILED && known) { /* `ulimit -v` */
+        d->span = d->head.end;
+        d->map = mmap(NULL, d->span, PROT_READ, MAP_SHARED, d->fd, 0);
+    }
     if (d->map == MAP_FAILED) {
         d->span = 0;
         return;
@@ -461,7 +465,7 @@ static void *helper(void *arg)
         bool good = tb_disk_write_at(d->fd, d->queue[q], n, from);
         pthread_mutex_lock(&d->lock);
         d->write_failed |= !good;
-        if (d->span && !d->write_failed) {
+        if (from + n <= d->span && !d->write_failed) {
             atomic_store_explicit(&d->written, from + n, memory_order_release);
         }
         d->busy = 0;

@@ -11,8 +11,8 @@
  * where the host cannot give a page any more, tb_disk_fault puts an empty one.
  *
  * The first process that opens a file adds to it, others at the same time only read. New
- * records are written by a thread of their own; they count from the next run on, and only if
- * this one ends in order (tb_disk_close). Callers hold a lock of theirs.
+ * records are written by a thread of their own and found in this run as soon as they are; in
+ * the next ones only if this one ends in order (tb_disk_close). Callers hold a lock of theirs.
  */
 #ifndef TCG_TB_DISK_H
 #define TCG_TB_DISK_H
@@ -51,8 +51,8 @@ void tb_disk_next(const TbDisk *d, uint64_t hash);
 /* Would tb_disk_add have no use for it? */
 bool tb_disk_has(TbDisk *d, uint64_t hash, bool again);
 /* Adds a record made of parts, which replaces one with the same hash, but one of this run
- * only if `again`, and not more than a few times. Does nothing in a process that only reads, or when the file is as long as it
- * may be. */
+ * only if `again`, and not more than a few times. Does nothing in a process that only reads, or
+ * when the file is as long as it may be. */
 void tb_disk_add(TbDisk *d, uint64_t hash, const TbDiskPart *parts, unsigned nparts,
                  bool again);
 /* SIGBUS at this address: was it the file? Then the access can be repeated. Signal context. */

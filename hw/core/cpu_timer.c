@@ -58,7 +58,7 @@ bool cpu_alarm_set(Cpu *cpu, unsigned ns)
 {
     struct itimerspec at = { .it_value = { 0, ns } };
 
-    return cpu->has_host_alarm && cpu->exec->own_timers &&
+    return cpu->has_host_alarm && (!ns || cpu->exec->own_timers) &&
            timer_settime(cpu->host_alarm, 0, &at, NULL) == 0;
 }
 
