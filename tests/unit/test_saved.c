@@ -19,6 +19,7 @@
 #include "tcg/tb_int.h"
 #include "tests/unit/engine_rig.h"
 #include "tests/unit/insn_gen.h"
+#include "util/asan.h"
 
 enum { FIRST = 0x200000, SECOND = 0x900000, LONG = 160, PER_PAGE = 4096 / LONG - 1 };
 
@@ -135,10 +136,13 @@ static void clear(Made *m)
     free(m->desc);
 }
 
-static Tb *build(uint64_t ram, uint32_t mode)
+/* With all entries, with the one for jumps in the page only, with that and the counter. */
+static X86Need need_of(unsigned i) { return (X86Need)(i / 7 % 3); }
+
+static Tb *build(uint64_t ram, uint32_t mode, X86Need need)
 {
     cpu->st.rip = ram;
-    Tb *tb = x86_build(cpu, mem(ram), ram, false, mode, X86_NEED_ALL);
+    Tb *tb = x86_build(cpu, mem(ram), ram, false, mode, need);
     return tb && tb->code_end ? tb : NULL;
 }
 
@@ -148,10 +152,14 @@ static void test_same(void **state)
     unsigned rounds = rounds_text ? atoi(rounds_text) : 6000, compared = 0, kept = 0;
     TbCache *c = x86_engine.cache;
     char dir[] = "/tmp/dyad-saved-XXXXXX", cmd[80];
-    uint32_t *cold = calloc(rounds, sizeof(*cold));
     X86State st;
 
+    if (ASAN_BUILD) { /* it keeps nothing: descriptions do not lie below 4 GiB */
+        print_message("nothing is kept with AddressSanitizer\n");
+        skip();
+    }
     rounds = MIN(rounds, 1500u * PER_PAGE);
+    uint32_t *cold = calloc(rounds, sizeof(*cold));
     assert_non_null(mkdtemp(dir));
     base_state(&st);
     start_from(&st);
@@ -162,7 +170,7 @@ static void test_same(void **state)
     for (unsigned i = 0; i < rounds; i++) {
         random_block(mem(at(FIRST, i)));
         memcpy(mem(at(SECOND, i)), mem(at(FIRST, i)), LONG);
-        Tb *tb = build(at(FIRST, i), mode_of(i));
+        Tb *tb = build(at(FIRST, i), mode_of(i), need_of(i));
         cold[i] = tb && !tb->crossing ? x86_saved_notes->cold_to - x86_saved_notes->cold_from : 0;
     }
     x86_saved_finish();
@@ -175,7 +183,7 @@ static void test_same(void **state)
         Made a, b;
         Tb *tb;
         c->code->used += gen_rand() % 100;
-        tb = cold[i] ? build(at(SECOND, i), mode_of(i)) : NULL;
+        tb = cold[i] ? build(at(SECOND, i), mode_of(i), need_of(i)) : NULL;
         if (!tb || c->loaded_insns == before) {
             continue;
         }
@@ -194,7 +202,7 @@ static void test_same(void **state)
         c->code->cold_used = a.from[1];
         k->used = start;
         x86_saved_notes = NULL;
-        Tb *again = build(at(SECOND, i), mode_of(i));
+        Tb *again = build(at(SECOND, i), mode_of(i), need_of(i));
         x86_saved_notes = notes;
         if (again == tb && c->code->cold_used == cold_end && c->code->used == code_end) {
             compared++;
