@@ -184,7 +184,7 @@ static Tb *translate(X86Cpu *cpu, TbCache *c, Wanted *w, bool *full)
     }
     if (x86_engine.native && x86_template_accepts(w->mode)) {
         tb->inner = w->need != X86_NEED_ALL && !w->crossing;
-        tb->counts = w->need == X86_NEED_COUNT;
+        tb->counts = w->need == X86_NEED_COUNT; /* wanted; tmpl_entries says whether it does */
         *full = !x86_template_build(cpu, c, tb, insns);
         if (!*full && x86_saved_notes) {
             x86_saved_add(cpu, c, tb, insns, w->snap, w->nsnap, w->widened);

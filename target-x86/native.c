@@ -224,14 +224,20 @@ static uint32_t site_body(const X86Cpu *cpu, uint64_t ret)
     return off + 5 + *(const int32_t *)(rx + off + 1) - 1;
 }
 
+/* Instruction i of tb, row m of its map, begins again. */
+static void set_state(X86Cpu *cpu, const Tb *tb, unsigned i, const TbInsn *m)
+{
+    cpu->st.rip = x86_rip_at(cpu, x86_env(cpu)->vbase + tb_insn_off(tb, i, m));
+    x86_flags_from_env(cpu);
+}
+
 static void set_state_at(X86Cpu *cpu, uint32_t body_off)
 {
     const Tb *tb = tb_by_code(x86_engine.cache, body_off);
     TbInsn m;
 
     unsigned i = tb_insn_at(tb, body_off, &m);
-    cpu->st.rip = x86_rip_at(cpu, x86_env(cpu)->vbase + tb_insn_off(tb, i, &m));
-    x86_flags_from_env(cpu);
+    set_state(cpu, tb, i, &m);
 }
 
 /* After a fault's longjmp: if it came out of a slow path, RIP and flags are still in the
@@ -649,8 +655,7 @@ static uint64_t wrong_guess(X86Cpu *cpu, uint64_t lin, uint32_t kind, Tb *tb, un
     x86_win_site_set(site, state);
     TbInsn at;
     tb_insn(tb, i, UINT32_MAX, &at);
-    cpu->st.rip = x86_rip_at(cpu, env->vbase + tb_insn_off(tb, i, &at));
-    x86_flags_from_env(cpu);
+    set_state(cpu, tb, i, &at);
     env->site = 0;
     /* what is left of the block too: a block that begins here would seldom be of use */
     unsigned left = tr ? 0 : tb->ninsns - 1 - i;

@@ -139,7 +139,8 @@ static bool load(TbDisk *d, const uint8_t *id)
 
     if (!read_at(d->fd, &h, sizeof(h), 0) || memcmp(h.magic, magic, sizeof(magic)) != 0 ||
         h.sum != head_sum(&h) || memcmp(h.id, id, TB_DISK_ID) != 0 || h.bits < BITS_LEAST ||
-        h.bits > BITS_MOST || h.n > (1u << h.bits) / 4 * 3 || h.end > FILE_MOST + (sizeof(Slot) << BITS_MOST)) {
+        h.bits > BITS_MOST || h.n > (1u << h.bits) / 4 * 3 ||
+        h.end > FILE_MOST + (sizeof(Slot) << BITS_MOST)) {
         return false;
     }
     size_t size = sizeof(Slot) << h.bits;
@@ -611,10 +612,12 @@ bool tb_disk_finish(int fd, const Header *old, const Slot *table, unsigned bits,
 
 static uint64_t end_of_records(const TbDisk *d) { return d->queue_from[d->cur] + d->queued; }
 
-static bool mixed_up(const TbDisk *d)
+/* Is the file to be written anew: in another order, or shorter? */
+static bool wants_order(const TbDisk *d)
 {
-    return !d->failed && !d->write_failed && d->stats.found >= FEW &&
-           d->stats.jumps > d->stats.found / JUMPS_LEFT;
+    bool mixed_up = d->stats.found >= FEW && d->stats.jumps > d->stats.found / JUMPS_LEFT;
+
+    return !d->failed && !d->write_failed && (mixed_up || end_of_records(d) > FILE_FULL);
 }
 
 void tb_disk_close(TbDisk *d)
@@ -632,8 +635,7 @@ void tb_disk_close(TbDisk *d)
         /* a table is worth its bytes if it says something new */
         bool worth = !d->failed && !d->write_failed &&
                      d->stats.added > d->stats.known / WORTH;
-        bool anew = mixed_up(d) || end_of_records(d) > FILE_FULL;
-        if (d->stats.writes && !(anew && tb_disk_put_in_order(d, end_of_records(d)))) {
+        if (d->stats.writes && !(wants_order(d) && tb_disk_put_in_order(d, end_of_records(d)))) {
             if (worth && tb_disk_finish(d->fd, &d->head, d->slot, d->bits, d->n, end_of_records(d))) {
                 bury(d);
             } else {
