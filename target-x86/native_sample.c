@@ -5,7 +5,7 @@
  * the host's, in C called from it they are in X86State (thunks.c).
  */
 #include "target-x86/engine.h"
-#include "target-x86/native.h"
+#include "target-x86/native_step.h"
 #include "target-x86/sample.h"
 #include "target-x86/softmmu.h"
 #include "target-x86/template.h"
@@ -37,7 +37,11 @@ bool x86_sample_tcg(X86Cpu *cpu, void *ucontext, CpuSample *s)
     if (!x86_engine.native || !x86_env(cpu)) {
         return true;
     }
-    uint64_t off = g[REG_RIP] - (uint64_t)codebuf_rx(cpu), rip;
+    greg_t at = g[REG_RIP];
+    if (x86_env(cpu)->stepping == STEP_COPIED) {
+        x86_step_home(cpu, 0, &at);
+    }
+    uint64_t off = at - (uint64_t)codebuf_rx(cpu), rip;
     if (off < x86_engine.cache->code->size) {
         const Tb *tb = tb_by_code(x86_engine.cache, off);
         if (tb) {

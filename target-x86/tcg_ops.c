@@ -6,6 +6,7 @@
 #include "target-x86/decode.h"
 #include "target-x86/engine.h"
 #include "target-x86/native.h"
+#include "target-x86/native_step.h"
 #include "target-x86/returns.h"
 #include "target-x86/sample.h"
 #include "target-x86/saved.h"
@@ -50,7 +51,8 @@ static bool ops_init(TbCache *cache, const TcgOptions *opts, Error *err)
         if (e.full) {
             return error_set(err, "thunks do not fit");
         }
-        cache->code->used = cache->code->fixed = ALIGN_UP(e.off, 64);
+        x86_thunks.steps = ALIGN_UP(e.off, 64);
+        cache->code->used = cache->code->fixed = x86_thunks.steps + STEP_SLOTS * STEP_SLOT;
         x86_saved_init(opts->cache);
     }
     return true;

@@ -10,6 +10,7 @@ typedef struct Thunks {
     uint32_t syscall, sysret, string; /* template_sys.c */
     uint32_t enter, leave, mem, exec, miss, chain_h, chain_e, guard, stub, save;
     uint32_t ret_miss, ret_empty; /* returns.h */
+    uint32_t steps; /* slots for copies (native_step.h), not code of a thunk */
     uint32_t zmm_save, zmm_load, zmm_load_high; /* void (X86Xsave *); 0: host has no AVX-512 */
 } Thunks;
 extern Thunks x86_thunks;

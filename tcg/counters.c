@@ -59,6 +59,7 @@ const Counter tcg_env_counters[] = {
     ENV("dispatch hash hits", hash_hits, "of these, found in the hash"),
     ENV("returns to the loop", leaves, "times host code was left"),
     ENV("kicks", kicks, "signals that found the thread in host code"),
+    ENV("traps", step_traps, "signals on the way from a kick to the next instruction"),
     ENV("SMC stores", smc, "stores that dropped blocks"),
     { NULL }
 };

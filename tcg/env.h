@@ -161,6 +161,11 @@ typedef struct WinStats {
     uint64_t fill_ticks, resync_ticks, user_ticks, wrong_guesses;
 } WinStats;
 
+/* A kick that did not hit a guest boundary: the host executes a copy that ends in a trap, or
+ * single-steps (target-x86/native_step.c). */
+enum { STEP_NOT, STEP_COPIED, STEP_TRAP };
+enum { TCG_STEP_PADS = 24 };
+
 struct TlbSet;
 typedef struct TcgEnv TcgEnv;
 struct TcgEnv {
@@ -190,7 +195,7 @@ struct TcgEnv {
                                  * the guest instruction is known if it faults; or 0 */
     uint8_t punt;               /* left generated code by a host fault: the instruction at
                                  * RIP is to be executed by its reference function */
-    uint8_t stepping;           /* host single step to the next guest boundary */
+    uint8_t stepping;           /* STEP_*: how the host comes to the next guest boundary */
     uint8_t bounce[128] __attribute__((aligned(64))); /* page-crossing loads */
 
     TlbTable *tlb_rd[TCG_NMMU], *tlb_wr[TCG_NMMU]; /* of the current address space */
@@ -237,8 +242,10 @@ struct TcgEnv {
     uint64_t flushes, page_flushes, slow_mem, slow_mmio, slow_cross, slow_cross_store,
         slow_watch, slow_group, heavy, punts, execs, steps, interpreted, dispatches,
         chains, chain_refusals, hash_hits, hash_misses, hash_fills, hash_clears, kicks,
-        leaves, smc;
+        step_traps, leaves, smc;
     uint64_t asides;
+    uint32_t step_from;         /* STEP_COPIED: the copy is of what lies at this code offset, */
+    uint32_t step_pad[TCG_STEP_PADS]; /* its branches lead there */
 };
 
 enum {
