@@ -22,6 +22,18 @@ static uint64_t space_most(void)
     return MIN((uint64_t)lim.rlim_cur / 2, WIN_SPACE_MOST);
 }
 
+/* Does the host's mmap begin far above the holes? */
+static bool holes_are_free(void)
+{
+    void *p = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (p == MAP_FAILED) {
+        return false;
+    }
+    munmap(p, 4096);
+    return (uint64_t)p > 100 * 1024 * GiB;
+}
+
 bool window_init(X86Cpu *cpu, unsigned policy)
 {
     TcgEnv *env = x86_env(cpu);
@@ -36,6 +48,7 @@ bool window_init(X86Cpu *cpu, unsigned policy)
     WinSet *w = NEW(WinSet);
     w->policy = policy;
     window_space_most = space_most();
+    window_holes = holes_are_free();
     /* each a share of WIN_SPACE_MOST; of more than 16 vCPUs some may find nothing left */
     w->max_on = MAX(32 / MAX(m->ncpus, 1u), 2u);
     w->max_on = MIN(w->max_on, (unsigned)WIN_ROOTS - 4);
@@ -75,16 +88,10 @@ void window_free(X86Cpu *cpu)
 
     for (unsigned i = 0; w && i < WIN_ROOTS; i++) {
         WinRoot *r = &w->root[i];
-        for (unsigned k = 0; k < 2; k++) {
-            if (r->area[k]) {
-                munmap(r->area[k] - WIN_MARGIN, range_size(k) + 2 * WIN_MARGIN);
-            }
-        }
-        window_space -= r->area[0] ? WIN_ROOT_SPACE : 0;
+        window_release(r);
         if (r->pages) {
             munmap(r->pages, WIN_PAGES * sizeof(*r->pages) + WIN_BUCKETS * sizeof(*r->bucket));
         }
-        atomic_fetch_sub(&window_vmas, r->vmas);
     }
     cpu_alarm_set(&cpu->cpu, 0);
     cpu_clear_request(&cpu->cpu, CPU_REQ_ALARM);
@@ -95,7 +102,9 @@ void window_free(X86Cpu *cpu)
 
 #if !defined(__x86_64__)
 
-/* window.c on other hosts: never asked for there */
+/* window.c and window_area.c on other hosts: never asked for there */
+bool window_holes;
+void window_release(WinRoot *r) {}
 void window_switch(X86Cpu *cpu, uint64_t cr3, bool flush) {}
 void window_flush(X86Cpu *cpu) {}
 void window_flush_pcid(X86Cpu *cpu, uint16_t pcid) {}

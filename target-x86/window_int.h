@@ -172,7 +172,9 @@ uint32_t window_same(WinSame *s, const WinRoot *r, uint32_t i);
 
 /* Maps n bytes of the RAM file, or of nothing, at a place of an area; false: the host does not. */
 bool window_map(uint8_t *at, uint64_t n, int prot, int flags, int fd, uint64_t off);
-/* Back to reserved and inaccessible. */
+/* May areas be holes (window_area.c)? */
+extern bool window_holes;
+/* Back to inaccessible. */
 void window_unmap(uint8_t *at, uint64_t n);
 bool window_rights(uint8_t *at, uint64_t n, int prot);
 /* Zeroed memory; NULL: there is none. */
