@@ -56,9 +56,8 @@ static const X86Model kvm32 = {
     "kvm32", "a 32-bit CPU for migration between old hosts", INTEL,
     "Common 32-bit KVM processor", 15, 6, 1, 36, 5, NULL, LIST(V1_32, PARAVIRT, P(SSE3)),
 };
-/* A model number that Intel has not given out: libgcc's __builtin_cpu_is, and functions
- * cloned by arch=, take a known one's features for granted (143, Sapphire Rapids: AVX-512)
- * without looking at their bits. */
+/* Its model number, which Intel has not given out, becomes a known one's where its features
+ * allow (models.c). */
 static const X86Model max_model = {
     "max", "every feature the engine provides (default)", INTEL, "dyad max CPU", 6, 240, 8, 40,
     0x16, NULL, NULL, .all = true,

@@ -428,6 +428,44 @@ static void use_model(X86Cpu *cpu, const X86Model *m, const X86Version *v)
     cpu->tsc_khz = nondet_tsc_hz() / 1000;
 }
 
+/* clang-format off: lists */
+/* Libraries choose by the model's number (OpenBLAS takes its code of 2004 for one it does not
+ * know: 3.6 times the time), and libgcc's __builtin_cpu_is, and functions cloned by arch=, take
+ * what such a model has for granted. So "max" has the number of the best of these of which it
+ * has all that programs use; the later ones (143, Sapphire Rapids) imply what the engine lacks. */
+static const struct {
+    uint8_t model, stepping;
+    const uint16_t *features;
+} known[] = {
+#define SINCE_HASWELL V2, V3, P(AES), P(PCLMUL), P(RDRAND), P(FSGSBASE), P(ERMS)
+#define SINCE_SKYLAKE SINCE_HASWELL, V4, P(ADX), P(RDSEED), P(CLFLUSHOPT), P(CLWB), P(XSAVEC)
+    { 106, 6, LIST(SINCE_SKYLAKE, P(SHA), P(RDPID), P(GFNI), P(VAES), P(VPCLMUL), P(FSRM),
+                   P(AVX512IFMA), P(AVX512VBMI), P(AVX512VBMI2), P(AVX512VNNI),
+                   P(AVX512BITALG), P(AVX512VPOPCNT), P(WBNOINVD)) }, /* Ice Lake */
+    { 85, 4, LIST(SINCE_SKYLAKE) },
+    { 60, 3, LIST(SINCE_HASWELL) },
+};
+/* clang-format on */
+
+static bool has_all(const uint32_t *feat, const uint16_t *list)
+{
+    while (*list != X86F_LIST_END && get_bit(feat, *list)) {
+        list++;
+    }
+    return *list == X86F_LIST_END;
+}
+
+static void take_known_number(const X86Cpu *cpu, X86Model *own)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        if (has_all(cpu->feat, known[i].features)) {
+            own->model = known[i].model;
+            own->stepping = known[i].stepping;
+            return;
+        }
+    }
+}
+
 bool x86_cpu_set_model(X86Cpu *cpu, const char *spec, Error *err)
 {
     static X86Model own;        /* the model as -cpu changed it: all vCPUs have one text */
@@ -447,8 +485,13 @@ bool x86_cpu_set_model(X86Cpu *cpu, const char *spec, Error *err)
         bool same = own.family == m->family && own.model == m->model &&
                     own.stepping == m->stepping && own.level == m->level &&
                     own.brand == m->brand;
-        cpu->model = same ? m : &own;
         ok = ok && filter(cpu, &o, name, err);
+        if (ok && m->all && m != &x86_host_model && own.family == m->family &&
+            own.model == m->model && own.stepping == m->stepping) {
+            take_known_number(cpu, &own);
+            same = same && own.model == m->model;
+        }
+        cpu->model = same ? m : &own;
     }
     free(copy);
     return ok;
