@@ -119,6 +119,27 @@ static void every_model_and_each_of_its_versions_is_accepted(void **state)
     assert_int_equal(n, 45);
 }
 
+static unsigned model_number(const char *spec)
+{
+    use(spec);
+    uint32_t eax = reg(1, 0, 0);
+    assert_int_equal(eax >> 8 & 15, 6);
+    return (eax >> 4 & 15) | (eax >> 12 & 0xf0);
+}
+
+/* Libraries take what such a CPU has for granted, and an unknown one for an old one. */
+static void max_has_the_number_of_a_cpu_whose_features_it_has(void **state)
+{
+    unsigned most = model_number("max");
+
+    assert_int_equal(most, x86_has(cpu, X86F_AVX512VBMI) ? 106 : x86_has(cpu, X86F_AVX512F) ? 85 : 60);
+    assert_int_equal(model_number("max,-avx512vbmi"), most == 106 ? 85 : most);
+    assert_int_equal(model_number("max,-avx512f"), 60);
+    assert_int_equal(model_number("max,-avx512f,-fma"), 240);
+    assert_int_equal(model_number("max,-avx512f,model=7"), 7);
+    assert_int_equal(model_number("Nehalem"), 26);
+}
+
 static void versions_differ_by_what_their_names_say(void **state)
 {
     use("Nehalem");
@@ -545,6 +566,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(every_model_is_accepted_and_names_its_vendor),
         T(every_model_and_each_of_its_versions_is_accepted),
+        T(max_has_the_number_of_a_cpu_whose_features_it_has),
         T(versions_differ_by_what_their_names_say),
         T(enforce_refuses_what_else_would_be_left_out),
         T(parts_of_a_model_can_be_given),
