@@ -31,6 +31,8 @@ setup_and_drop() {
 build() {
     local dir=$1
     shift
+    [ -f "$top/config.status" ] &&
+        die "this tree is configured in place (./configure): 'make distclean' first, and configure in build/"
     if [ ! -x "$top/configure" ] || [ "$top/configure.ac" -nt "$top/configure" ]; then
         say "autoreconf"
         (cd "$top" && autoreconf -fi) || die "autoreconf failed"
