@@ -106,7 +106,7 @@ bool x86_step_branch(X86Cpu *cpu, greg_t *g)
     if (!indirect || !in.is_mem || in.seg >= R_FS) {
         return false;
     }
-    const uint8_t *at = (const uint8_t *)in.disp;
+    uint64_t at = (uint64_t)in.disp;
     if (in.base == 16) {
         at += (uint64_t)p + in.len;
     } else if (in.base >= 0) {
@@ -115,7 +115,7 @@ bool x86_step_branch(X86Cpu *cpu, greg_t *g)
     if (in.index >= 0) {
         at += (uint64_t)g[gregs[in.index]] << in.scale;
     }
-    uint64_t to = *(const uint64_t *)at;
+    uint64_t to = *(const uint64_t *)(uintptr_t)at;
     if (in.reg == CALL) {
         push(cpu, g, (uint64_t)p + in.len);
     }
