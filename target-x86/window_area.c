@@ -80,7 +80,8 @@ static uint8_t *take_hole(unsigned k)
         }
         if (p == at) {
             return (uint8_t *)p;
-        } /* else it is somebody's for good */
+        } /* else it is somebody's, or `ulimit -v` leaves no room now */
+        atomic_fetch_and(&taken[k], ~bit);
     }
     return NULL;
 }

@@ -204,7 +204,7 @@ static void kick_at(uint32_t off, const X86State *want, uint64_t word)
     assert_true(memcmp(mem(DATA), &word, 8) == 0);
 }
 
-/* All blocks' code, and what they have out of line behind that (code offsets from..to). */
+/* Each instruction of all blocks' code but what is out of line. Returns how many were reached. */
 static unsigned kick_everywhere(const X86State *want, uint64_t word)
 {
     TbCache *c = x86_engine.cache;
